@@ -1,0 +1,17 @@
+//! Builds the shipped components into `OUT_DIR`.
+
+use std::process::ExitCode;
+
+use walnut_plugin_builder::{Guest, build};
+
+fn main() -> ExitCode {
+    build(&[
+        Guest::new("free", "walnut-provider-free", "plugins/providers/free"),
+        Guest::new("zfb", "walnut-provider-zfb", "plugins/providers/zfb"),
+        Guest::new(
+            "record-sale",
+            "walnut-example-record-sale",
+            "plugins/examples/record-sale",
+        ),
+    ])
+}
