@@ -1,0 +1,128 @@
+//! What the gateway's refusals mean. Sources: the official page of each operation, "公共错误码" and
+//! "业务错误码".
+//!
+//! A refusal ends nothing unless it is in this table: a code that nobody knows leaves the payment
+//! waiting, and the host asks.
+
+use walnut_sdk::{Fault, Outcome};
+
+use crate::gateway::Answer;
+
+/// What is wrong, in the sense of [`Fault`].
+enum Kind {
+    /// The order itself: another brief or amount is needed.
+    Order,
+    /// The account or application.
+    Account,
+    /// Nobody can tell from this.
+    Unknown,
+}
+
+use Kind::{Account, Order, Unknown};
+
+/// Reasons of the business (`code` 40004), and what to do about each.
+const REASONS: &[(&str, Kind, &str)] = &[
+    // Alipay may have acted all the same.
+    (
+        "ACQ.SYSTEM_ERROR",
+        Unknown,
+        "Alipay had an error of its own",
+    ),
+    // This number is ordered already, with other words: whose order it is, only asking tells.
+    (
+        "ACQ.CONTEXT_INCONSISTENT",
+        Unknown,
+        "Alipay knows this number with another amount or brief",
+    ),
+    (
+        "ACQ.INVALID_PARAMETER",
+        Order,
+        "Alipay does not take the order",
+    ),
+    (
+        "ACQ.EXIST_FORBIDDEN_WORD",
+        Order,
+        "the brief has a word that Alipay forbids: change it",
+    ),
+    (
+        "ACQ.TOTAL_FEE_EXCEED",
+        Order,
+        "the amount is above what Alipay allows for one payment",
+    ),
+    (
+        "ACQ.PARTNER_ERROR",
+        Account,
+        "the application's id or the seller's account is wrong",
+    ),
+    (
+        "ACQ.ACCESS_FORBIDDEN",
+        Account,
+        "the account has no contract for 当面付: sign it, and add it to the application",
+    ),
+    (
+        "ACQ.SELLER_BEEN_BLOCKED",
+        Account,
+        "Alipay has blocked the seller's account",
+    ),
+    (
+        "ACQ.BUYER_SELLER_EQUAL",
+        Order,
+        "buyer and seller are the same account",
+    ),
+];
+
+/// What a refused `precreate` says of the trade. An order that was paid or closed before is worth
+/// asking about.
+pub(crate) fn of_refused_order(answer: &Answer) -> Result<Outcome, Fault> {
+    if answer.says("ACQ.TRADE_HAS_SUCCESS") || answer.says("ACQ.TRADE_HAS_CLOSE") {
+        return Ok(Outcome::Ask);
+    }
+    Err(of_refusal(answer))
+}
+
+/// What any other refusal means.
+pub(crate) fn of_refusal(answer: &Answer) -> Fault {
+    let (kind, what) = match answer.code.as_str() {
+        "40004" => match REASONS
+            .iter()
+            .find(|(reason, ..)| *reason == answer.sub_code)
+        {
+            Some((_, kind, what)) => (kind, *what),
+            // Missing rights can come this way too.
+            None if answer.sub_code.starts_with("isv.") => {
+                (&Account, "Alipay refuses the application's settings")
+            }
+            None => (
+                &Unknown,
+                "Alipay refuses for a reason that is not known here",
+            ),
+        },
+        // 20000: not available, and it may have acted. 40005: too many calls.
+        "20000" => (&Unknown, "Alipay is not available at the moment"),
+        "40005" => (&Unknown, "Alipay wants fewer calls"),
+        "20001" | "40001" | "40002" | "40003" | "40006" => (&Account, advice(&answer.sub_code)),
+        _ => (&Unknown, "Alipay answers in a way that is not known here"),
+    };
+    let words = format!("{what} ({})", answer.in_words());
+    match kind {
+        Order => Fault::Invalid(words),
+        Account => Fault::Misconfigured(words),
+        Unknown => Fault::Unknown(words),
+    }
+}
+
+/// What to look after when the gateway does not take the request as such.
+fn advice(sub_code: &str) -> &'static str {
+    match sub_code {
+        "isv.invalid-signature" | "isv.missing-signature" => {
+            "app_private_key does not belong to the public key that the application has at Alipay"
+        }
+        "isv.invalid-app-id" | "isv.missing-app-id" => "Alipay does not know this app_id",
+        "isv.missing-signature-key" => "upload the application's public key at Alipay first",
+        "isv.invalid-timestamp" => "the clock of this machine is wrong",
+        "isv.insufficient-isv-permissions" | "isv.insufficient-user-permissions" => {
+            "the application lacks a permission: add 当面付 to it and put it online"
+        }
+        _ => "Alipay refuses the application's settings",
+    }
+}
