@@ -1,0 +1,129 @@
+//! The command line: `walnut serve` and `walnut demo` run a host, everything else is a client of a
+//! running one, over the same HTTP endpoints that shops use.
+//!
+//! The flags are those of the original, single dash and all (`args.rs`), and GNU's long options.
+//! Exit codes: 0 done, 1 refused by the host, 2 wrong usage, 3 no host.
+
+mod args;
+mod callback;
+mod cat;
+mod client;
+mod demo;
+mod domain;
+mod error;
+mod input;
+mod obj;
+mod options;
+mod output;
+mod pay;
+mod provider;
+pub mod qr;
+mod relaxed;
+mod serve;
+mod show;
+mod table;
+mod target;
+mod times;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use options::{DemoOptions, ServeOptions};
+
+use client::Client;
+use error::CliError;
+use options::HostOptions;
+use output::Output;
+
+/// A payment service for many domains.
+#[derive(Parser)]
+#[command(
+    name = "walnut",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 refused by the host, 2 wrong usage, 3 no host."
+)]
+struct Cli {
+    #[command(flatten)]
+    host: HostOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the host
+    Serve(ServeOptions),
+    /// See one payment go through on a host of its own, with a simulated platform
+    Demo(DemoOptions),
+    /// Create, send and look at payments
+    #[command(subcommand)]
+    Pay(pay::Pay),
+    /// Look payments up: obj /var/payment, obj /var/payment/<id>
+    #[command(disable_help_flag = true)]
+    Obj(obj::Obj),
+    /// Print the content of a payment, which is the callback bound to it: cat /var/payment/<id>
+    Cat(cat::Cat),
+    /// Domains and their keys (for root)
+    #[command(subcommand)]
+    Domain(domain::Domain),
+    /// A domain's merchant settings
+    #[command(subcommand)]
+    Target(target::Target),
+    /// A domain's callbacks
+    #[command(subcommand)]
+    Callback(callback::Callback),
+    /// The components that speak with the platforms
+    #[command(subcommand)]
+    Provider(provider::Provider),
+}
+
+/// Runs the command line `args` (the program's name first), within a tokio runtime.
+pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match args::translate(args.into_iter().collect()).map(Cli::try_parse_from) {
+        Ok(Ok(cli)) => cli,
+        Ok(Err(error)) => {
+            // Help and version go to standard output with code 0, mistakes to standard error with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+        Err(error) => return fail(&error),
+    };
+    let done = match cli.command {
+        Command::Serve(options) => return serve::run(options).await,
+        Command::Demo(options) => return demo::run(options).await,
+        command => match Client::new(&cli.host) {
+            Ok(client) => client_command(&client, command).await,
+            Err(error) => Err(error),
+        },
+    };
+    match done {
+        Ok(output) => output.print(),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn client_command(client: &Client, command: Command) -> Result<Output, CliError> {
+    match command {
+        Command::Serve(_) | Command::Demo(_) => Ok(Output::default()),
+        Command::Pay(verb) => verb.run(client).await,
+        Command::Obj(obj) => obj.run(client).await,
+        Command::Cat(cat) => cat.run(client).await,
+        Command::Domain(verb) => verb.run(client).await,
+        Command::Target(verb) => verb.run(client).await,
+        Command::Callback(verb) => verb.run(client).await,
+        Command::Provider(verb) => verb.run(client).await,
+    }
+}
+
+fn fail(error: &CliError) -> ExitCode {
+    // Nothing is left to be told when standard error is gone too.
+    let _ = writeln!(std::io::stderr(), "{error}");
+    ExitCode::from(error.exit_code())
+}
+
+#[cfg(test)]
+mod tests;

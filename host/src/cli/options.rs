@@ -1,0 +1,73 @@
+//! The options of `walnut serve` and `walnut demo`, and which host the other commands talk to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// How the host runs.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct ServeOptions {
+    /// The data root: payments, homes and the master key. Made when it does not exist
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "./walnut-data",
+        env = "WALNUT_DATA"
+    )]
+    pub data: PathBuf,
+    /// Where to listen
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        env = "WALNUT_LISTEN"
+    )]
+    pub listen: SocketAddr,
+    /// The address under which platforms and buyers reach this host, such as https://pay.example.com
+    #[arg(long, value_name = "URL", env = "WALNUT_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// How many components may run at once
+    #[arg(long, value_name = "N", default_value_t = 64, env = "WALNUT_INSTANCES",
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub instances: u32,
+    /// Let test targets name a gateway on this machine (http and loopback); for simulated platforms
+    #[arg(long)]
+    pub allow_local_gateways: bool,
+}
+
+/// How the demonstration runs.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct DemoOptions {
+    /// End after the first payment instead of staying up
+    #[arg(long)]
+    pub once: bool,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+}
+
+/// Which host a command talks to.
+#[derive(Args, Clone)]
+pub(super) struct HostOptions {
+    /// The host's address
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "WALNUT_URL",
+        default_value = "http://127.0.0.1:8080",
+        help_heading = "The host to talk to"
+    )]
+    pub(super) url: String,
+    /// The API key; better given by WALNUT_KEY, where other users of the machine cannot see it
+    #[arg(
+        long,
+        value_name = "KEY",
+        global = true,
+        env = "WALNUT_KEY",
+        hide_env_values = true,
+        help_heading = "The host to talk to"
+    )]
+    pub(super) key: Option<String>,
+}

@@ -1,0 +1,74 @@
+//! `walnut target put|list`: a domain's merchant settings at a platform.
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::json;
+
+use super::client::{Body, Call, Client};
+use super::domain::Listing;
+use super::error::CliError;
+use super::input;
+use super::output::Output;
+
+/// `walnut target`
+#[derive(Subcommand)]
+pub(super) enum Target {
+    /// Keep settings as a target's next version
+    Put(Put),
+    /// Show the targets, without secrets
+    List {
+        /// Whose; for root
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        listing: Listing,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Put {
+    /// Such as zfb
+    platform: String,
+    /// The target's name, which `-ta` names
+    name: String,
+    /// The file with the settings as a JSON object; - is standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    file: String,
+    /// For test payments only
+    #[arg(long)]
+    test: bool,
+    /// What a `send` without a target takes
+    #[arg(long)]
+    default: bool,
+    /// Whose; for root
+    #[arg(long)]
+    domain: Option<String>,
+}
+
+impl Target {
+    pub(super) async fn run(self, client: &Client) -> Result<Output, CliError> {
+        match self {
+            Target::Put(put) => Ok(Output::json(&client.call(put.call()?).await?)),
+            Target::List { domain, listing } => {
+                let call = Call::get(&["pay", "target"]).query_opt("domain", domain);
+                listing.print(
+                    client.call(call).await?,
+                    "platform,name,version,test,default,retired",
+                )
+            }
+        }
+    }
+}
+
+impl Put {
+    fn call(self) -> Result<Call, CliError> {
+        let settings = input::object(&self.file)?;
+        let body = json!({ "test": self.test, "default": self.default, "settings": settings });
+        let call = Call::new(Method::PUT, &["pay", "target", &self.platform, &self.name]);
+        Ok(Call {
+            body: Body::Json(body),
+            ..call
+        }
+        .query_opt("domain", self.domain))
+    }
+}

@@ -1,0 +1,120 @@
+//! What can go wrong in the data root, with what to do about it.
+
+use std::io;
+
+/// Why something in the data root could not be read or written. No variant carries a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The name may not be part of a path.
+    #[error("{name:?} cannot name a {what}: use {rule}")]
+    Name {
+        /// What it should have named.
+        what: &'static str,
+        /// As it was given, cut off.
+        name: String,
+        /// What names look like.
+        rule: &'static str,
+    },
+    /// Another host holds the data root.
+    #[error(
+        "the data root {path} is in use by {holder}: stop that host, or give this one another --data"
+    )]
+    InUse {
+        /// The data root.
+        path: String,
+        /// As that host wrote it into the lock file.
+        holder: String,
+    },
+    /// Others than the owner may read or write the key.
+    #[error(
+        "{path} has mode {mode:03o}, so that others can reach the master key: chmod 600 {path}"
+    )]
+    LoosePermissions {
+        /// The key file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// There are sealed secrets but no key.
+    #[error(
+        "{path} is missing although the data root is in use: put it back from the backup, since \
+         what it sealed opens with no other key"
+    )]
+    KeyMissing {
+        /// The key file.
+        path: String,
+    },
+    /// The key file does not hold a key.
+    #[error("{path} does not hold 64 hex digits: put it back from the backup")]
+    KeyDamaged {
+        /// The key file.
+        path: String,
+    },
+    /// More bytes than are taken.
+    #[error("{what} has more than {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// More items than are kept.
+    #[error("{what}: there are already {limit}, which is the limit")]
+    TooMany {
+        /// What there is too much of.
+        what: String,
+        /// The limit.
+        limit: u32,
+    },
+    /// A symbolic link, a device or something else that walnut does not put there.
+    #[error("{what} is a link or no plain file or folder: remove it")]
+    NotPlain {
+        /// Which entry.
+        what: String,
+    },
+    /// A file does not hold what walnut writes there.
+    #[error("{what} is damaged ({why}): put it back from the backup, or put the target again")]
+    Damaged {
+        /// Which file.
+        what: String,
+        /// In what way.
+        why: String,
+    },
+    /// Sealed bytes that do not open.
+    #[error(
+        "{what} does not open: it was sealed with another master key, or for another place, or changed"
+    )]
+    Sealed {
+        /// What was to be opened.
+        what: String,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
+    /// The disk failed.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The host is shutting down.
+    #[error("interrupted while the host stops")]
+    Interrupted,
+}
+
+impl HomeError {
+    /// The refusal is about what the caller gave, not about the disk.
+    pub fn is_callers_fault(&self) -> bool {
+        matches!(
+            self,
+            HomeError::Name { .. } | HomeError::TooLarge { .. } | HomeError::TooMany { .. }
+        )
+    }
+
+    pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> HomeError {
+        let doing = doing.into();
+        move |source| HomeError::Io { doing, source }
+    }
+}

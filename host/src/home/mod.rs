@@ -1,0 +1,34 @@
+//! The domains' homes under the data root: what an owner uploads (callbacks) and sets up (targets).
+//!
+//! ```text
+//! <data root>/                                     DataRoot, 0700
+//!   lock                                           held by the one host that uses it
+//!   master.key                                     MasterKey, 0600
+//!   home/<domain>/.payment/                        Home
+//!     callback/<name>                              a callback's content
+//!     <platform>/<target>/current.json             which version counts, test, default, retired
+//!     <platform>/<target>/v<N>/settings.json       public settings
+//!     <platform>/<target>/v<N>/secrets.sealed      secrets, sealed for exactly this place
+//! ```
+//!
+//! Whoever comes in from outside (HTTP, the command line) reaches a home only by names that
+//! [`name`] has checked, step by step below an open directory, never by a path: nothing outside can
+//! be named, and a symbolic link is refused wherever it points.
+//!
+//! What is written is written beside, synced and renamed, so that a crash leaves the old or the new.
+
+mod callbacks;
+mod disk;
+mod error;
+mod key;
+pub mod name;
+mod root;
+mod targets;
+
+pub use callbacks::{CallbackFile, MAX_CALLBACK_BYTES, MAX_CALLBACKS};
+pub use error::HomeError;
+pub use key::MasterKey;
+pub use root::{DataRoot, Home};
+pub use targets::{
+    MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, StoredTarget, TargetSummary,
+};

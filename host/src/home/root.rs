@@ -1,0 +1,280 @@
+//! The data root of a host, and the way from it into a domain's home.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+
+use super::{HomeError, MasterKey, disk, name};
+
+/// Where the host keeps everything. One process holds it at a time, until the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct DataRoot(Arc<Root>);
+
+#[derive(Debug)]
+struct Root {
+    path: PathBuf,
+    dir: Dir,
+    key: MasterKey,
+    /// Locked; the system unlocks it when it is closed, however the process ends.
+    _lock: File,
+    /// Writers of homes take turns: they are rare, and a target is read before it is replaced.
+    writing: Mutex<()>,
+}
+
+/// A domain's home.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: DataRoot,
+    domain: String,
+}
+
+impl DataRoot {
+    /// Opens the data root at `path`; makes it (mode 0700) and its master key when there is none yet.
+    /// This is the only place of the host's homes that uses a path of the system's.
+    ///
+    /// # Errors
+    /// [`HomeError::InUse`] while another host holds it, [`HomeError::LoosePermissions`] when others
+    /// can read the master key, [`HomeError::KeyMissing`] when it is gone but needed.
+    pub fn open(path: &Path) -> Result<DataRoot, HomeError> {
+        let shown = path.display().to_string();
+        if !path.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(HomeError::io(format!("make the data root {shown}")))?;
+        }
+        let dir = Dir::open_ambient_dir(path, ambient_authority())
+            .map_err(HomeError::io(format!("open the data root {shown}")))?;
+        let lock = lock(&dir, &shown)?;
+        disk::sweep(&dir)?;
+        let fresh = ["home", "var"]
+            .iter()
+            .all(|used| dir.symlink_metadata(used).is_err());
+        let key = MasterKey::of_root(&dir, &shown, fresh)?;
+        let path = path.to_owned();
+        Ok(DataRoot(Arc::new(Root {
+            path,
+            dir,
+            key,
+            _lock: lock,
+            writing: Mutex::new(()),
+        })))
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The folder of the payment store; the store makes it.
+    pub fn payment_dir(&self) -> PathBuf {
+        self.0.path.join("var/payment")
+    }
+
+    /// The folder for compiled components; whatever is in it can be made again.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.0.path.join("var/cache")
+    }
+
+    /// The key that this root's secrets are sealed with.
+    pub fn key(&self) -> &MasterKey {
+        &self.0.key
+    }
+
+    /// The home of `domain`. Nothing is made on the disk before something is put into it.
+    ///
+    /// # Errors
+    /// [`HomeError::Name`] for what is no domain's name.
+    pub fn home(&self, domain: &str) -> Result<Home, HomeError> {
+        name::check_domain(domain)?;
+        Ok(Home {
+            root: self.clone(),
+            domain: domain.to_owned(),
+        })
+    }
+}
+
+impl Home {
+    /// The domain whose home it is.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    pub(super) fn key(&self) -> &MasterKey {
+        self.root.key()
+    }
+
+    /// The right to write below the data root.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        // A writer that panicked left at most something unfinished, which the next one sweeps.
+        self.root
+            .0
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder at `below` in `home/<domain>/.payment`, or `None` where it does not exist.
+    pub(super) fn folder(&self, below: &[&str]) -> Result<Option<Dir>, HomeError> {
+        self.walk(below, disk::folder)
+    }
+
+    /// The same, made where it does not exist.
+    pub(super) fn make_folder(&self, below: &[&str]) -> Result<Dir, HomeError> {
+        let made = self.walk(below, |dir, name| disk::make_folder(dir, name).map(Some))?;
+        made.ok_or(HomeError::NotPlain {
+            what: ".payment".to_owned(),
+        })
+    }
+
+    /// One step after the other, so that no step can be a link to another domain's home.
+    fn walk(
+        &self,
+        below: &[&str],
+        step: impl Fn(&Dir, &str) -> Result<Option<Dir>, HomeError>,
+    ) -> Result<Option<Dir>, HomeError> {
+        let mut here = None;
+        for name in ["home", &self.domain, ".payment"].iter().chain(below) {
+            let next = step(here.as_ref().unwrap_or(&self.root.0.dir), name)?;
+            let Some(next) = next else { return Ok(None) };
+            here = Some(next);
+        }
+        Ok(here)
+    }
+
+    /// Runs disk work where it does not hold up other requests.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Home) -> Result<T, HomeError> + Send + 'static,
+    ) -> Result<T, HomeError> {
+        let home = self.clone();
+        tokio::task::spawn_blocking(move || work(&home))
+            .await
+            .map_err(|_| HomeError::Interrupted)?
+    }
+}
+
+/// Locks the root for this process and writes into the lock file who holds it.
+fn lock(dir: &Dir, path: &str) -> Result<File, HomeError> {
+    let doing = || HomeError::io(format!("lock the data root {path}"));
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    let mut file = dir.open_with("lock", &options).map_err(doing())?.into_std();
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Who it is, is only for the message.
+            let _ = (&mut file).take(200).read_to_string(&mut holder);
+            let holder = holder.trim();
+            let holder = if holder.is_empty() {
+                "another process"
+            } else {
+                holder
+            };
+            return Err(HomeError::InUse {
+                path: path.to_owned(),
+                holder: holder.to_owned(),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(doing()(error)),
+    }
+    file.set_len(0).map_err(doing())?;
+    file.seek(SeekFrom::Start(0)).map_err(doing())?;
+    writeln!(file, "process {}", std::process::id()).map_err(doing())?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_first_start_makes_a_root_that_only_its_owner_can_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("deep/data");
+        let first = DataRoot::open(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&path.join("master.key")), 0o600);
+        assert_eq!(mode(&path.join("lock")), 0o600);
+        let derived = first.key().subkey("x");
+        drop(first);
+        assert_eq!(DataRoot::open(&path).unwrap().key().subkey("x"), derived);
+    }
+
+    #[test]
+    fn one_host_at_a_time() {
+        let temp = tempfile::tempdir().unwrap();
+        let held = DataRoot::open(temp.path()).unwrap();
+        let home = held.home("shop").unwrap();
+        drop(held);
+        let refused = DataRoot::open(temp.path()).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
+        drop(home);
+        DataRoot::open(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        drop(DataRoot::open(temp.path()).unwrap());
+        let key = temp.path().join("master.key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = DataRoot::open(temp.path()).unwrap_err().to_string();
+        assert!(
+            refused.contains("chmod 600") && refused.contains("640"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_key_is_not_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        drop(DataRoot::open(temp.path()).unwrap());
+        let key = temp.path().join("master.key");
+        for damaged in ["", "00", &"0".repeat(63), &"g".repeat(64), &"0".repeat(65)] {
+            fs::write(&key, damaged).unwrap();
+            let refused = DataRoot::open(temp.path()).unwrap_err();
+            assert!(
+                matches!(refused, HomeError::KeyDamaged { .. }),
+                "{damaged:?}"
+            );
+            assert_eq!(fs::read_to_string(&key).unwrap(), *damaged);
+        }
+    }
+
+    #[test]
+    fn a_lost_key_is_not_silently_made_anew() {
+        let temp = tempfile::tempdir().unwrap();
+        drop(DataRoot::open(temp.path()).unwrap());
+        fs::create_dir(temp.path().join("home")).unwrap();
+        fs::remove_file(temp.path().join("master.key")).unwrap();
+        assert!(matches!(
+            DataRoot::open(temp.path()),
+            Err(HomeError::KeyMissing { .. })
+        ));
+        assert!(!temp.path().join("master.key").exists());
+    }
+}

@@ -1,0 +1,99 @@
+//! Who calls: an API key or a ticket, by `Authorization: Bearer …`; a ticket by `?ticket=` too, since
+//! the buyer's page is opened by its address.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::envelope::Failure;
+use crate::payment::Payments;
+use crate::payment::caller::Caller;
+use crate::payment::error::PayError;
+use crate::payment::ticket::Tickets;
+
+/// The caller of a request; without one the request ends with 401.
+pub(super) struct By(pub(super) Caller);
+
+impl FromRequestParts<Payments> for By {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
+        let token = match bearer(parts)? {
+            Some(token) => token,
+            None => ticket_of_query(parts).ok_or_else(|| {
+                PayError::unauthorized("send the header Authorization: Bearer <key or ticket>")
+            })?,
+        };
+        Ok(By(payments.caller(&token).await?))
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<Option<String>, Failure> {
+    let Some(value) = parts.headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.trim().to_owned())
+    });
+    token.map(Some).ok_or_else(|| {
+        PayError::unauthorized("the header has to be Authorization: Bearer <key or ticket>").into()
+    })
+}
+
+fn ticket_of_query(parts: &Parts) -> Option<String> {
+    let query = parts.uri.query()?;
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, value)| name == "ticket" && Tickets::is_ticket(value))
+        .map(|(_, value)| value.into_owned())
+}
+
+impl By {
+    /// The operator alone.
+    pub(super) fn root(&self) -> Result<(), Failure> {
+        match self.0 {
+            Caller::Root => Ok(()),
+            _ => Err(PayError::no_privilege("only the operator's root key may do that").into()),
+        }
+    }
+
+    /// The operator, or whoever looks after the host.
+    pub(super) fn operator(&self) -> Result<(), Failure> {
+        match self.0 {
+            Caller::Root | Caller::Op => Ok(()),
+            _ => Err(PayError::no_privilege("only the operator's keys may do that").into()),
+        }
+    }
+
+    /// The domain whose things are meant: the caller's own, or for `root` the one that is named.
+    pub(super) async fn domain(
+        &self,
+        payments: &Payments,
+        named: Option<&str>,
+    ) -> Result<String, Failure> {
+        let wanted = match (&self.0, named) {
+            (Caller::Domain { name, .. }, None) => return Ok(name.clone()),
+            (Caller::Domain { name, .. }, Some(named)) if named == name => return Ok(name.clone()),
+            (Caller::Root, Some(named)) => named,
+            (Caller::Root, None) => {
+                return Err(PayError::invalid("name the domain: ?domain=NAME").into());
+            }
+            _ => return Err(PayError::no_privilege("this key may not do that").into()),
+        };
+        let found = payments
+            .store()
+            .domain(wanted)
+            .await
+            .map_err(PayError::from)?;
+        Ok(found
+            .ok_or_else(|| PayError::not_found("no such domain"))?
+            .name)
+    }
+
+    /// Whether the caller may set what live payments use.
+    pub(super) fn is_test_key(&self) -> bool {
+        matches!(self.0, Caller::Domain { test: true, .. })
+    }
+}

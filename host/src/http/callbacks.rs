@@ -1,0 +1,199 @@
+//! `/pay/callback/…`: what a domain's owner uploads to run after a payment.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::auth::By;
+use super::envelope::{Answer, Data, Failure};
+use crate::payment::Payments;
+use crate::payment::caller::Caller;
+use crate::payment::error::PayError;
+use crate::plugin::Run;
+
+/// Whose callbacks are meant; only `root` may name another domain than its own.
+#[derive(Deserialize, Default)]
+pub(super) struct Of {
+    #[serde(default)]
+    domain: Option<String>,
+}
+
+type OfDomain = Result<Query<Of>, QueryRejection>;
+
+pub(super) async fn put(
+    State(payments): State<Payments>,
+    by: By,
+    Path(name): Path<String>,
+    of: OfDomain,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let body = body?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    payments.admit_callback(Arc::new(body.to_vec())).await?;
+    let kept = home
+        .put_callback(&name, body.to_vec())
+        .await
+        .map_err(PayError::from)?;
+    Data::of(json!({ "name": kept.name, "len": kept.len, "sha256": kept.sha256 }))
+}
+
+pub(super) async fn get(
+    State(payments): State<Payments>,
+    by: By,
+    Path(name): Path<String>,
+    of: OfDomain,
+) -> Result<Response, Failure> {
+    let content = load(&payments, &by, &name, of).await?;
+    Ok((
+        [(header::CONTENT_TYPE, "application/octet-stream")],
+        content,
+    )
+        .into_response())
+}
+
+async fn load(payments: &Payments, by: &By, name: &str, of: OfDomain) -> Result<Vec<u8>, Failure> {
+    let domain = by.domain(payments, of?.domain.as_deref()).await?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    let content = home.callback(name).await.map_err(PayError::from)?;
+    Ok(content.ok_or_else(|| PayError::no_callback("no callback of this name"))?)
+}
+
+pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    let callbacks = home.callbacks().await.map_err(PayError::from)?;
+    let listed: Vec<Value> = callbacks
+        .iter()
+        .map(|file| json!({ "name": file.name, "len": file.len, "sha256": file.sha256 }))
+        .collect();
+    Data::of(listed)
+}
+
+pub(super) async fn delete(
+    State(payments): State<Payments>,
+    by: By,
+    Path(name): Path<String>,
+    of: OfDomain,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    match home.delete_callback(&name).await.map_err(PayError::from)? {
+        true => Data::of(json!({ "name": name })),
+        false => Err(PayError::no_callback("no callback of this name").into()),
+    }
+}
+
+/// Runs an uploaded callback with a sample payment, in a domain without data.
+pub(super) async fn test(
+    State(payments): State<Payments>,
+    by: By,
+    Path(name): Path<String>,
+    of: OfDomain,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let content = load(&payments, &by, &name, of).await?;
+    let body = body?;
+    let payment = if body.is_empty() {
+        None
+    } else {
+        Some(read_json(&body)?)
+    };
+    run(&payments, &by, &name, content, payment).await
+}
+
+/// A component that is not kept, with the payment to run it for.
+#[derive(Deserialize)]
+struct Upload {
+    content_base64: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    payment: Option<Value>,
+}
+
+pub(super) async fn test_upload(
+    State(payments): State<Payments>,
+    by: By,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    if matches!(by.0, Caller::Ticket(_) | Caller::Op) {
+        return Err(PayError::no_privilege("this key may not run callbacks").into());
+    }
+    let body = body?;
+    let upload: Upload = serde_json::from_slice(&body).map_err(|error| {
+        PayError::invalid(format!("the body is not the JSON of a test: {error}"))
+    })?;
+    let content = STANDARD
+        .decode(&upload.content_base64)
+        .map_err(|error| PayError::invalid(format!("content_base64 is not base64: {error}")))?;
+    let name = upload.name.as_deref().unwrap_or("test");
+    run(&payments, &by, name, content, upload.payment).await
+}
+
+async fn run(
+    payments: &Payments,
+    by: &By,
+    name: &str,
+    content: Vec<u8>,
+    payment: Option<Value>,
+) -> Answer {
+    let domain = match &by.0 {
+        Caller::Domain { name, .. } => name.as_str(),
+        _ => "example",
+    };
+    let payment = payment.unwrap_or_else(|| sample(domain));
+    if !payment.is_object() {
+        return Err(PayError::invalid("the payment has to be a JSON object").into());
+    }
+    let run = payments.dry_run(name, Arc::new(content), &payment).await?;
+    Data::of(shown(&run))
+}
+
+fn shown(run: &Run) -> Value {
+    let text = |bytes: &Vec<u8>| match str::from_utf8(bytes) {
+        Ok(text) => json!(text),
+        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
+    };
+    let writes: Vec<Value> = run
+        .effects
+        .writes
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": value.as_ref().map(text) }))
+        .collect();
+    json!({
+        "answer": run.answer.as_ref().ok(),
+        "error": run.answer.as_ref().err(),
+        "kv": writes,
+        "events": run.effects.events,
+        "log": run.log,
+        "micros": run.spent.micros,
+        "memory_bytes": run.spent.memory_bytes,
+    })
+}
+
+/// A payment as it looks when its callback runs.
+fn sample(domain: &str) -> Value {
+    let now = crate::payment::now_ms();
+    json!({
+        "id": "0190a5b1c2d37e4f8a9b0c1d2e3f4a5b", "nm": "0190a5b1c2d37e4f8a9b0c1d2e3f4a5b",
+        "tp": "wn_payment", "ct": now, "lm": now, "brief": "sample", "fee": 2300, "cur": "RMB",
+        "st": "OK", "test": true, "pay_tp": "zfb.qrcode", "pay_target": "sample",
+        "re_tp": null, "re_obj": null, "buyer_tp": 0, "buyer_id": "", "buyer_nm": "",
+        "seller_id": "sample", "seller_nm": domain, "len": 0, "send_at": now, "close_at": now,
+        "apply_at": 0, "apply_re": null, "expi": now, "late": false, "overdue": false,
+    })
+}
+
+fn read_json(body: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(body)
+        .map_err(|error| PayError::invalid(format!("the body is not JSON: {error}")).into())
+}

@@ -1,0 +1,116 @@
+//! Walnut's envelope: `{"ok":true,"data":…}` and `{"ok":false,"errCode":…,"msg":…}`.
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::payment::error::PayError;
+
+/// What a handler answers: data in the envelope, or a refusal.
+pub(super) type Answer = Result<Data, Failure>;
+
+/// Data in the envelope.
+pub(super) struct Data(serde_json::Value);
+
+impl Data {
+    pub(super) fn of(data: impl Serialize) -> Result<Data, Failure> {
+        serde_json::to_value(data).map(Data).map_err(|error| {
+            Failure::from(PayError::internal(format!(
+                "the answer cannot be written: {error}"
+            )))
+        })
+    }
+}
+
+impl IntoResponse for Data {
+    fn into_response(self) -> Response {
+        Json(json!({ "ok": true, "data": self.0 })).into_response()
+    }
+}
+
+/// A refusal in the envelope, with the fitting HTTP status.
+pub(super) struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    pub(super) fn with_status(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Failure {
+        Failure {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<PayError> for Failure {
+    fn from(error: PayError) -> Failure {
+        let status =
+            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Failure::with_status(status, error.code(), error.message())
+    }
+}
+
+impl From<BytesRejection> for Failure {
+    fn from(error: BytesRejection) -> Failure {
+        match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Failure::with_status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "e.http.tooLarge",
+                "the body is larger than this address takes",
+            ),
+            _ => Failure::from(PayError::invalid(error.body_text())),
+        }
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(error: QueryRejection) -> Failure {
+        Failure::from(PayError::invalid(error.body_text()))
+    }
+}
+
+impl From<JsonRejection> for Failure {
+    fn from(error: JsonRejection) -> Failure {
+        match error {
+            JsonRejection::BytesRejection(error) => Failure::from(error),
+            JsonRejection::MissingJsonContentType(_) => Failure::with_status(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "e.http.mediaType",
+                "send JSON with the header Content-Type: application/json",
+            ),
+            other => Failure::from(PayError::invalid(other.body_text())),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "ok": false, "errCode": self.code, "msg": self.message }));
+        let mut response = (self.status, body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,110 @@
+//! The HTTP room: routes, callers, and Walnut's envelope. Every rule is in [`crate::payment`]; here
+//! requests are read and answers written.
+//!
+//! | file | serves |
+//! |---|---|
+//! | [`payments`] | `/pay/ajax/…` |
+//! | [`notifications`] | `/pay/re` |
+//! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
+//! | [`domains`], [`providers`] | the operator's domains, keys and provider components |
+//! | [`health`] | `/healthz`, `/readyz` |
+
+mod auth;
+mod callbacks;
+mod domains;
+mod envelope;
+mod health;
+mod notifications;
+mod payments;
+mod providers;
+mod targets;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::{any, get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::payment::Payments;
+use crate::payment::error::PayError;
+use envelope::Failure;
+
+/// The largest body of a request about payments.
+const JSON_BYTES: usize = 256 * 1024;
+/// The largest notification that is read.
+const NOTIFICATION_BYTES: usize = 1024 * 1024;
+/// The largest component that is taken, with room for its base64 form.
+const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
+
+/// All routes of a host.
+pub fn router(payments: Payments) -> Router {
+    let ajax = Router::new()
+        .route("/create", post(payments::create))
+        .route("/send", post(payments::send))
+        .route("/get", get(payments::get))
+        .route("/check", get(payments::check).post(payments::check))
+        .route("/query", get(payments::query))
+        .route("/history", get(payments::history))
+        .route("/content", get(payments::content))
+        .route("/deliveries", get(payments::deliveries))
+        .route("/replay", post(payments::replay))
+        .route("/resolve", post(payments::resolve));
+    let notified = Router::new()
+        .route("/pay/re", any(notifications::bare))
+        .route("/pay/re/{trade_no}", any(notifications::addressed))
+        .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES));
+    let components = Router::new()
+        .route("/pay/callback", get(callbacks::list))
+        .route("/pay/callback/test", post(callbacks::test_upload))
+        .route(
+            "/pay/callback/{name}",
+            put(callbacks::put)
+                .get(callbacks::get)
+                .delete(callbacks::delete),
+        )
+        .route("/pay/callback/{name}/test", post(callbacks::test))
+        .route("/pay/provider", get(providers::list).put(providers::put))
+        .route("/pay/provider/inspect", post(providers::inspect))
+        .layer(DefaultBodyLimit::max(COMPONENT_BYTES));
+    Router::new()
+        .nest("/pay/ajax", ajax)
+        .route("/pay/target", get(targets::list))
+        .route(
+            "/pay/target/{platform}/{name}",
+            put(targets::put).get(targets::get).delete(targets::delete),
+        )
+        .route("/pay/domain", get(domains::list).post(domains::add))
+        .route(
+            "/pay/domain/{name}/key",
+            post(domains::key).get(domains::keys),
+        )
+        .route("/pay/key/{id}", axum::routing::delete(domains::revoke))
+        .layer(DefaultBodyLimit::max(JSON_BYTES))
+        .merge(notified)
+        .merge(components)
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(payments)
+}
+
+async fn nothing_here() -> Failure {
+    Failure::from(PayError::not_found("there is nothing at this address"))
+}
+
+async fn other_method() -> Failure {
+    Failure::with_status(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "e.http.method",
+        "this address does not take that method",
+    )
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    tracing::error!("a handler panicked");
+    axum::response::IntoResponse::into_response(Failure::from(PayError::internal(
+        "a fault of the host; its log says more",
+    )))
+}

@@ -1,0 +1,68 @@
+//! `/pay/re`: one address for the notifications of all platforms, answered in their own words.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use super::envelope::Failure;
+use crate::payment::Payments;
+use crate::trust::{Message, Origin, Reply};
+
+/// Headers that are passed on, at most.
+const MAX_HEADERS: usize = 64;
+
+pub(super) async fn bare(
+    State(payments): State<Payments>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let message = message(&method, &uri, &headers, body?);
+    Ok(answer(payments.receive(None, message).await))
+}
+
+pub(super) async fn addressed(
+    State(payments): State<Payments>,
+    Path(trade_no): Path<String>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let message = message(&method, &uri, &headers, body?);
+    Ok(answer(payments.receive(Some(&trade_no), message).await))
+}
+
+/// The bytes as received; what a platform sends by GET stands in the query.
+fn message(method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Message {
+    let body = if *method == Method::GET {
+        uri.query().unwrap_or("").as_bytes().to_vec()
+    } else {
+        body.to_vec()
+    };
+    let headers = headers
+        .iter()
+        .filter(|(name, _)| **name != header::AUTHORIZATION && **name != header::COOKIE)
+        .take(MAX_HEADERS)
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Message {
+        origin: Origin::Notification,
+        status: 0,
+        headers,
+        body,
+    }
+}
+
+fn answer(reply: Reply) -> Response {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind: (HeaderName, HeaderValue) = (
+        header::CONTENT_TYPE,
+        HeaderValue::from_str(&reply.content_type)
+            .unwrap_or_else(|_| HeaderValue::from_static("text/plain")),
+    );
+    (status, [kind], reply.body).into_response()
+}

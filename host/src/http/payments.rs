@@ -1,0 +1,288 @@
+//! `/pay/ajax/…`: the verbs on payments.
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::{Json, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::auth::By;
+use super::envelope::{Answer, Data, Failure};
+use crate::payment::create::CreateRequest;
+use crate::payment::error::PayError;
+use crate::payment::look::Question;
+use crate::payment::model::{Digest, Payment, PaymentId};
+use crate::payment::resolve::Decision;
+use crate::payment::{Payments, now_ms, view};
+
+/// The longest Idempotency-Key.
+const MAX_KEY: usize = 255;
+
+pub(super) async fn create(
+    State(payments): State<Payments>,
+    by: By,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let body = body?;
+    let request = CreateRequest::parse(&body)?;
+    let idempotency = idempotency_key(&headers)?.map(|key| (key, Digest::of(&body)));
+    let created = payments.create(&by.0, &request, idempotency).await?;
+    let payment = created.payment;
+    let ticket = payments.tickets().issue(payment.id);
+    let free = payment.total.is_zero();
+    if let Some(pay_tp) = request.pay_tp.as_deref().filter(|tp| !tp.is_empty()) {
+        let target = request
+            .pay_target
+            .as_deref()
+            .filter(|target| !target.is_empty());
+        let sent = payments
+            .send(
+                &by.0,
+                payment.id,
+                pay_tp,
+                target,
+                &request.args,
+                request.client_ip.as_deref(),
+            )
+            .await;
+        return sent_at_once(&payment, sent, &ticket);
+    }
+    let mut data = if free {
+        view::sent_json(&payment, None)
+    } else {
+        view::to_json(&payment, now_ms())
+    };
+    data.insert("pay_types".into(), json!(payment.offers));
+    data.insert("ticket".into(), json!(ticket));
+    Data::of(data)
+}
+
+/// The payment exists whatever came of sending it: an error stands beside its id.
+fn sent_at_once(created: &Payment, sent: Result<Payment, PayError>, ticket: &str) -> Answer {
+    let mut data = match &sent {
+        Ok(payment) => view::sent_json(payment, None),
+        Err(error) => {
+            let mut data = view::sent_json(created, Some(error.message()));
+            data.insert("errCode".into(), json!(error.code()));
+            data
+        }
+    };
+    data.insert("pay_types".into(), json!(created.offers));
+    data.insert("ticket".into(), json!(ticket));
+    Data::of(data)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| !key.is_empty());
+    match key {
+        Some(key) if key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
+        _ => Err(
+            PayError::invalid("the Idempotency-Key has 1 to 255 visible ASCII characters").into(),
+        ),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct SendBody {
+    id: String,
+    pay_tp: String,
+    #[serde(default)]
+    pay_target: Option<String>,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    client_ip: Option<String>,
+}
+
+pub(super) async fn send(
+    State(payments): State<Payments>,
+    by: By,
+    body: Result<Json<SendBody>, JsonRejection>,
+) -> Answer {
+    let Json(body) = body?;
+    let target = body
+        .pay_target
+        .as_deref()
+        .filter(|target| !target.is_empty());
+    let id = payment_id(&body.id)?;
+    let sent = payments
+        .send(
+            &by.0,
+            id,
+            &body.pay_tp,
+            target,
+            &body.args,
+            body.client_ip.as_deref(),
+        )
+        .await?;
+    Data::of(view::sent_json(&sent, None))
+}
+
+#[derive(Deserialize)]
+pub(super) struct ById {
+    id: String,
+}
+
+type OneId = Result<Query<ById>, QueryRejection>;
+
+pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+    let payment = payments.get(&by.0, payment_id(&id?.id)?).await?;
+    Data::of(view::to_json(&payment, now_ms()))
+}
+
+pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+    let payment = payments.check(&by.0, payment_id(&id?.id)?).await?;
+    Data::of(view::to_json(&payment, now_ms()))
+}
+
+pub(super) async fn history(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+    Data::of(payments.history(&by.0, payment_id(&id?.id)?).await?)
+}
+
+pub(super) async fn content(
+    State(payments): State<Payments>,
+    by: By,
+    id: OneId,
+) -> Result<Response, Failure> {
+    let content = payments.content(&by.0, payment_id(&id?.id)?).await?;
+    let bytes = content.map(|content| content.to_vec()).unwrap_or_default();
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// What `query` takes; `match` is a JSON object of columns and the values that they must equal.
+#[derive(Deserialize, Default)]
+pub(super) struct QueryBy {
+    #[serde(default, rename = "match")]
+    matching: Option<String>,
+    /// `lm:-1,fee:1`
+    #[serde(default)]
+    sort: Option<String>,
+    #[serde(default)]
+    skip: Option<u32>,
+    #[serde(default)]
+    limit: Option<u32>,
+    /// Whether the answer says how many there are in all.
+    #[serde(default)]
+    pager: bool,
+}
+
+pub(super) async fn query(
+    State(payments): State<Payments>,
+    by: By,
+    query: Result<Query<QueryBy>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query?;
+    let matching: Map<String, Value> = match query.matching.as_deref().filter(|m| !m.is_empty()) {
+        None => Map::new(),
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            PayError::invalid(format!("match has to be a JSON object of columns: {error}"))
+        })?,
+    };
+    let question = Question {
+        matching: &matching,
+        sort: query.sort.as_deref(),
+        skip: query.skip,
+        limit: query.limit,
+        count: query.pager,
+    };
+    let found = payments.query(&by.0, &question).await?;
+    let now = now_ms();
+    let list: Vec<_> = found
+        .payments
+        .iter()
+        .map(|payment| view::to_json(payment, now))
+        .collect();
+    match found.total {
+        None => Data::of(list),
+        Some(total) => Data::of(json!({
+            "list": list,
+            "pager": { "total": total, "skip": found.skip, "limit": found.limit },
+        })),
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct ResolveBody {
+    id: String,
+    decision: Decision,
+    reason: String,
+}
+
+pub(super) async fn resolve(
+    State(payments): State<Payments>,
+    by: By,
+    body: Result<Json<ResolveBody>, JsonRejection>,
+) -> Answer {
+    let Json(body) = body?;
+    let id = payment_id(&body.id)?;
+    let payment = payments
+        .resolve(&by.0, id, body.decision, &body.reason)
+        .await?;
+    Data::of(view::to_json(&payment, now_ms()))
+}
+
+/// Whose deliveries are listed.
+#[derive(Deserialize, Default)]
+pub(super) struct DeliveriesOf {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+pub(super) async fn deliveries(
+    State(payments): State<Payments>,
+    by: By,
+    query: Result<Query<DeliveriesOf>, QueryRejection>,
+) -> Answer {
+    let Query(query) = query?;
+    let id = query.id.as_deref().map(payment_id).transpose()?;
+    let listed = payments
+        .deliveries(&by.0, id, query.limit.unwrap_or(10))
+        .await?;
+    let shown: Vec<Value> = listed
+        .iter()
+        .map(|delivery| {
+            json!({
+                "key": delivery.key,
+                "payment": delivery.payment.to_string(),
+                "state": delivery.state,
+                "tries": delivery.tries,
+                "due": delivery.due_ms,
+                "error": delivery.last_error,
+                "log": delivery.log,
+            })
+        })
+        .collect();
+    Data::of(shown)
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReplayBody {
+    key: String,
+}
+
+pub(super) async fn replay(
+    State(payments): State<Payments>,
+    by: By,
+    body: Result<Json<ReplayBody>, JsonRejection>,
+) -> Answer {
+    let Json(body) = body?;
+    payments.replay(&by.0, &body.key).await?;
+    Data::of(json!({ "key": body.key, "state": "due" }))
+}
+
+fn payment_id(text: &str) -> Result<PaymentId, Failure> {
+    PaymentId::parse(text)
+        .ok_or_else(|| PayError::invalid("the id is not a payment's: 32 hex digits").into())
+}

@@ -1,0 +1,98 @@
+//! `/pay/target/…`: a domain's accounts at the platforms. Secrets go in and never come out.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Json, Path, Query, State};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::auth::By;
+use super::envelope::{Answer, Data};
+use crate::payment::Payments;
+use crate::payment::error::PayError;
+
+/// Whose targets are meant; only `root` may name another domain than its own.
+#[derive(Deserialize, Default)]
+pub(super) struct Of {
+    #[serde(default)]
+    domain: Option<String>,
+}
+
+type OfDomain = Result<Query<Of>, QueryRejection>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutBody {
+    #[serde(default)]
+    test: bool,
+    #[serde(default)]
+    default: bool,
+    settings: Map<String, Value>,
+}
+
+pub(super) async fn put(
+    State(payments): State<Payments>,
+    by: By,
+    Path((platform, name)): Path<(String, String)>,
+    of: OfDomain,
+    body: Result<Json<PutBody>, JsonRejection>,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let Json(body) = body?;
+    if by.is_test_key() && !body.test {
+        return Err(PayError::no_privilege("a test key may put test targets only").into());
+    }
+    let version = payments
+        .put_target(
+            &domain,
+            &platform,
+            &name,
+            body.test,
+            body.default,
+            body.settings,
+        )
+        .await?;
+    Data::of(json!({ "platform": platform, "name": name, "version": version, "test": body.test }))
+}
+
+pub(super) async fn get(
+    State(payments): State<Payments>,
+    by: By,
+    Path((platform, name)): Path<(String, String)>,
+    of: OfDomain,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    Data::of(payments.show_target(&domain, &platform, &name).await?)
+}
+
+pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    Data::of(home.targets().await.map_err(PayError::from)?)
+}
+
+pub(super) async fn delete(
+    State(payments): State<Payments>,
+    by: By,
+    Path((platform, name)): Path<(String, String)>,
+    of: OfDomain,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let home = payments.home().home(&domain).map_err(PayError::from)?;
+    if by.is_test_key() {
+        let target = home
+            .target(&platform, &name)
+            .await
+            .map_err(PayError::from)?;
+        if target.is_some_and(|target| !target.test) {
+            return Err(PayError::no_privilege("a test key may retire test targets only").into());
+        }
+    }
+    match home
+        .retire_target(&platform, &name)
+        .await
+        .map_err(PayError::from)?
+    {
+        true => Data::of(json!({ "platform": platform, "name": name, "retired": true })),
+        false => Err(PayError::not_found("no such target in use").into()),
+    }
+}

@@ -1,0 +1,15 @@
+//! walnut: one payment service for many domains. The host owns the payments and the HTTP
+//! endpoints; every platform's flow and every domain's callback is a sandboxed component.
+//!
+//! Dependencies point one way: [`http`], [`cli`] and [`work`] use [`payment`], which uses [`trust`],
+//! [`store`], [`plugin`] and [`home`].
+
+pub mod cli;
+pub mod home;
+pub mod http;
+pub mod payment;
+pub mod plugin;
+pub mod running;
+pub mod store;
+pub mod trust;
+pub mod work;

@@ -1,0 +1,67 @@
+//! Who asks, and what that caller may do.
+
+use super::error::{PayError, Result};
+use super::model::{Payment, PaymentId};
+
+/// Who asks. Made by the HTTP room from a key or a ticket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// The operator: may do everything.
+    Root,
+    /// Whoever looks after the host: reads everything, changes nothing.
+    Op,
+    /// A domain, by its API key: its own payments, callbacks and targets only.
+    Domain {
+        /// The domain's name.
+        name: String,
+        /// A test key sees and makes test payments only.
+        test: bool,
+    },
+    /// The buyer's page: get, send, check and watch of one payment.
+    Ticket(PaymentId),
+}
+
+/// What is to be done with a payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Look at it and ask the platform about it.
+    Read,
+    /// Look at its history, evidence and callback.
+    Inspect,
+    /// Send it.
+    Send,
+    /// Decide on it by hand.
+    Resolve,
+}
+
+impl Caller {
+    /// Whether this caller may do that with this payment. A payment that the caller may not even
+    /// see is "no such payment".
+    pub fn may(&self, act: Act, payment: &Payment) -> Result<()> {
+        let sees = match self {
+            Caller::Root | Caller::Op => true,
+            Caller::Domain { name, test } => *name == payment.domain && (!test || payment.test),
+            Caller::Ticket(id) => *id == payment.id,
+        };
+        if !sees {
+            return Err(no_such_payment());
+        }
+        let allowed = match self {
+            Caller::Root | Caller::Domain { .. } => true,
+            Caller::Op => matches!(act, Act::Read | Act::Inspect),
+            Caller::Ticket(_) => matches!(act, Act::Read | Act::Send),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(PayError::no_privilege(
+                "this key may not do that with this payment",
+            ))
+        }
+    }
+}
+
+/// The same words whether it does not exist or belongs to somebody else.
+pub fn no_such_payment() -> PayError {
+    PayError::no_payment("no such payment")
+}

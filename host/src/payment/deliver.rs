@@ -1,0 +1,270 @@
+//! Runs the callback of a payment that became OK, and commits its effects together with the mark
+//! "applied".
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::error::{PayError, Result};
+use super::model::{Ams, PaymentId};
+use super::{Payments, now_ms, view};
+use crate::plugin::{
+    Callback, CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed,
+};
+use crate::store::{Delivery, Effects, Find, FindError, Finished, Store, StoreError};
+
+const SECOND: Ams = 1_000;
+const MINUTE: Ams = 60 * SECOND;
+const HOUR: Ams = 60 * MINUTE;
+
+/// Between one failed try and the next; after the last one the delivery is dead until somebody
+/// replays it.
+const PAUSES: [Ams; 9] = [
+    SECOND,
+    5 * SECOND,
+    30 * SECOND,
+    2 * MINUTE,
+    10 * MINUTE,
+    HOUR,
+    6 * HOUR,
+    24 * HOUR,
+    48 * HOUR,
+];
+/// When all instances are in use, the delivery is postponed and the try not counted.
+const WHEN_BUSY: Ams = 500;
+/// Runs again at once when another delivery changed what it read; then it waits its turn.
+const CONFLICTS_AT_ONCE: u32 = 5;
+
+impl Payments {
+    /// One try of one delivery that the caller has leased.
+    pub async fn deliver(&self, delivery: &Delivery) -> Result<()> {
+        for _ in 0..CONFLICTS_AT_ONCE {
+            match self.try_once(delivery).await? {
+                Finished::Conflict => {}
+                Finished::Done => {
+                    tracing::info!(payment = %delivery.payment, try_no = delivery.tries, "callback applied");
+                    self.rang(delivery.payment);
+                    return Ok(());
+                }
+                Finished::Fenced => return Ok(()),
+            }
+        }
+        self.0
+            .store
+            .postpone_delivery(delivery, now_ms() + WHEN_BUSY)
+            .await?;
+        Ok(())
+    }
+
+    async fn try_once(&self, delivery: &Delivery) -> Result<Finished> {
+        let now = now_ms();
+        let run = match self.run_bound(delivery, now).await {
+            Ok(run) => run,
+            Err(Stopped::Busy) => {
+                self.0
+                    .store
+                    .postpone_delivery(delivery, now + WHEN_BUSY)
+                    .await?;
+                return Ok(Finished::Fenced);
+            }
+            Err(Stopped::Failed { error, log }) => {
+                self.fail(delivery, error, log).await?;
+                return Ok(Finished::Fenced);
+            }
+        };
+        match run.answer {
+            Err(error) => {
+                self.fail(delivery, format!("guest error: {error}"), run.log)
+                    .await?;
+                Ok(Finished::Fenced)
+            }
+            Ok(answer) => {
+                let effects = Effects {
+                    reads: run.effects.reads,
+                    writes: run.effects.writes,
+                    events: run.effects.events,
+                };
+                Ok(self
+                    .0
+                    .store
+                    .finish_delivery(delivery, effects, answer, run.log, now_ms())
+                    .await?)
+            }
+        }
+    }
+
+    async fn run_bound(&self, delivery: &Delivery, now: Ams) -> std::result::Result<Run, Stopped> {
+        let case = self.0.store.case(delivery.payment).await?;
+        let payment = case
+            .ok_or_else(|| Stopped::text("the payment is gone"))?
+            .payment;
+        let Some(bound) = payment.callback.clone() else {
+            return Err(Stopped::text("the payment has no callback"));
+        };
+        let store = self.0.store.clone();
+        let load = || async move { store.content(bound.digest).await.ok().flatten() };
+        let callback = self.0.plugins.callback(bound.digest, load).await?;
+        let call = CallbackCall {
+            domain: payment.domain.clone(),
+            view: Arc::new(StoredDomain {
+                store: self.0.store.clone(),
+                domain: payment.domain.clone(),
+            }),
+            now_ms: now,
+        };
+        let view = DeliveryView {
+            key: delivery.key.clone(),
+            try_no: delivery.tries,
+            callback: bound.name,
+            late: payment.late,
+        };
+        let shown = Value::Object(view::to_json(&payment, now));
+        Ok(callback.run(call, &shown, view).await?)
+    }
+
+    async fn fail(&self, delivery: &Delivery, error: String, log: String) -> Result<()> {
+        let now = now_ms();
+        let pause = usize::try_from(delivery.tries)
+            .ok()
+            .and_then(|tries| PAUSES.get(tries.saturating_sub(1)))
+            .copied();
+        let again_at = pause.map(|pause| now + pause);
+        let key = &delivery.key;
+        match again_at {
+            Some(_) => {
+                tracing::warn!(payment = %delivery.payment, %key, try_no = delivery.tries, %error, "callback failed")
+            }
+            None => {
+                tracing::error!(target: "audit", payment = %delivery.payment, %key, try_no = delivery.tries, %error, "ALERT: callback is dead")
+            }
+        }
+        self.0
+            .store
+            .fail_delivery(delivery, error, log, again_at, now)
+            .await?;
+        self.rang(delivery.payment);
+        Ok(())
+    }
+
+    /// Runs a callback with a payment in a domain without data and keeps nothing of it.
+    pub async fn dry_run(&self, name: &str, content: Arc<Vec<u8>>, payment: &Value) -> Result<Run> {
+        let digest = self.admit_callback(content.clone()).await?;
+        let callback: Callback = self
+            .0
+            .plugins
+            .callback(digest, || async move { Some(content) })
+            .await?;
+        let call = CallbackCall {
+            domain: payment
+                .get("seller_nm")
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned(),
+            view: Arc::new(EmptyDomain),
+            now_ms: now_ms(),
+        };
+        let delivery = DeliveryView {
+            key: "00000000000000000000000000000000".into(),
+            try_no: 1,
+            callback: name.to_owned(),
+            late: false,
+        };
+        callback
+            .run(call, payment, delivery)
+            .await
+            .map_err(|error| PayError::bad_callback(error.full()))
+    }
+
+    /// Whether this content is a callback that can run here; gives its digest.
+    pub async fn admit_callback(&self, content: Arc<Vec<u8>>) -> Result<super::model::Digest> {
+        self.0
+            .plugins
+            .admit_callback(content)
+            .await
+            .map_err(|refusal| PayError::bad_callback(refusal.to_string()))
+    }
+}
+
+/// Why a try came to no answer.
+enum Stopped {
+    Busy,
+    Failed { error: String, log: String },
+}
+
+impl Stopped {
+    fn text(error: &str) -> Stopped {
+        Stopped::Failed {
+            error: error.to_owned(),
+            log: String::new(),
+        }
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Stopped {
+        tracing::error!(%error, "store");
+        Stopped::Busy
+    }
+}
+
+impl From<crate::plugin::PluginError> for Stopped {
+    fn from(error: crate::plugin::PluginError) -> Stopped {
+        if error.kind == crate::plugin::Kind::Busy {
+            return Stopped::Busy;
+        }
+        Stopped::Failed {
+            error: error.full(),
+            log: error.log_tail.into(),
+        }
+    }
+}
+
+/// What a callback sees of its domain: the store, narrowed to one domain.
+struct StoredDomain {
+    store: Store,
+    domain: String,
+}
+
+fn down(error: StoreError) -> ViewError {
+    ViewError::Failed(error.to_string())
+}
+
+impl DomainView for StoredDomain {
+    fn kv_get<'a>(&'a self, key: &'a str) -> Viewed<'a, Option<(Vec<u8>, u64)>> {
+        Box::pin(async move { self.store.kv_get(&self.domain, key).await.map_err(down) })
+    }
+
+    fn kv_size(&self) -> Viewed<'_, u64> {
+        Box::pin(async move { self.store.kv_size(&self.domain).await.map_err(down) })
+    }
+
+    fn payment(&self, id: PaymentId) -> Viewed<'_, Option<Value>> {
+        Box::pin(async move {
+            let case = self.store.case(id).await.map_err(down)?;
+            let own = case.filter(|case| case.payment.domain == self.domain);
+            Ok(own.map(|case| Value::Object(view::to_json(&case.payment, now_ms()))))
+        })
+    }
+
+    fn payments<'a>(
+        &'a self,
+        matching: &'a Map<String, Value>,
+        limit: u32,
+    ) -> Viewed<'a, Vec<Value>> {
+        Box::pin(async move {
+            let refused = |error: FindError| ViewError::Refused(error.to_string());
+            let mut find = Find::new(Some(self.domain.clone()));
+            find.limit = limit;
+            for (name, value) in matching {
+                find.equal(name, value).map_err(refused)?;
+            }
+            find.check().map_err(refused)?;
+            let found = self.store.find(find).await.map_err(down)?;
+            let now = now_ms();
+            Ok(found
+                .iter()
+                .map(|payment| Value::Object(view::to_json(payment, now)))
+                .collect())
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Why a verb was refused, in the words of the API: a stable `errCode`, an HTTP status and an
+//! English sentence that says what to do.
+
+use std::fmt;
+
+use crate::home::HomeError;
+use crate::plugin::PluginError;
+use crate::store::StoreError;
+
+/// A refusal. What went wrong inside is logged where it happens and never shown to callers.
+#[derive(Debug)]
+pub struct PayError {
+    code: &'static str,
+    status: u16,
+    message: String,
+}
+
+/// What most of this room returns.
+pub type Result<T> = std::result::Result<T, PayError>;
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal;)+) => {
+        impl PayError {
+            $(
+                $(#[$doc])*
+                pub fn $name(message: impl Into<String>) -> PayError {
+                    PayError { code: $code, status: $status, message: message.into() }
+                }
+            )+
+        }
+    };
+}
+
+refusals! {
+    /// The request is not what the endpoint takes.
+    invalid = 400 "e.pay.invalid";
+    /// An amount that walnut does not take.
+    invalid_fee = 400 "e.pay.invalid.fee";
+    /// The buyer is not written as `TYPE:ID`.
+    invalid_buyer = 400 "e.pay.invalid.buyer";
+    /// The buyer's type or id is missing.
+    buyer_imperfect = 400 "e.pay.buyer.imperfect";
+    /// A name of the payment's own fields was used for metadata.
+    reserved_name = 400 "e.pay.meta.reserved";
+    /// The metadata is too large or too deep.
+    meta_too_large = 413 "e.pay.meta.tooLarge";
+    /// The seller named is not the caller's domain.
+    no_match_seller = 403 "e.pay.noMatchSeller";
+    /// No key, or none that is known.
+    unauthorized = 401 "e.auth.required";
+    /// The key may not do this.
+    no_privilege = 403 "e.pay.nopvg";
+    /// No such payment (or it belongs to somebody else).
+    no_payment = 404 "e.pay.noexists";
+    /// No such thing besides payments.
+    not_found = 404 "e.pay.notFound";
+    /// No provider speaks this pay type.
+    no_provider = 400 "e.pay.no3x";
+    /// The pay type or target is not on this payment's offer.
+    not_offered = 409 "e.pay.send.notOffered";
+    /// The pay type needs a target and none, or more than one, fits.
+    no_target = 409 "e.pay.send.noTarget";
+    /// The payment was already sent by another pay type or target.
+    switch = 409 "e.pay.send.switch";
+    /// Another request is sending this payment.
+    busy = 409 "e.pay.send.busy";
+    /// The deadline for paying has passed.
+    expired = 409 "e.pay.expired";
+    /// The payment is held for a decision by hand.
+    held = 409 "e.pay.held";
+    /// The payment is not held.
+    not_held = 409 "e.pay.resolve.notHeld";
+    /// The decision cannot be carried out.
+    cannot_resolve = 409 "e.pay.resolve.unavailable";
+    /// The caller's arguments do not suit the pay type; nothing was sent.
+    send_invalid = 400 "e.pay.send.invalid";
+    /// The target's settings do not work; nothing was sent.
+    misconfigured = 409 "e.pay.target.misconfigured";
+    /// The provider cannot do this.
+    unsupported = 409 "e.pay.unsupported";
+    /// Nobody knows whether the platform took the order.
+    send_unknown = 502 "e.pay.send.unknown";
+    /// The platform could not be asked, or its answer does not hold.
+    check_unknown = 502 "e.pay.check.unknown";
+    /// The callback named at `create` is not there.
+    no_callback = 404 "e.pay.callback.noexists";
+    /// The uploaded content is not a callback that can run.
+    bad_callback = 422 "e.pay.callback.refused";
+    /// The uploaded content is not a provider that can run.
+    bad_provider = 422 "e.pay.provider.refused";
+    /// The settings of a target do not fit the provider's schema.
+    bad_target = 422 "e.pay.target.invalid";
+    /// A name is already taken.
+    exists = 409 "e.pay.exists";
+    /// A name that walnut does not take.
+    bad_name = 400 "e.pay.invalid.name";
+    /// The Idempotency-Key was used with another body.
+    key_reused = 422 "e.pay.idempotency.reused";
+    /// Everything is in use: try again.
+    too_busy = 429 "e.pay.busy";
+    /// The store cannot be written or read now.
+    store_down = 503 "e.pay.store";
+    /// A fault of walnut's own.
+    internal = 500 "e.pay.internal";
+}
+
+impl PayError {
+    /// The stable code, such as `e.pay.noexists`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The HTTP status that fits.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The sentence for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for PayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for PayError {}
+
+impl From<StoreError> for PayError {
+    fn from(error: StoreError) -> PayError {
+        tracing::error!(%error, "store");
+        PayError::store_down("the payment store does not answer; nothing was changed, try again")
+    }
+}
+
+impl From<HomeError> for PayError {
+    fn from(error: HomeError) -> PayError {
+        if error.is_callers_fault() {
+            return PayError::bad_name(error.to_string());
+        }
+        tracing::error!(%error, "home");
+        PayError::internal("the domain's home cannot be read or written; the host's log says why")
+    }
+}
+
+impl From<PluginError> for PayError {
+    fn from(error: PluginError) -> PayError {
+        if error.kind == crate::plugin::Kind::Busy {
+            return PayError::too_busy("all plugin instances are in use: try again");
+        }
+        tracing::error!(error = %error.full(), "plugin");
+        PayError::internal(format!(
+            "the plugin {} failed; the host's log says why",
+            error.plugin
+        ))
+    }
+}

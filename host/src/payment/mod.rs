@@ -1,0 +1,152 @@
+//! The payment: its data, its states, and the verbs with their rules. Whoever serves callers
+//! (`http`, `cli`, `work`) comes in through [`Payments`]; nothing here knows axum, SQL or wasmtime.
+//!
+//! | file | is |
+//! |---|---|
+//! | [`model`], [`money`], [`state`] | what a payment is |
+//! | [`view`] | how it looks as JSON |
+//! | [`settle`] | what a verified statement changes |
+//! | [`create`], [`send`], [`ask`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
+//! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
+//! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
+
+pub mod ask;
+pub mod caller;
+pub mod create;
+pub mod deliver;
+pub mod error;
+pub mod keys;
+pub mod look;
+pub mod model;
+pub mod money;
+pub mod providers;
+pub mod receive;
+pub mod resolve;
+pub mod schedule;
+pub mod send;
+pub mod settle;
+pub mod state;
+pub mod targets;
+pub mod ticket;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::home::DataRoot;
+use crate::plugin::Plugins;
+use crate::store::Store;
+use caller::{Act, Caller, no_such_payment};
+use error::Result;
+use keys::Keys;
+use model::{Ams, Case, PaymentId};
+use providers::Providers;
+use receive::Refused;
+use targets::Targets;
+use ticket::Tickets;
+
+/// What the verbs need besides the rooms they stand on.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where platforms reach this host, without a trailing slash: `https://pay.example.com`.
+    pub public_url: String,
+}
+
+/// The verbs. Cheap to clone; every clone is the same.
+#[derive(Clone)]
+pub struct Payments(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    plugins: Plugins,
+    home: DataRoot,
+    providers: Providers,
+    targets: Targets,
+    tickets: Tickets,
+    keys: Keys,
+    refused: Refused,
+    options: Options,
+    /// Rung when a delivery or a question may be due earlier than the workers think.
+    work: watch::Sender<u64>,
+    /// Rung when any payment changed.
+    changed: tokio::sync::broadcast::Sender<PaymentId>,
+}
+
+/// How many changes a waiting caller may fall behind before it looks at the store instead.
+const CHANGES_KEPT: usize = 1024;
+
+impl Payments {
+    /// Opens the verbs on rooms that are open already, with the shipped providers approved.
+    pub async fn open(
+        store: Store,
+        plugins: Plugins,
+        home: DataRoot,
+        options: Options,
+    ) -> anyhow::Result<Payments> {
+        let tickets = Tickets::new(&home.key().subkey("ticket"));
+        let keys = Keys::new(&home.key().subkey("api key"));
+        let providers = Providers::load(&store, &plugins).await?;
+        Ok(Payments(Arc::new(Inner {
+            store,
+            plugins,
+            home,
+            providers,
+            targets: Targets::default(),
+            tickets,
+            keys,
+            refused: Refused::default(),
+            options,
+            work: watch::channel(0).0,
+            changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
+        })))
+    }
+
+    /// The store, for the rooms above.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The domains' homes, for the rooms above.
+    pub fn home(&self) -> &DataRoot {
+        &self.0.home
+    }
+
+    /// Issues and checks tickets.
+    pub fn tickets(&self) -> &Tickets {
+        &self.0.tickets
+    }
+
+    /// Changes whenever work may be due earlier than the workers think.
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.0.work.subscribe()
+    }
+
+    /// The case, if the caller may do that with it.
+    pub(crate) async fn case_for(&self, caller: &Caller, act: Act, id: PaymentId) -> Result<Case> {
+        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
+        caller.may(act, &case.payment)?;
+        Ok(case)
+    }
+
+    fn rang(&self, id: PaymentId) {
+        // Nobody listening is fine.
+        let _ = self.0.changed.send(id);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        self.0
+            .work
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// The host's clock, milliseconds since 1970.
+pub fn now_ms() -> Ams {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,535 @@
+//! The payment and its attempts, as the store keeps them and the rules change them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::money::Money;
+
+/// Milliseconds since 1970 (the user's document says AMS, 绝对毫秒数); 0 means "has not happened".
+pub type Ams = u64;
+
+/// A payment's id: a time-ordered UUID (version 7), written as 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PaymentId(Uuid);
+
+impl PaymentId {
+    /// A new id; later ones sort behind earlier ones.
+    pub fn generate() -> PaymentId {
+        PaymentId(Uuid::now_v7())
+    }
+
+    /// Reads 32 hex digits or the dashed form, in any case.
+    pub fn parse(text: &str) -> Option<PaymentId> {
+        let text = text.trim();
+        matches!(text.len(), 32 | 36)
+            .then(|| Uuid::try_parse(text).ok().map(PaymentId))
+            .flatten()
+    }
+}
+
+impl fmt::Display for PaymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.simple())
+    }
+}
+
+impl fmt::Debug for PaymentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The number by which a platform knows an attempt: 32 lower-case hex digits. The first attempt's
+/// number is the payment's id.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct TradeNo(String);
+
+impl TradeNo {
+    /// The number of a payment's first attempt.
+    pub fn first(id: PaymentId) -> TradeNo {
+        TradeNo(id.to_string())
+    }
+
+    /// A number for a later attempt.
+    pub fn generate() -> TradeNo {
+        TradeNo(Uuid::now_v7().simple().to_string())
+    }
+
+    /// Takes only the exact form: 32 lower-case hex digits.
+    pub fn parse(text: &str) -> Option<TradeNo> {
+        let exact =
+            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        exact.then(|| TradeNo(text.to_owned()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TradeNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// SHA-256 of a component or of a callback's content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Digest {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        let mut out = [0; 32];
+        out.copy_from_slice(digest.as_ref());
+        Digest(out)
+    }
+
+    /// Reads 64 hex digits.
+    pub fn parse(text: &str) -> Option<Digest> {
+        let mut out = [0; 32];
+        hex::decode_to_slice(text, &mut out)
+            .ok()
+            .map(|()| Digest(out))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where a payment stands (`st`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Created, not yet sent.
+    New,
+    /// Sent; nobody knows the end yet.
+    Wait,
+    /// Paid, by a statement that the host verified (or free of charge).
+    Ok,
+    /// Definitely not paid.
+    Fail,
+}
+
+/// Why a payment or attempt is FAIL (`fail_why`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum FailWhy {
+    /// The platform said no.
+    Declined,
+    /// Closed before it was paid.
+    Closed,
+    /// Not paid in time.
+    Expired,
+    /// A till payment was undone.
+    Reversed,
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AttemptState {
+    /// Written before the platform was called; the platform may or may not know it.
+    Intent,
+    /// The platform took the order.
+    Wait,
+    /// The provider said before any trade was made that it cannot be sent like this.
+    Refused,
+    /// Paid, by a verified statement.
+    Ok,
+    /// Definitely not paid.
+    Fail,
+}
+
+macro_rules! as_text {
+    ($type:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl $type {
+            /// The word that is stored and shown.
+            pub fn as_str(&self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+            /// Reads that word.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+as_text!(State { New = "NEW", Wait = "WAIT", Ok = "OK", Fail = "FAIL" });
+as_text!(FailWhy { Declined = "DECLINED", Closed = "CLOSED", Expired = "EXPIRED", Reversed = "REVERSED" });
+as_text!(AttemptState { Intent = "INTENT", Wait = "WAIT", Refused = "REFUSED", Ok = "OK", Fail = "FAIL" });
+as_text!(PresentationKind { Link = "LINK", Iframe = "IFRAME", Qrcode = "QRCODE", Json = "JSON", Text = "TEXT" });
+as_text!(CallbackKind { Component = "component" });
+
+/// What kind of thing the buyer is shown (`re_tp`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PresentationKind {
+    /// An address to open.
+    Link,
+    /// An address to show in a frame.
+    Iframe,
+    /// The text of a QR code.
+    Qrcode,
+    /// Parameters for the platform's script.
+    Json,
+    /// Words.
+    Text,
+}
+
+/// What the buyer is shown (`re_tp`, `re_obj`) and until when it is of use.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Presentation {
+    /// `re_tp`
+    pub kind: PresentationKind,
+    /// `re_obj`; for [`PresentationKind::Json`] a JSON text.
+    pub content: String,
+    /// 0 when the platform names no limit.
+    pub until_ms: Ams,
+}
+
+/// Who pays (`buyer_tp`, `buyer_id`, `buyer_nm`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Buyer {
+    /// 0 not known, 1 a Walnut user, 2 a user of the seller's domain.
+    pub tp: u8,
+    /// Empty when not known.
+    pub id: String,
+    /// Empty when not known.
+    pub name: String,
+}
+
+/// How a callback is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackKind {
+    /// A component of the callback world.
+    Component,
+}
+
+/// The callback that a payment was created with. The content is kept by its digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BoundCallback {
+    /// The name under which the owner uploaded it.
+    pub name: String,
+    /// How it is written.
+    pub kind: CallbackKind,
+    /// Of the content at the time of `create`.
+    pub digest: Digest,
+    /// Bytes of the content (`len`).
+    pub len: u64,
+}
+
+/// A way to pay that was open when the payment was created; no other may be used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    /// Such as `zfb.qrcode`.
+    pub pay_tp: String,
+    /// The target's name; empty for `free`.
+    pub pay_target: String,
+    /// The target that a `send` without `pay_target` takes.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// A verified statement that contradicts the payment; a person decides (`resolve`).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// Why, in English.
+    pub why: String,
+    /// The attempt that the statement speaks of.
+    pub trade_no: String,
+    /// What the platform says was paid, minor units; `None` where it stated no amount that can be read.
+    pub paid_minor: Option<i64>,
+    /// The amount as the platform wrote it.
+    pub paid_text: String,
+    /// Its currency as the platform wrote it.
+    pub paid_currency: String,
+    /// Hex digest of the statement.
+    pub statement: String,
+    /// When it was put on hold.
+    pub at: Ams,
+    /// The state in which the payment was then.
+    pub state: State,
+}
+
+/// A payment. Its JSON form is made by [`super::view`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Payment {
+    /// `id`, `nm`
+    pub id: PaymentId,
+    /// `seller_nm`: the domain that owns the payment.
+    pub domain: String,
+    /// `seller_id`: the domain's id.
+    pub domain_id: String,
+    /// `test`: pays with test targets only, and never with a live one.
+    pub test: bool,
+    /// `brief`
+    pub brief: String,
+    /// `fee`, `cur`
+    pub total: Money,
+    /// `price`: minor units before discount.
+    pub price_minor: Option<i64>,
+    /// `st`
+    pub state: State,
+    /// `fail_why`
+    pub fail_why: Option<FailWhy>,
+    /// `held`
+    pub hold: Option<Hold>,
+    /// `late`: paid after it had expired or was closed.
+    pub late: bool,
+    /// `ct`
+    pub created_ms: Ams,
+    /// `lm`
+    pub changed_ms: Ams,
+    /// `send_at`
+    pub sent_ms: Ams,
+    /// `close_at`: when `st` became final.
+    pub closed_ms: Ams,
+    /// `expi`: the deadline for paying.
+    pub expires_ms: Ams,
+    /// `pay_tp`: decided by `send`.
+    pub pay_type: Option<String>,
+    /// `pay_target`: decided by `send`.
+    pub target: Option<String>,
+    /// `re_tp`, `re_obj`; wiped when the state is final.
+    pub presentation: Option<Presentation>,
+    /// `buyer_tp`, `buyer_id`, `buyer_nm`
+    pub buyer: Buyer,
+    /// `callback`, `len`
+    pub callback: Option<BoundCallback>,
+    /// `apply_at`: when the callback was applied.
+    pub applied_ms: Ams,
+    /// `apply_re`: what it returned, a JSON text.
+    pub applied_result: Option<String>,
+    /// The pay types that were open at creation.
+    pub offers: Vec<Offer>,
+    /// The history per platform: `{"zfb": {"trade_no": …, "transaction_id": …, "at": …}}`.
+    pub platforms: Map<String, Value>,
+    /// What the caller of `create` added.
+    pub meta: Map<String, Value>,
+    /// Counts the changes; a change names the revision it was made from.
+    pub revision: u64,
+}
+
+/// Which version of a domain's target an attempt uses.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TargetRef {
+    /// The platform, such as `zfb`.
+    pub platform: String,
+    /// The target's name in the domain; empty for `free`.
+    pub name: String,
+    /// Counted from 1; 0 for `free`.
+    pub version: u32,
+}
+
+/// The right to call the platform for an attempt; whoever holds an older fence may not write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lease {
+    /// Grows with every lease of the attempt.
+    pub fence: u64,
+    /// Until when it is held.
+    pub until_ms: Ams,
+}
+
+/// One attempt to get a payment paid.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Attempt {
+    /// The platform's number for it.
+    pub trade_no: TradeNo,
+    /// The payment it belongs to.
+    pub payment: PaymentId,
+    /// Counted from 1.
+    pub number: u32,
+    /// Such as `zfb.qrcode`.
+    pub pay_type: String,
+    /// With the version of its settings and keys that this attempt stays with.
+    pub target: TargetRef,
+    /// The provider component that this attempt stays with.
+    pub provider: Digest,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// Set with [`AttemptState::Fail`].
+    pub fail_why: Option<FailWhy>,
+    /// When the intent was written.
+    pub created_ms: Ams,
+    /// What the provider is told as its end; the same on every resend.
+    pub expires_ms: Ams,
+    /// Until when the platform may still take money for it.
+    pub payable_until_ms: Ams,
+    /// The buyer's address, where the caller told it.
+    pub client_ip: Option<String>,
+    /// The caller's arguments; empty for pay types that may not be sent twice.
+    pub args: Vec<String>,
+    /// Where the platform sends its notification.
+    pub notify_url: String,
+    /// What the provider noted.
+    pub notes: Map<String, Value>,
+    /// What the platform calls the trade, once a statement said so.
+    pub transaction_id: Option<String>,
+    /// Grows with every lease.
+    pub fence: u64,
+    /// Until when somebody is calling the platform; 0 when nobody is.
+    pub leased_until_ms: Ams,
+    /// When to ask the platform next; 0 for never.
+    pub ask_at_ms: Ams,
+    /// How often it has been asked.
+    pub asks: u32,
+    /// What went wrong last, in English, without secrets.
+    pub last_error: Option<String>,
+}
+
+/// A statement that was acted upon, kept as evidence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredStatement {
+    /// Of the bytes.
+    pub digest: Digest,
+    /// The attempt that it speaks of.
+    pub trade_no: TradeNo,
+    /// The scheme that it was verified by.
+    pub scheme: String,
+    /// The claim that it was read by.
+    pub claim: String,
+    /// What the platform stated.
+    pub text: Vec<u8>,
+    /// When it was accepted.
+    pub at: Ams,
+}
+
+/// One line of the append-only history.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Change {
+    /// When.
+    pub at: Ams,
+    /// What happened: `create`, `send`, `sent`, `notification`, `check`, `hold`, `resolve`, `apply`…
+    pub cause: String,
+    /// `st` before; the same as `to` when only something else changed.
+    pub from: Option<State>,
+    /// `st` after.
+    pub to: State,
+    /// The attempt it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trade_no: Option<String>,
+    /// Hex digest of the statement that proves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// What else is worth knowing.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub detail: Map<String, Value>,
+}
+
+/// A payment with all its attempts, the earliest first: what a rule looks at.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Case {
+    /// The payment.
+    pub payment: Payment,
+    /// Its attempts.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What a rule wants written: all of it in one transaction, or nothing.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Changes {
+    /// The payment from now on; its `revision` is still the one that was read.
+    pub payment: Payment,
+    /// Attempts that are new or changed.
+    pub attempts: Vec<Attempt>,
+    /// Lines for the history: at least one, unless only the bookkeeping of known attempts changes (lease, next
+    /// question).
+    pub history: Vec<Change>,
+    /// Evidence to keep.
+    pub statement: Option<StoredStatement>,
+    /// The payment became OK and has a callback: put its delivery into the outbox.
+    pub deliver: bool,
+}
+
+/// A payment as `create` makes it, for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn test_payment() -> Payment {
+    Payment {
+        id: PaymentId::generate(),
+        domain: "shop".into(),
+        domain_id: "d1".into(),
+        test: false,
+        brief: "two cups of tea".into(),
+        total: Money::new(2300, super::money::Currency::CNY).unwrap(),
+        price_minor: None,
+        state: State::New,
+        fail_why: None,
+        hold: None,
+        late: false,
+        created_ms: 1_000_000,
+        changed_ms: 1_000_000,
+        sent_ms: 0,
+        closed_ms: 0,
+        expires_ms: 8_200_000,
+        pay_type: None,
+        target: None,
+        presentation: None,
+        buyer: Buyer::default(),
+        callback: None,
+        applied_ms: 0,
+        applied_result: None,
+        offers: vec![Offer {
+            pay_tp: "zfb.qrcode".into(),
+            pay_target: "main".into(),
+            default: true,
+        }],
+        platforms: Map::new(),
+        meta: Map::new(),
+        revision: 0,
+    }
+}
+
+/// An attempt that the platform took, for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn test_attempt() -> Attempt {
+    let payment = PaymentId::generate();
+    Attempt {
+        trade_no: TradeNo::first(payment),
+        payment,
+        number: 1,
+        pay_type: "zfb.qrcode".into(),
+        target: TargetRef {
+            platform: "zfb".into(),
+            name: "main".into(),
+            version: 1,
+        },
+        provider: Digest::of(b"provider"),
+        state: AttemptState::Wait,
+        fail_why: None,
+        created_ms: 1_000_000,
+        expires_ms: 8_200_000,
+        payable_until_ms: 8_200_000,
+        client_ip: None,
+        args: Vec::new(),
+        notify_url: "http://127.0.0.1/pay/re/x".into(),
+        notes: Map::new(),
+        transaction_id: None,
+        fence: 0,
+        leased_until_ms: 0,
+        ask_at_ms: 0,
+        asks: 0,
+        last_error: None,
+    }
+}

@@ -1,0 +1,239 @@
+//! `re`: notifications of all platforms. Route, verify, settle, commit, and only then answer in the
+//! platform's own words. What does not verify changes nothing.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::error::PayError;
+use super::model::{Ams, AttemptState, Case, Changes, TradeNo};
+use super::{Payments, now_ms};
+use crate::plugin::{AttemptView, Hint, Outcome, ProviderCall};
+use crate::trust::{Message, Reply};
+
+/// Platforms wait for an answer no longer than some seconds; after this they are told "again".
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+/// What does not verify is kept in memory only, the newest ones.
+const REFUSED_KEPT: usize = 256;
+/// A notification that proves nothing brings the next question forward to no sooner than this after
+/// the last one.
+const BRING_FORWARD: Ams = 2_000;
+
+/// A notification that did not verify, for the operator to look at.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RefusedNotification {
+    /// When it came.
+    pub at: Ams,
+    /// The trade that its address or its text named.
+    pub trade_no: Option<String>,
+    /// Why it was refused.
+    pub why: String,
+    /// How long it was, in bytes.
+    pub bytes: usize,
+}
+
+/// The newest notifications that did not verify.
+#[derive(Default)]
+pub(super) struct Refused(Mutex<VecDeque<RefusedNotification>>);
+
+impl Refused {
+    fn push(&self, refused: RefusedNotification) {
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ring.len() >= REFUSED_KEPT {
+            ring.pop_front();
+        }
+        ring.push_back(refused);
+    }
+}
+
+/// The answer where no platform's words are known.
+fn nobody() -> Reply {
+    Reply {
+        status: 404,
+        content_type: "text/plain".into(),
+        body: "fail".into(),
+    }
+}
+
+impl Payments {
+    /// Takes a notification, sent to the address of `trade_no` or to the bare one, and gives the
+    /// answer for the platform.
+    pub async fn receive(&self, trade_no: Option<&str>, message: Message) -> Reply {
+        let bytes = message.body.len();
+        let work = self.take(trade_no, message);
+        match tokio::time::timeout(ANSWER_WITHIN, work).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(refusal)) => {
+                tracing::warn!(target: "audit", trade_no = ?refusal.trade_no, why = %refusal.why, bytes, "notification refused");
+                self.0.refused.push(RefusedNotification {
+                    at: now_ms(),
+                    trade_no: refusal.trade_no,
+                    why: refusal.why,
+                    bytes,
+                });
+                refusal.reply
+            }
+            Err(_) => {
+                tracing::warn!(target: "audit", ?trade_no, "notification not handled in time");
+                Reply {
+                    status: 503,
+                    ..nobody()
+                }
+            }
+        }
+    }
+
+    /// The newest notifications that did not verify.
+    pub fn refused_notifications(&self) -> Vec<RefusedNotification> {
+        let ring = self
+            .0
+            .refused
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ring.iter().cloned().collect()
+    }
+
+    async fn take(&self, named: Option<&str>, message: Message) -> Result<Reply, Refusal> {
+        let trade_no = match named {
+            Some(text) => TradeNo::parse(text),
+            None => self.identify(&message).await,
+        };
+        let Some(trade_no) = trade_no else {
+            return Err(Refusal::unknown(named, "it names no trade"));
+        };
+        let case = self
+            .0
+            .store
+            .case_of_trade(&trade_no)
+            .await
+            .map_err(Refusal::ours)?;
+        let Some(case) = case else {
+            return Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade"));
+        };
+        self.complete(&case, &trade_no, message).await
+    }
+
+    /// Asks each provider whether it recognises a notification to the bare address.
+    async fn identify(&self, message: &Message) -> Option<TradeNo> {
+        for current in self.0.providers.all() {
+            let Ok(provider) = self.provider(current.digest).await else {
+                continue;
+            };
+            if let Ok(Hint::Trade(trade)) = provider.identify(message.clone()).await
+                && let Some(trade_no) = TradeNo::parse(&trade)
+            {
+                return Some(trade_no);
+            }
+        }
+        None
+    }
+
+    async fn complete(
+        &self,
+        case: &Case,
+        trade_no: &TradeNo,
+        message: Message,
+    ) -> Result<Reply, Refusal> {
+        let Some(attempt) = case.attempts.iter().find(|a| a.trade_no == *trade_no) else {
+            return Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade"));
+        };
+        let provider = self
+            .provider(attempt.provider)
+            .await
+            .map_err(Refusal::ours)?;
+        let replies = provider.manifest().replies().clone();
+        let again = |why: String| Refusal {
+            trade_no: Some(trade_no.to_string()),
+            why,
+            reply: replies.again.clone(),
+        };
+        let target = self
+            .target(&case.payment.domain, &attempt.target, &provider)
+            .await
+            .map_err(|error| again(error.to_string()))?;
+        let call = ProviderCall {
+            target,
+            now_ms: now_ms(),
+        };
+        let view = AttemptView::of(&case.payment, attempt);
+        let outcome = provider
+            .complete(call, view, message)
+            .await
+            .map_err(|error| {
+                tracing::error!(error = %error.full(), "plugin");
+                again(format!("the provider failed: {}", error.kind))
+            })?
+            .map_err(|fault| again(fault.to_string()))?;
+        match outcome {
+            Outcome::Trade { claim, statement } => {
+                self.settle_by(attempt, &claim, &statement, "notification")
+                    .await
+                    .map_err(|error| again(error.to_string()))?;
+                Ok(replies.taken)
+            }
+            Outcome::Ignored => Ok(replies.taken),
+            Outcome::Refund { .. } | Outcome::Pending | Outcome::NotFound | Outcome::Ask => {
+                self.bring_forward(case, trade_no).await;
+                Err(again("it proves nothing; the platform is asked".into()))
+            }
+        }
+    }
+
+    /// Lets the next question come sooner, within bounds: whoever sends such a thing may be nobody.
+    async fn bring_forward(&self, case: &Case, trade_no: &TradeNo) {
+        let trade_no = trade_no.clone();
+        let soon = now_ms() + BRING_FORWARD;
+        let brought = self.0.store.change(case.payment.id, move |case| {
+            let found = case.attempts.iter().find(|a| a.trade_no == trade_no);
+            let sooner = found
+                .filter(|a| matches!(a.state, AttemptState::Intent | AttemptState::Wait))
+                .filter(|a| a.ask_at_ms > soon)
+                .map(|attempt| {
+                    let mut attempt = attempt.clone();
+                    attempt.ask_at_ms = soon;
+                    Changes {
+                        payment: case.payment.clone(),
+                        attempts: vec![attempt],
+                        history: Vec::new(),
+                        statement: None,
+                        deliver: false,
+                    }
+                });
+            Ok::<_, PayError>((sooner, ()))
+        });
+        if let Err(error) = brought.await {
+            tracing::error!(%error, "store");
+        }
+        self.ring();
+    }
+}
+
+struct Refusal {
+    trade_no: Option<String>,
+    why: String,
+    reply: Reply,
+}
+
+impl Refusal {
+    fn unknown(trade_no: Option<&str>, why: &str) -> Refusal {
+        let trade_no = trade_no.map(|text| text.chars().take(64).collect());
+        Refusal {
+            trade_no,
+            why: why.to_owned(),
+            reply: nobody(),
+        }
+    }
+
+    /// A fault of the host's own: the platform has to come again.
+    fn ours(error: impl std::fmt::Display) -> Refusal {
+        Refusal {
+            trade_no: None,
+            why: error.to_string(),
+            reply: Reply {
+                status: 503,
+                ..nobody()
+            },
+        }
+    }
+}

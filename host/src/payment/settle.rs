@@ -1,0 +1,403 @@
+//! What a verified statement does to a payment: the heart of the rules, without any I/O.
+//!
+//! The caller has verified the statement and read it: its trade is this attempt, its account is
+//! the attempt's target. Amount and currency are compared here. A payment that was paid is never
+//! lost: verified `paid` on any attempt is recorded, whatever the state.
+
+use serde_json::{Map, Value, json};
+
+use super::model::{
+    Ams, Attempt, AttemptState, Case, Change, Changes, FailWhy, Hold, Payment, State,
+    StoredStatement, TradeNo,
+};
+use super::schedule::next_ask;
+use crate::trust::{Reading, Stated};
+
+/// What came of a statement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// The payment became OK.
+    Paid,
+    /// The payment became OK after it had expired or was closed.
+    PaidLate,
+    /// The payment was OK through another attempt: money that has to be given back.
+    Extra,
+    /// The statement contradicts the payment: held for a decision by hand.
+    Held,
+    /// The payment or attempt became FAIL.
+    Failed,
+    /// Money went back at the platform; recorded.
+    Refunded,
+    /// Nothing is decided yet.
+    Waiting,
+    /// It says what is committed already.
+    Repeated,
+    /// It contradicts what is committed; recorded for the operator, nothing else changed.
+    Contradiction,
+}
+
+impl Settled {
+    /// The word for logs and audit lines.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Settled::Paid => "paid",
+            Settled::PaidLate => "paid late",
+            Settled::Extra => "extra payment",
+            Settled::Held => "held",
+            Settled::Failed => "failed",
+            Settled::Refunded => "refunded at the platform",
+            Settled::Waiting => "waiting",
+            Settled::Repeated => "repeated",
+            Settled::Contradiction => "contradiction",
+        }
+    }
+
+    /// Whether an operator has to look at it.
+    pub fn is_alert(&self) -> bool {
+        matches!(
+            self,
+            Settled::Extra | Settled::Held | Settled::Contradiction
+        )
+    }
+}
+
+/// A verified statement about one attempt, and how it came here.
+pub struct Evidence<'a> {
+    /// The attempt that it is about.
+    pub trade_no: &'a TradeNo,
+    /// What it states.
+    pub reading: &'a Reading,
+    /// The bytes, kept when they are acted upon.
+    pub statement: StoredStatement,
+    /// `notification`, `check` or `send`.
+    pub cause: &'static str,
+}
+
+/// Decides what the statement changes. `None` where the case has no such attempt.
+pub fn settle(
+    case: &Case,
+    evidence: &Evidence<'_>,
+    now: Ams,
+) -> Option<(Option<Changes>, Settled)> {
+    let attempt = case
+        .attempts
+        .iter()
+        .find(|a| a.trade_no == *evidence.trade_no)?;
+    let step = Step {
+        case,
+        attempt,
+        evidence,
+        now,
+    };
+    let result = match evidence.reading.state {
+        Stated::Paid => step.paid(),
+        Stated::Refunded => step.refunded(),
+        Stated::Closed => step.ended(FailWhy::Closed),
+        Stated::Declined => step.ended(FailWhy::Declined),
+        Stated::Waiting | Stated::Other(_) => step.waiting(),
+    };
+    Some(result)
+}
+
+struct Step<'a> {
+    case: &'a Case,
+    attempt: &'a Attempt,
+    evidence: &'a Evidence<'a>,
+    now: Ams,
+}
+
+impl Step<'_> {
+    fn paid(&self) -> (Option<Changes>, Settled) {
+        let payment = &self.case.payment;
+        if !self.amount_matches() {
+            return self.mismatch();
+        }
+        if self.attempt.state == AttemptState::Ok {
+            return self.external_refund().unwrap_or((None, Settled::Repeated));
+        }
+        match (payment.state, payment.fail_why) {
+            (State::Ok, _) => self.extra(),
+            (State::Fail, Some(FailWhy::Declined | FailWhy::Reversed)) => {
+                self.hold("the platform says it was paid, after it was declined or reversed")
+            }
+            (State::Fail, _) => self.becomes_ok(Settled::PaidLate),
+            (State::New | State::Wait, _) => self.becomes_ok(Settled::Paid),
+        }
+    }
+
+    fn amount_matches(&self) -> bool {
+        self.evidence.reading.amount == Some(self.case.payment.total)
+    }
+
+    fn becomes_ok(&self, settled: Settled) -> (Option<Changes>, Settled) {
+        let mut payment = self.changed_payment();
+        payment.state = State::Ok;
+        payment.fail_why = None;
+        payment.hold = None;
+        payment.late = settled == Settled::PaidLate;
+        payment.closed_ms = self.now;
+        payment.pay_type = Some(self.attempt.pay_type.clone());
+        payment.target = Some(self.attempt.target.name.clone());
+        payment.presentation = None;
+        self.note_platform(&mut payment, "paid");
+        let deliver = payment.callback.is_some();
+        let mut changes = self.changes(payment, self.paid_attempt());
+        changes.deliver = deliver;
+        (Some(changes), settled)
+    }
+
+    /// OK through another attempt already: this money has to be given back.
+    fn extra(&self) -> (Option<Changes>, Settled) {
+        let mut payment = self.changed_payment();
+        self.note_platform(&mut payment, "extra");
+        let changes = self.changes(payment, self.paid_attempt());
+        (
+            Some(with_detail(
+                changes,
+                "extra",
+                json!("paid twice: give this one back"),
+            )),
+            Settled::Extra,
+        )
+    }
+
+    /// Right trade and account, wrong amount or currency.
+    fn mismatch(&self) -> (Option<Changes>, Settled) {
+        if self.case.payment.state == State::Ok {
+            return self.contradiction("the amount or currency is not that of the payment");
+        }
+        self.hold("the platform says it was paid with another amount or currency")
+    }
+
+    fn hold(&self, why: &str) -> (Option<Changes>, Settled) {
+        let statement = self.evidence.statement.digest.to_string();
+        let reading = self.evidence.reading;
+        let mut payment = self.changed_payment();
+        let known = payment
+            .hold
+            .as_ref()
+            .is_some_and(|h| h.trade_no == self.attempt.trade_no.as_str());
+        let amount = json!([reading.amount_text, reading.currency_text, why]);
+        let dismissed = self.edit_notes(&mut payment, |notes| {
+            notes
+                .get("dismissed")
+                .and_then(|d| d.get(self.attempt.trade_no.as_str()))
+                == Some(&amount)
+        });
+        if known || dismissed {
+            return (None, Settled::Repeated);
+        }
+        payment.hold = Some(Hold {
+            why: why.to_owned(),
+            trade_no: self.attempt.trade_no.to_string(),
+            paid_minor: reading.amount.map(|amount| amount.minor()),
+            paid_text: reading.amount_text.clone(),
+            paid_currency: reading.currency_text.clone(),
+            statement,
+            at: self.now,
+            state: payment.state,
+        });
+        let mut attempt = self.touched_attempt();
+        attempt.transaction_id = reading.transaction.clone().or(attempt.transaction_id);
+        let changes = self.changes(payment, attempt);
+        (
+            Some(with_detail(changes, "held", json!(why))),
+            Settled::Held,
+        )
+    }
+
+    /// Evidence against an OK payment: written down once, nothing else changes.
+    fn contradiction(&self, why: &str) -> (Option<Changes>, Settled) {
+        let digest = self.evidence.statement.digest.to_string();
+        let mut payment = self.changed_payment();
+        let before = self.edit_notes(&mut payment, |notes| {
+            notes.insert("contradiction".into(), json!(digest))
+        });
+        if before == Some(json!(digest)) {
+            return (None, Settled::Repeated);
+        }
+        let changes = self.changes(payment, self.attempt.clone());
+        (
+            Some(with_detail(changes, "contradiction", json!(why))),
+            Settled::Contradiction,
+        )
+    }
+
+    /// Refunded means that it was paid.
+    fn refunded(&self) -> (Option<Changes>, Settled) {
+        match self.case.payment.state {
+            State::Ok if self.attempt.state == AttemptState::Ok => {
+                self.external_refund().unwrap_or((None, Settled::Repeated))
+            }
+            State::Ok => self.contradiction("an attempt that nobody knew to be paid was refunded"),
+            State::New | State::Wait | State::Fail => {
+                self.hold("the platform says it was paid and given back")
+            }
+        }
+    }
+
+    /// A refund that was made at the platform's own console, when its total is news.
+    fn external_refund(&self) -> Option<(Option<Changes>, Settled)> {
+        let reading = self.evidence.reading;
+        let total = match (reading.refunded, &reading.state) {
+            (Some(refunded), _) if !refunded.is_zero() => refunded.minor(),
+            (_, Stated::Refunded) => self.case.payment.total.minor(),
+            _ => return None,
+        };
+        let mut payment = self.changed_payment();
+        let before = self.edit_notes(&mut payment, |notes| {
+            notes.insert("refunded".into(), json!(total))
+        });
+        if before.and_then(|known| known.as_i64()).unwrap_or(0) >= total {
+            return None;
+        }
+        let changes = self.changes(payment, self.attempt.clone());
+        Some((
+            Some(with_detail(changes, "refunded", json!(total))),
+            Settled::Refunded,
+        ))
+    }
+
+    /// A definite no about this attempt.
+    fn ended(&self, why: FailWhy) -> (Option<Changes>, Settled) {
+        match self.attempt.state {
+            AttemptState::Ok => return self.contradiction("closed or declined after it was paid"),
+            AttemptState::Fail => return (None, Settled::Repeated),
+            AttemptState::Intent | AttemptState::Wait | AttemptState::Refused => {}
+        }
+        let mut attempt = self.touched_attempt();
+        attempt.state = AttemptState::Fail;
+        attempt.fail_why = Some(why);
+        attempt.leased_until_ms = 0;
+        attempt.ask_at_ms = next_ask(&attempt, self.now);
+        let mut payment = self.changed_payment();
+        let others_open = self.case.attempts.iter().any(|other| {
+            other.trade_no != attempt.trade_no
+                && matches!(other.state, AttemptState::Intent | AttemptState::Wait)
+        });
+        if payment.state == State::Wait && payment.hold.is_none() && !others_open {
+            payment.state = State::Fail;
+            payment.fail_why = Some(match why {
+                FailWhy::Closed if self.now >= payment.expires_ms => FailWhy::Expired,
+                other => other,
+            });
+            payment.closed_ms = self.now;
+            payment.presentation = None;
+        }
+        (Some(self.changes(payment, attempt)), Settled::Failed)
+    }
+
+    fn waiting(&self) -> (Option<Changes>, Settled) {
+        if self.attempt.state != AttemptState::Intent {
+            return (None, Settled::Waiting);
+        }
+        let mut attempt = self.touched_attempt();
+        attempt.transaction_id = self.evidence.reading.transaction.clone();
+        attempt.ask_at_ms = next_ask(&attempt, self.now);
+        (
+            Some(self.changes(self.changed_payment(), attempt)),
+            Settled::Waiting,
+        )
+    }
+
+    fn changed_payment(&self) -> Payment {
+        let mut payment = self.case.payment.clone();
+        payment.changed_ms = self.now;
+        payment
+    }
+
+    /// The attempt, known to the platform from now on.
+    fn touched_attempt(&self) -> Attempt {
+        let mut attempt = self.attempt.clone();
+        if attempt.state == AttemptState::Intent {
+            attempt.state = AttemptState::Wait;
+        }
+        attempt
+    }
+
+    fn paid_attempt(&self) -> Attempt {
+        let mut attempt = self.attempt.clone();
+        attempt.state = AttemptState::Ok;
+        attempt.fail_why = None;
+        attempt.transaction_id = self
+            .evidence
+            .reading
+            .transaction
+            .clone()
+            .or(attempt.transaction_id);
+        attempt.ask_at_ms = 0;
+        attempt.last_error = None;
+        attempt
+    }
+
+    /// Writes into the payment's history of this platform what the statement says.
+    fn note_platform(&self, payment: &mut Payment, what: &str) {
+        let reading = self.evidence.reading;
+        let mut entry = reading.notes.clone();
+        entry.insert("trade_no".into(), json!(self.attempt.trade_no));
+        entry.insert("transaction_id".into(), json!(reading.transaction));
+        entry.insert("at".into(), json!(self.now));
+        self.edit_notes(payment, |notes| {
+            if what == "paid" {
+                notes.extend(entry);
+            } else if let Some(list) = notes
+                .entry(what)
+                .or_insert_with(|| json!([]))
+                .as_array_mut()
+            {
+                list.push(Value::Object(entry));
+            }
+        });
+    }
+
+    fn edit_notes<T>(
+        &self,
+        payment: &mut Payment,
+        edit: impl FnOnce(&mut Map<String, Value>) -> T,
+    ) -> T {
+        edit_platform(payment, &self.attempt.target.platform, edit)
+    }
+
+    fn changes(&self, payment: Payment, attempt: Attempt) -> Changes {
+        let line = Change {
+            at: self.now,
+            cause: self.evidence.cause.to_owned(),
+            from: Some(self.case.payment.state),
+            to: payment.state,
+            trade_no: Some(attempt.trade_no.to_string()),
+            statement: Some(self.evidence.statement.digest.to_string()),
+            detail: Map::new(),
+        };
+        Changes {
+            payment,
+            attempts: vec![attempt],
+            history: vec![line],
+            statement: Some(self.evidence.statement.clone()),
+            deliver: false,
+        }
+    }
+}
+
+/// Lets `edit` change the payment's history of one platform.
+pub(super) fn edit_platform<T>(
+    payment: &mut Payment,
+    platform: &str,
+    edit: impl FnOnce(&mut Map<String, Value>) -> T,
+) -> T {
+    let mut notes = match payment.platforms.remove(platform) {
+        Some(Value::Object(notes)) => notes,
+        _ => Map::new(),
+    };
+    let result = edit(&mut notes);
+    payment
+        .platforms
+        .insert(platform.to_owned(), Value::Object(notes));
+    result
+}
+
+fn with_detail(mut changes: Changes, name: &str, value: Value) -> Changes {
+    if let Some(line) = changes.history.last_mut() {
+        line.detail.insert(name.to_owned(), value);
+    }
+    changes
+}

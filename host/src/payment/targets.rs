@@ -1,0 +1,292 @@
+//! The domains' accounts at the platforms: which ones are on offer, and the pinned version of one
+//! with its keys.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use serde_json::{Map, Value, json};
+
+use super::Payments;
+use super::error::{PayError, Result};
+use super::model::{Digest, Offer, Payment, TargetRef};
+use super::providers::Current;
+use crate::home::NewTarget;
+use crate::plugin::Provider;
+use crate::trust::{FieldError, Target};
+
+/// Targets with their keys read, kept while they are in use.
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
+
+type Key = (String, TargetRef, Digest);
+
+/// The targets in use, the least recently used forgotten first.
+pub(super) struct Targets(Mutex<LruCache<Key, Arc<Target>>>);
+
+impl Default for Targets {
+    fn default() -> Targets {
+        Targets(Mutex::new(LruCache::new(KEPT)))
+    }
+}
+
+/// What `send` decided to use.
+pub(super) struct Chosen {
+    pub(super) provider: Current,
+    pub(super) target: TargetRef,
+    pub(super) pay_type: String,
+}
+
+impl Payments {
+    /// Every way to pay that is open to a new payment of this domain.
+    pub(super) async fn offers(&self, domain: &str, test: bool, free: bool) -> Result<Vec<Offer>> {
+        if free {
+            let offer = Offer {
+                pay_tp: "free".into(),
+                pay_target: String::new(),
+                default: true,
+            };
+            return Ok(vec![offer]);
+        }
+        let mut offers = Vec::new();
+        for target in self.0.home.home(domain)?.targets().await? {
+            if target.retired || target.test != test {
+                continue;
+            }
+            let Some(provider) = self.0.providers.of_platform(&target.platform) else {
+                continue;
+            };
+            offers.extend(provider.manifest.pay_types().map(|(pay_tp, _)| Offer {
+                pay_tp: pay_tp.to_owned(),
+                pay_target: target.name.clone(),
+                default: target.default,
+            }));
+        }
+        Ok(offers)
+    }
+
+    /// The provider and target for a pay type, by what the payment offers. Without a target's name:
+    /// the only one, or the default one.
+    pub(super) async fn choose(
+        &self,
+        payment: &Payment,
+        pay_type: &str,
+        target: Option<&str>,
+    ) -> Result<Chosen> {
+        let provider = self.0.providers.of_pay_type(pay_type).ok_or_else(|| {
+            PayError::no_provider(format!(
+                "no provider speaks the pay type {}",
+                quoted(pay_type)
+            ))
+        })?;
+        let fitting: Vec<&Offer> = payment
+            .offers
+            .iter()
+            .filter(|offer| offer.pay_tp == pay_type)
+            .filter(|offer| target.is_none_or(|name| name == offer.pay_target))
+            .collect();
+        let offer = match fitting.as_slice() {
+            [] => return Err(not_offered(payment, pay_type, target)),
+            [only] => *only,
+            several => several
+                .iter()
+                .find(|offer| offer.default)
+                .copied()
+                .ok_or_else(|| {
+                    PayError::no_target(format!(
+                        "{pay_type} has several targets and none is the default: name one of {}",
+                        several
+                            .iter()
+                            .map(|o| o.pay_target.as_str())
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    ))
+                })?,
+        };
+        let platform = provider.manifest.name().to_owned();
+        let version = if provider.manifest.has_settings() {
+            self.current_version(payment, &platform, &offer.pay_target)
+                .await?
+        } else {
+            0
+        };
+        let target = TargetRef {
+            platform,
+            name: offer.pay_target.clone(),
+            version,
+        };
+        Ok(Chosen {
+            provider,
+            target,
+            pay_type: pay_type.to_owned(),
+        })
+    }
+
+    async fn current_version(&self, payment: &Payment, platform: &str, name: &str) -> Result<u32> {
+        let current = self
+            .0
+            .home
+            .home(&payment.domain)?
+            .target(platform, name)
+            .await?;
+        match current {
+            Some(target) if target.retired => Err(PayError::no_target(format!(
+                "the target {platform}/{name} is no longer in use"
+            ))),
+            Some(target) if target.test != payment.test => Err(PayError::no_target(format!(
+                "the target {platform}/{name} is {}, the payment is not",
+                if target.test { "for tests" } else { "live" }
+            ))),
+            Some(target) => Ok(target.version),
+            None => Err(PayError::no_target(format!(
+                "there is no target {platform}/{name}"
+            ))),
+        }
+    }
+
+    /// The version of a target that an attempt is pinned to, with its keys.
+    pub(super) async fn target(
+        &self,
+        domain: &str,
+        reference: &TargetRef,
+        provider: &Provider,
+    ) -> Result<Arc<Target>> {
+        let key = (domain.to_owned(), reference.clone(), provider.digest());
+        if let Some(target) = self.kept().get(&key) {
+            return Ok(target.clone());
+        }
+        let manifest = provider.manifest();
+        let (test, settings, secrets) = if manifest.has_settings() {
+            let home = self.0.home.home(domain)?;
+            let stored = home
+                .target_version(&reference.platform, &reference.name, reference.version)
+                .await?
+                .ok_or_else(|| PayError::internal("the settings of the target are gone"))?;
+            (stored.test, stored.settings, stored.secrets)
+        } else {
+            (false, Map::new(), Default::default())
+        };
+        let target = Target::assemble(
+            manifest,
+            domain.to_owned(),
+            reference.clone(),
+            test,
+            settings,
+            secrets.into_iter().collect(),
+        )
+        .map_err(|errors| PayError::misconfigured(in_words(&errors)))?;
+        let target = Arc::new(target);
+        self.kept().put(key, target.clone());
+        Ok(target)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<Key, Arc<Target>>> {
+        self.0
+            .targets
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps settings as a target's new version, once they fit the provider's schema. Gives the
+    /// version. Attempts that were made stay with the version they were made with.
+    pub async fn put_target(
+        &self,
+        domain: &str,
+        platform: &str,
+        name: &str,
+        test: bool,
+        default: bool,
+        settings: Map<String, Value>,
+    ) -> Result<u32> {
+        let provider = self.0.providers.of_platform(platform).ok_or_else(|| {
+            PayError::no_provider(format!("no provider for the platform {}", quoted(platform)))
+        })?;
+        if !provider.manifest.has_settings() {
+            return Err(PayError::bad_target(format!("{platform} needs no target")));
+        }
+        provider
+            .manifest
+            .check_settings(&settings)
+            .map_err(|errors| PayError::bad_target(in_words(&errors)))?;
+        let (public, secrets) = provider.manifest.split_settings(settings);
+        let reference = TargetRef {
+            platform: platform.to_owned(),
+            name: name.to_owned(),
+            version: 0,
+        };
+        // Assembled once before it is kept, so that what cannot be used is refused here.
+        Target::assemble(
+            &provider.manifest,
+            domain.to_owned(),
+            reference,
+            test,
+            public.clone(),
+            secrets.clone(),
+        )
+        .map_err(|errors| PayError::bad_target(in_words(&errors)))?;
+        let new = NewTarget {
+            test,
+            default,
+            settings: public,
+            secrets: secrets.into_iter().collect(),
+        };
+        Ok(self
+            .0
+            .home
+            .home(domain)?
+            .put_target(platform, name, new)
+            .await?)
+    }
+
+    /// What is shown of a target: its public settings, and which secrets are set.
+    pub async fn show_target(&self, domain: &str, platform: &str, name: &str) -> Result<Value> {
+        let stored = self.0.home.home(domain)?.target(platform, name).await?;
+        let stored = stored.ok_or_else(|| PayError::not_found("no such target"))?;
+        Ok(json!({
+            "platform": stored.platform,
+            "name": stored.name,
+            "version": stored.version,
+            "test": stored.test,
+            "default": stored.default,
+            "retired": stored.retired,
+            "settings": stored.settings,
+            "secrets": stored.secrets.keys().collect::<Vec<_>>(),
+        }))
+    }
+}
+
+fn not_offered(payment: &Payment, pay_type: &str, target: Option<&str>) -> PayError {
+    let open: Vec<String> = payment
+        .offers
+        .iter()
+        .map(|offer| {
+            format!("{} {}", offer.pay_tp, offer.pay_target)
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    let asked = match target {
+        Some(target) => format!("{} with the target {}", quoted(pay_type), quoted(target)),
+        None => quoted(pay_type),
+    };
+    PayError::not_offered(if open.is_empty() {
+        format!("{asked} is not open to this payment: the domain had no target when it was created")
+    } else {
+        format!(
+            "{asked} is not open to this payment; open are: {}",
+            open.join("; ")
+        )
+    })
+}
+
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(64).collect::<String>())
+}
+
+fn in_words(errors: &[FieldError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,41 @@
+//! `events`: messages to whoever watches the payment, kept until the delivery commits.
+
+use serde::de::IgnoredAny;
+
+use super::is_name;
+use crate::plugin::bindings::callback::walnut::pay::events;
+use crate::plugin::call::Call;
+use crate::plugin::callback::ForCallback;
+use crate::plugin::limits;
+
+impl events::Host for Call<ForCallback> {
+    fn emit(&mut self, name: String, data: String) -> wasmtime::Result<Result<(), String>> {
+        self.count()?;
+        Ok(self.world.emit(name, data))
+    }
+}
+
+impl ForCallback {
+    fn emit(&mut self, name: String, data: String) -> Result<(), String> {
+        if !is_name(&name) {
+            return Err(format!(
+                "an event's name has 1 to {} letters, digits, dots, dashes and underscores",
+                limits::NAME_BYTES
+            ));
+        }
+        if data.len() > limits::EVENT_BYTES {
+            return Err(format!(
+                "an event has at most {} bytes",
+                limits::EVENT_BYTES
+            ));
+        }
+        if let Err(error) = serde_json::from_str::<IgnoredAny>(&data) {
+            return Err(format!("the event's data is not JSON: {error}"));
+        }
+        if self.events.len() >= limits::EVENTS {
+            return Err(format!("a delivery has at most {} events", limits::EVENTS));
+        }
+        self.events.push((name, data));
+        Ok(())
+    }
+}

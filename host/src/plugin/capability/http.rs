@@ -1,0 +1,97 @@
+//! `http`: requests to the platform, checked and signed by the manifest's rules, sent by the host.
+
+use wasmtime::component::Resource;
+
+use crate::plugin::bindings::provider::walnut::pay::http::{self, Failure, Request};
+use crate::plugin::call::Call;
+use crate::plugin::limits;
+use crate::plugin::outbound::Unsent;
+use crate::plugin::provider::ForProvider;
+use crate::trust::{self, Message, Origin};
+
+impl http::Host for Call<ForProvider> {
+    async fn send(
+        &mut self,
+        request: Request,
+    ) -> wasmtime::Result<Result<Resource<Message>, Failure>> {
+        self.count()?;
+        match self.request(request).await {
+            Ok(message) => Ok(Ok(self.table.push(message)?)),
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+}
+
+impl Call<ForProvider> {
+    async fn request(&mut self, request: Request) -> Result<Message, Failure> {
+        let Some(target) = self.world.target.clone() else {
+            return Err(denied(
+                "this call has no target, and so nobody to ask".to_owned(),
+            ));
+        };
+        let Some(left) = self.world.requests_left.checked_sub(1) else {
+            return Err(denied(format!(
+                "a call may send {} requests",
+                limits::REQUESTS
+            )));
+        };
+        self.world.requests_left = left;
+        check_size(&request)?;
+        let outgoing = trust::Outgoing {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            auth: request.auth,
+            identity: request.identity,
+        };
+        let prepared = trust::prepare(&self.world.manifest, &target, outgoing, self.time_ms())
+            .map_err(|trust::Denied(why)| Failure::Denied(why))?;
+        let origin = Origin::Answer {
+            operation: prepared.operation.clone(),
+            signed: prepared.signed,
+        };
+        let answer = self
+            .world
+            .outbound
+            .send(prepared)
+            .await
+            .map_err(|unsent| match unsent {
+                Unsent::Denied(why) => Failure::Denied(why),
+                Unsent::NotSent(why) => Failure::NotSent(why),
+                Unsent::MaybeSent(why) => Failure::MaybeSent(why),
+                Unsent::TooLarge => Failure::TooLarge,
+            })?;
+        Ok(Message {
+            origin,
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+        })
+    }
+}
+
+fn check_size(request: &Request) -> Result<(), Failure> {
+    let checks = [
+        ("the address", request.url.len(), limits::URL_BYTES, "bytes"),
+        (
+            "the request",
+            request.headers.len(),
+            limits::REQUEST_HEADERS,
+            "headers",
+        ),
+        ("the body", request.body.len(), limits::BODY_BYTES, "bytes"),
+    ];
+    for (part, is, most, unit) in checks {
+        if is > most {
+            return Err(denied(format!(
+                "{part} has {is} {unit}, which is more than {most}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn denied(why: String) -> Failure {
+    Failure::Denied(why)
+}

@@ -1,0 +1,176 @@
+//! Compiled code on disk, so that a component is compiled once and not at every start.
+//!
+//! Compiled code is machine code that the host runs: an entry is only as good as whoever wrote it. Each carries an
+//! HMAC-SHA256 under a key that only the host has, over the component's digest, the engine's settings and the
+//! code itself. What does not carry it is thrown away, and the component compiled again.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{constant_time, digest, hmac};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::error::with_causes;
+use crate::payment::model::Digest;
+
+/// The ending of an entry, and of one that is being written.
+const ENTRY: &str = ".cwasm";
+const PART: &str = ".cwasm-part";
+
+/// Bytes of the code that stand before it in an entry.
+const TAG_BYTES: usize = 32;
+
+/// Why a component cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CompileError {
+    /// The compiler does not take it.
+    #[error("{0}")]
+    Compile(String),
+    /// It wants more instances, memories or tables than the pool has for one component.
+    #[error("{0}")]
+    Demands(String),
+}
+
+/// The directory of compiled code.
+pub(super) struct Cache {
+    dir: PathBuf,
+    key: hmac::Key,
+    engine: Engine,
+    engine_hash: [u8; 32],
+}
+
+impl Cache {
+    /// Opens the directory, makes it where it is missing, and clears it of what another engine compiled.
+    pub(super) fn open(dir: &Path, key: &[u8; 32], engine: &Engine) -> io::Result<Cache> {
+        make_private(dir)?;
+        let mut hasher = Sha256(digest::Context::new(&digest::SHA256));
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let cache = Cache {
+            dir: dir.to_owned(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            engine: engine.clone(),
+            engine_hash: hasher.bytes(),
+        };
+        let own = cache.engine_name();
+        for entry in fs::read_dir(dir)?.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let foreign = name.ends_with(ENTRY) && !name.contains(&own);
+            if foreign || name.ends_with(PART) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(cache)
+    }
+
+    /// The component out of the cache; none where it is not there or not to be trusted. Blocks.
+    pub(super) fn load(&self, digest: Digest) -> Option<Component> {
+        let path = self.path(digest);
+        let entry = fs::read(&path).ok()?;
+        let trusted = entry.split_at_checked(TAG_BYTES).and_then(|(tag, code)| {
+            let own = self.tag(digest, code);
+            constant_time::verify_slices_are_equal(tag, own.as_ref()).ok()?;
+            Some(code)
+        });
+        let component = trusted.and_then(|code| self.deserialize(code).ok());
+        if component.is_none() {
+            tracing::warn!(component = %digest, "compiled code is not what this host wrote; it is thrown away");
+            let _ = fs::remove_file(&path);
+        }
+        component
+    }
+
+    /// Compiles a component and keeps the code. Blocks, for seconds where the component is large.
+    pub(super) fn compile(&self, digest: Digest, wasm: &[u8]) -> Result<Component, CompileError> {
+        let code = self
+            .engine
+            .precompile_component(wasm)
+            .map_err(|error| CompileError::Compile(with_causes(&error)))?;
+        let component = self
+            .deserialize(&code)
+            .map_err(|error| CompileError::Demands(with_causes(&error)))?;
+        if let Err(error) = self.write(digest, &code) {
+            // Without the entry the component is compiled again at the next start, and all is well otherwise.
+            tracing::warn!(component = %digest, %error, "compiled code cannot be kept");
+        }
+        Ok(component)
+    }
+
+    fn write(&self, digest: Digest, code: &[u8]) -> io::Result<()> {
+        // Made with mode 0600, under a name that no reader looks for, and renamed when it is whole.
+        let mut file = tempfile::Builder::new()
+            .suffix(PART)
+            .tempfile_in(&self.dir)?;
+        file.write_all(self.tag(digest, code).as_ref())?;
+        file.write_all(code)?;
+        file.persist(self.path(digest))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.dir
+            .join(format!("{digest}-{}{ENTRY}", self.engine_name()))
+    }
+
+    /// Enough of the engine's hash to tell engines apart; the tag covers all of it.
+    fn engine_name(&self) -> String {
+        hex::encode(self.engine_hash).chars().take(16).collect()
+    }
+
+    fn tag(&self, digest: Digest, code: &[u8]) -> hmac::Tag {
+        let mut tag = hmac::Context::with_key(&self.key);
+        tag.update(b"walnut compiled component 1");
+        tag.update(&digest.0);
+        tag.update(&self.engine_hash);
+        tag.update(code);
+        tag.sign()
+    }
+
+    /// Takes compiled code into the engine. The bytes must be the compiler's own.
+    #[allow(unsafe_code)]
+    fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
+        // SAFETY: `code` was made by `precompile_component` and not changed since: either in this process a
+        // moment ago, or by a host with the same key, which the tag over code, component and engine has shown.
+        unsafe { Component::deserialize(&self.engine, code) }
+    }
+}
+
+#[cfg(unix)]
+fn make_private(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+}
+
+#[cfg(not(unix))]
+fn make_private(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+/// Takes wasmtime's description of an engine, which it gives in the form of a hash alone.
+struct Sha256(digest::Context);
+
+impl Sha256 {
+    fn bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        bytes
+    }
+}
+
+impl Hasher for Sha256 {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // Nobody asks for the short form.
+        0
+    }
+}

@@ -1,0 +1,207 @@
+//! What went wrong with a plugin: told to its owner without a secret or the body of a message.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+
+use super::limits;
+use crate::payment::model::Digest;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Kind {
+    /// The guest stopped itself or broke a rule of WebAssembly: an assertion, a division by zero, endless recursion.
+    Trap,
+    /// It took more time than it has.
+    Timeout,
+    /// It wanted more memory than it has.
+    Memory,
+    /// It did what a plugin may not do.
+    Denied,
+    /// It answered something that the contract does not allow.
+    Guest,
+    /// All instances are in use: try again later.
+    Busy,
+    /// The host could not do its part: the component is gone, or the store does not answer.
+    Unavailable,
+}
+
+impl Kind {
+    /// The word that logs and owners see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Trap => "trap",
+            Kind::Timeout => "timeout",
+            Kind::Memory => "memory",
+            Kind::Denied => "denied",
+            Kind::Guest => "guest",
+            Kind::Busy => "busy",
+            Kind::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A call that did not come to its end. Shown on one line; [`PluginError::full`] tells everything.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("plugin {plugin} ({short}): {kind}: {what}", short = short(.digest))]
+pub struct PluginError {
+    /// The provider's name, or the name under which the owner uploaded the callback.
+    pub plugin: String,
+    /// Of the component.
+    pub digest: Digest,
+    /// What kind of thing happened.
+    pub kind: Kind,
+    /// What happened, in English, on one line.
+    pub what: String,
+    /// The end of what the guest logged in this call.
+    pub log_tail: Box<str>,
+    /// The functions that the guest was in, the innermost first, one a line; empty where it was in none.
+    pub backtrace: Box<str>,
+}
+
+impl PluginError {
+    /// Everything, on several lines.
+    pub fn full(&self) -> String {
+        let mut text = format!("{self}\ncomponent sha256 {}", self.digest);
+        for (title, part) in [("log", &self.log_tail), ("backtrace", &self.backtrace)] {
+            if !part.is_empty() {
+                let _ = write!(text, "\n{title}:");
+                for line in part.lines() {
+                    let _ = write!(text, "\n  {line}");
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Twelve digits tell components apart, and fit a line.
+fn short(digest: &Digest) -> String {
+    digest.to_string().chars().take(12).collect()
+}
+
+/// Why the host ended a call.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stop {
+    #[error("used its {} ms of CPU time", .0.as_millis())]
+    Cpu(Duration),
+    #[error("did not end within {} ms", .0.as_millis())]
+    Wall(Duration),
+    #[error("wanted {wanted} bytes of memory in all; a call may have {limit}", limit = limits::CALL_BYTES)]
+    Memory { wanted: usize },
+    #[error("wanted a memory or table larger than its own limit or the machine allows")]
+    Growth,
+    #[error("called the host more than {limit} times", limit = limits::HOST_CALLS)]
+    HostCalls,
+    #[error("{0}")]
+    Contract(String),
+    #[error("all instances are in use")]
+    Busy,
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Stop {
+    fn kind(&self) -> Kind {
+        match self {
+            Stop::Cpu(_) | Stop::Wall(_) => Kind::Timeout,
+            Stop::Memory { .. } | Stop::Growth => Kind::Memory,
+            Stop::HostCalls => Kind::Denied,
+            Stop::Contract(_) => Kind::Guest,
+            Stop::Busy => Kind::Busy,
+            Stop::Unavailable(_) => Kind::Unavailable,
+        }
+    }
+}
+
+/// Which component a call is about.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    pub(super) plugin: String,
+    pub(super) digest: Digest,
+}
+
+impl Who {
+    /// An error before there was an instance.
+    pub(super) fn stopped(&self, stop: &Stop) -> PluginError {
+        PluginError {
+            plugin: self.plugin.clone(),
+            digest: self.digest,
+            kind: stop.kind(),
+            what: stop.to_string(),
+            log_tail: Box::default(),
+            backtrace: Box::default(),
+        }
+    }
+
+    /// An error out of an instance.
+    pub(super) fn failed(&self, error: &wasmtime::Error, log_tail: String) -> PluginError {
+        let (kind, what) = if let Some(stop) = error.downcast_ref::<Stop>() {
+            (stop.kind(), stop.to_string())
+        } else if let Some(trap) = error.downcast_ref::<Trap>() {
+            (
+                Kind::Trap,
+                trap.to_string()
+                    .trim_start_matches("wasm trap: ")
+                    .to_owned(),
+            )
+        } else if error.is::<PoolConcurrencyLimitError>() {
+            (Kind::Busy, error.to_string())
+        } else {
+            (Kind::Trap, one_line(error.root_cause()))
+        };
+        let backtrace = error
+            .downcast_ref::<WasmBacktrace>()
+            .map(frames)
+            .unwrap_or_default();
+        PluginError {
+            plugin: self.plugin.clone(),
+            digest: self.digest,
+            kind,
+            what,
+            log_tail: log_tail.into(),
+            backtrace: backtrace.into(),
+        }
+    }
+}
+
+/// The text of an error without the lines that a backtrace adds.
+pub(super) fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = error.to_string();
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// An error with its causes, on one line.
+pub(super) fn with_causes(error: &wasmtime::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = one_line(cause);
+        if !text.is_empty() && parts.last() != Some(&text) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+fn frames(backtrace: &WasmBacktrace) -> String {
+    let mut text = String::new();
+    for (at, frame) in backtrace.frames().iter().enumerate() {
+        let _ = match (frame.func_name(), frame.func_offset()) {
+            (Some(name), Some(offset)) => writeln!(text, "{at}: {name} +{offset:#x}"),
+            (Some(name), None) => writeln!(text, "{at}: {name}"),
+            (None, _) => writeln!(text, "{at}: function {}", frame.func_index()),
+        };
+    }
+    text
+}

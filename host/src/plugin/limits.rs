@@ -1,0 +1,232 @@
+//! Every limit and timeout of plugins, and why it is what it is. No other file of this room names one.
+//!
+//! | Guards                | Against                                             | What happens                   |
+//! | --------------------- | --------------------------------------------------- | ------------------------------ |
+//! | CPU ticks             | a loop without end                                  | the call ends, `timeout`       |
+//! | wall clock            | a platform or a store that never answers            | the call ends, `timeout`       |
+//! | memory of a call      | growth, many memories, tables                       | the call ends, `memory`        |
+//! | host calls            | a flood of cheap requests to the host               | the call ends, `denied`        |
+//! | bytes to the host     | giant strings that the host would have to copy      | the call ends, a trap          |
+//! | buffers of the host   | what a call may leave behind: log, writes, events   | typed errors that the guest sees |
+//! | the pool              | more calls than the machine holds                   | `busy`, after a short wait     |
+//!
+//! The sizes of texts and lists are promised in `wit/`; where one is changed here it changes there.
+
+use std::time::Duration;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// How long a call may take, which differs between the worlds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallLimits {
+    /// How many times the guest may be found running by the ticker, one every [`EPOCH_TICK`].
+    pub cpu_ticks: u32,
+    /// The whole call, waiting included.
+    pub wall: Duration,
+}
+
+impl CallLimits {
+    /// The CPU time that the ticks stand for.
+    pub(super) fn cpu(&self) -> Duration {
+        EPOCH_TICK * self.cpu_ticks
+    }
+}
+
+/// A provider reads and writes a few kilobytes: 50 µs of work. A second is for machines that are
+/// overloaded, where ticks pass while nothing runs. On the wall it may wait for three answers of the
+/// platform that come as late as [`REQUEST_TIMEOUT`] lets them.
+pub(super) const PROVIDER_CALL: CallLimits = CallLimits {
+    cpu_ticks: 100,
+    wall: Duration::from_secs(35),
+};
+
+/// A callback may be JavaScript or Python, thirty times slower than a provider, and it may compute. Nobody waits
+/// for it, but its instance is missing in the pool meanwhile.
+pub(super) const CALLBACK_CALL: CallLimits = CallLimits {
+    cpu_ticks: 300,
+    wall: Duration::from_secs(30),
+};
+
+/// How often a running guest is looked at: it gives way to other tasks after at most this long. Each
+/// tick costs every running guest one trip to the scheduler, so that shorter ones only cost.
+pub(super) const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+/// How long a call waits for a free instance. Long enough for a burst of notifications (a call
+/// takes 50 µs), short enough that a caller who has 3 s to answer can still say "again".
+pub(super) const POOL_WAIT: Duration = Duration::from_millis(500);
+
+/// One share of the pool is kept for providers: callbacks hold at most one instance in so many, so that slow
+/// callbacks cannot keep payments from settling.
+pub(super) const CALLBACK_SHARE: u32 = 2;
+
+/// The most instances that may be asked for. Each reserves 12 GiB of addresses and a machine has 128 TiB of
+/// them; a machine that runs four thousand guests at once has no time for any.
+pub(super) const INSTANCES_MAX: u32 = 4096;
+
+/// All memories and tables of one call together. One memory of [`MEMORY_BYTES`] for a Python callback,
+/// and as much again as a Rust guest needs for what its adapters hold.
+pub(super) const CALL_BYTES: usize = 40 * MIB;
+
+/// One linear memory. CPython in a component runs in 32 MiB.
+pub(super) const MEMORY_BYTES: usize = 32 * MIB;
+
+/// Elements of one table. CPython's table of functions has 7,000.
+pub(super) const TABLE_ELEMENTS: usize = 8_000;
+
+/// What a table's element costs the host: a pointer.
+pub(super) const TABLE_ELEMENT_BYTES: usize = 8;
+
+/// Core instances of one component. `componentize-py` splits CPython and its libraries into 38.
+pub(super) const CORE_INSTANCES: u32 = 38;
+
+/// Memories of one component; adapters bring one of their own.
+pub(super) const MEMORIES: u32 = 3;
+
+/// Tables of one component: as its memories.
+pub(super) const TABLES: u32 = 3;
+
+/// What of a memory stays resident between calls where the kernel finds the pages that were written (`PAGEMAP_SCAN`,
+/// Linux 6.7): those pages alone are zeroed, and no page fault is paid again.
+pub(super) const MEMORY_RESIDENT: usize = MIB;
+
+/// The same where it does not: all of it would be zeroed by hand after every call, which costs more than the
+/// page faults that it saves beyond this size.
+pub(super) const MEMORY_RESIDENT_WITHOUT_SCAN: usize = 64 * KIB;
+
+/// What of a table stays resident: all of it.
+pub(super) const TABLE_RESIDENT: usize = 64 * KIB;
+
+/// Instances that keep their resident pages while nobody uses them. Enough for every component to find
+/// its own pages again, and at most 64 MiB of them.
+pub(super) const WARM_SLOTS: u32 = 64;
+
+/// The guest's own stack. Recursion beyond it is a trap.
+pub(super) const STACK_BYTES: usize = 512 * KIB;
+
+/// The stack that guest and host functions share in a call. The difference is what the host may use: the TLS
+/// handshake of a request is its deepest.
+pub(super) const ASYNC_STACK_BYTES: usize = 2 * MIB;
+
+/// Frames of a backtrace: recursion shows itself in less.
+pub(super) const BACKTRACE_FRAMES: usize = 24;
+
+/// Calls to the host in one call. A callback that reads and writes a thousand keys needs two thousand.
+pub(super) const HOST_CALLS: u32 = 10_000;
+
+/// What the guest may hand to the host in one host call, all texts and lists together, as it lies in
+/// the host's memory: a request body of 1 MiB, its headers and address.
+pub(super) const HOST_CALL_BYTES: usize = 2 * MIB;
+
+/// Resources and handles of one call: each message or statement is one. A provider asks for eight answers at most.
+pub(super) const HANDLES: usize = 1_000;
+
+/// Messages and statements that the host keeps for a call. A statement shares no bytes with its message,
+/// so that a guest which verifies one message again and again would make the host keep many copies.
+pub(super) const RESOURCES: usize = 64;
+
+/// Bytes of a component. The largest that is known to make sense is CPython's, 18.5 MB.
+pub(super) const COMPONENT_BYTES: usize = 32 * MIB;
+
+/// Compiled code that is kept in memory, for providers and for callbacks each. A Rust guest has
+/// 0.2 MB, componentized JavaScript 3 MB, CPython 40 MB.
+pub(super) const LOADED_BYTES: usize = 192 * MIB;
+
+/// How many components are kept loaded, for providers and for callbacks each. Each holds three mappings and a
+/// descriptor, of which a process has 65,530 and 1,024.
+pub(super) const LOADED_COMPONENTS: usize = 256;
+
+/// Components that are compiled at once: one, so that payments keep the other cores.
+pub(super) const COMPILING: usize = 1;
+
+/// How long an admission waits for its turn to be compiled: CPython takes 6 s.
+pub(super) const COMPILE_WAIT: Duration = Duration::from_secs(60);
+
+/// The log of a call, newest lines.
+pub(super) const LOG_BYTES: usize = 64 * KIB;
+
+/// One line of it.
+pub(super) const LOG_LINE_BYTES: usize = 4 * KIB;
+
+/// What of the log an error shows: a screen.
+pub(super) const LOG_TAIL_BYTES: usize = 2 * KIB;
+
+/// Random bytes of one host call.
+pub(super) const RANDOM_BYTES: u32 = 4_096;
+
+/// A JSON text between host and guest.
+pub(super) const JSON_BYTES: usize = 256 * KIB;
+
+/// What a provider may note on an attempt; it is kept with the payment for years.
+pub(super) const NOTES_BYTES: usize = 16 * KIB;
+
+/// What the buyer is shown.
+pub(super) const PRESENTATION_BYTES: usize = 64 * KIB;
+
+/// The text of a fault, of a claim's name and of the trade in a hint; longer ones are cut.
+pub(super) const TEXT_BYTES: usize = KIB;
+
+/// Values of a template.
+pub(super) const TEMPLATE_VALUES: usize = 64;
+
+/// Requests to the platform in one call: a send, a check and what a token costs, twice over.
+pub(super) const REQUESTS: u32 = 8;
+
+/// The address of a request.
+pub(super) const URL_BYTES: usize = 8 * KIB;
+
+/// Headers of a request.
+pub(super) const REQUEST_HEADERS: usize = 32;
+
+/// Headers of an answer; the largest platforms send twenty.
+pub(super) const ANSWER_HEADERS: usize = 100;
+
+/// The body of a request, and of an answer.
+pub(super) const BODY_BYTES: usize = MIB;
+
+/// Until there is a connection. Packets that are lost twice in the handshake have come by then.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The whole request, until the last byte of its answer.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection to a platform is kept for the next request. Platforms close theirs after a minute, and
+/// a request on a connection that is being closed may or may not have been received.
+pub(super) const CONNECTION_IDLE: Duration = Duration::from_secs(20);
+
+/// Unused connections that are kept for each host.
+pub(super) const CONNECTIONS_IDLE: usize = 16;
+
+/// The key of a value of the domain.
+pub(super) const KV_KEY_BYTES: usize = 256;
+
+/// The value.
+pub(super) const KV_VALUE_BYTES: usize = 64 * KIB;
+
+/// All keys and values of a domain.
+pub(super) const KV_DOMAIN_BYTES: u64 = 16 * MIB as u64;
+
+/// What one delivery may write, keys and values: it commits in one transaction with the payment, and other payments
+/// wait for that.
+pub(super) const KV_WRITE_BYTES: usize = MIB;
+
+/// Keys that one delivery may write.
+pub(super) const KV_WRITES: usize = 256;
+
+/// What one delivery may read: the host keeps it so that a key reads the same throughout.
+pub(super) const KV_READ_BYTES: usize = 8 * MIB;
+
+/// Keys that one delivery may read; the commit checks each again.
+pub(super) const KV_READS: usize = 1_024;
+
+/// Payments of one query.
+pub(super) const QUERY_PAYMENTS: u32 = 100;
+
+/// Events of one delivery.
+pub(super) const EVENTS: usize = 32;
+
+/// The data of an event.
+pub(super) const EVENT_BYTES: usize = 16 * KIB;
+
+/// Names of events and of steps.
+pub(super) const NAME_BYTES: usize = 64;

@@ -1,0 +1,47 @@
+//! The sandbox: one engine in which providers and callbacks run as components, each call in a fresh instance.
+//!
+//! | file                      | is                                                                           |
+//! | ------------------------- | ---------------------------------------------------------------------------- |
+//! | `engine`                  | the engine, its pool and the thread that counts time                         |
+//! | `limits`                  | every limit and timeout, with its reason                                     |
+//! | `admission`, `world`      | what a component has to be before anything of it runs                        |
+//! | `compiled`, `registry`    | its code on disk and in memory                                               |
+//! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
+//! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
+//! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
+//! | `outbound`, `address`     | the host's own requests for providers, and where they may go                 |
+//!
+//! The payment's rules and the background work enter by [`Plugins`], [`Provider`] and [`Callback`]. Nobody else
+//! knows wasmtime.
+
+mod address;
+mod admission;
+mod bindings;
+mod call;
+mod callback;
+mod capability;
+mod compiled;
+mod engine;
+mod error;
+mod limits;
+mod outbound;
+mod plugins;
+mod pool;
+mod provider;
+mod registry;
+mod world;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod refused;
+
+pub use admission::{MANIFEST_SECTION, Refusal, WorldMismatch};
+pub use callback::{
+    Callback, CallbackCall, DeliveryView, DomainView, Effects, EmptyDomain, Run, Spent, ViewError,
+    Viewed,
+};
+pub use engine::EngineError;
+pub use error::{Kind, PluginError};
+pub use plugins::{Admitted, PluginOptions, Plugins};
+pub use provider::{AttemptView, Fault, Hint, Outcome, Provider, ProviderCall, Sent};

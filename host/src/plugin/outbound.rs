@@ -1,0 +1,370 @@
+//! The requests that the host sends for providers: to public addresses, or to a simulated platform on this machine
+//! where the host allows it; without redirects, proxies or repeats of its own.
+
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Response};
+use url::{Host, Url};
+
+use super::address::is_public;
+use super::limits;
+use crate::trust::Prepared;
+
+/// An answer of a platform.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// It may not be sent.
+    Denied(String),
+    /// Surely not sent.
+    NotSent(String),
+    /// Perhaps received.
+    MaybeSent(String),
+    /// The answer is larger than the host takes.
+    TooLarge,
+}
+
+/// The clients. Each has connections of its own, so that none that was made for one purpose is used for the other.
+pub(super) struct Outbound {
+    /// None where the machine has no certificates to trust; then it is told to whoever sends.
+    public: Result<Client, String>,
+    /// None where the host does not allow simulated platforms.
+    local: Option<Client>,
+}
+
+impl Outbound {
+    pub(super) fn new(allow_local_gateways: bool) -> Result<Outbound, String> {
+        let public = client(Side::Public)
+            .build()
+            .map_err(|error| format!("{}: are ca-certificates installed?", causes(&error)));
+        let local = if allow_local_gateways {
+            // Plain HTTP: it trusts nobody, and needs no certificates.
+            let client = client(Side::Local).tls_certs_only([]).build();
+            Some(client.map_err(|error| causes(&error))?)
+        } else {
+            None
+        };
+        Ok(Outbound { public, local })
+    }
+
+    /// Sends a request that was checked and signed, and reads the whole answer.
+    pub(super) async fn send(&self, request: Prepared) -> Result<Answer, Unsent> {
+        let (side, client) = self.client_for(&request)?;
+        check_literal(side, &request.url)?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| Unsent::Denied("the method is not one of HTTP".to_owned()))?;
+        let sent = client
+            .request(method, request.url)
+            .headers(headers(request.headers)?)
+            .body(request.body)
+            .send()
+            .await;
+        let response = sent.map_err(|error| {
+            if let Some(refused) = refused(&error) {
+                Unsent::Denied(refused.to_string())
+            } else if error.is_connect() || error.is_builder() {
+                Unsent::NotSent(causes(&error))
+            } else {
+                Unsent::MaybeSent(causes(&error))
+            }
+        })?;
+        read(response).await
+    }
+
+    fn client_for(&self, request: &Prepared) -> Result<(Side, &Client), Unsent> {
+        match (request.url.scheme(), request.local_gateway, &self.local) {
+            ("https", ..) => match &self.public {
+                Ok(client) => Ok((Side::Public, client)),
+                Err(why) => Err(Unsent::NotSent(why.clone())),
+            },
+            ("http", true, Some(client)) => Ok((Side::Local, client)),
+            ("http", true, None) => Err(Unsent::Denied(
+                "this host does not allow simulated platforms".to_owned(),
+            )),
+            _ => Err(Unsent::Denied("the address is not one of https".to_owned())),
+        }
+    }
+}
+
+/// Which addresses a client may connect to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    Public,
+    /// This machine itself, for simulated platforms.
+    Local,
+}
+
+impl Side {
+    fn may_reach(self, address: IpAddr) -> bool {
+        match self {
+            Side::Public => is_public(address),
+            Side::Local => address.to_canonical().is_loopback(),
+        }
+    }
+}
+
+fn client(side: Side) -> reqwest::ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("walnut/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        // Whether a request may be repeated is decided by the payment's rules.
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .https_only(side == Side::Public)
+        .http1_only()
+        .http1_max_headers(limits::ANSWER_HEADERS)
+        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .timeout(limits::REQUEST_TIMEOUT)
+        .pool_idle_timeout(limits::CONNECTION_IDLE)
+        .pool_max_idle_per_host(limits::CONNECTIONS_IDLE)
+        .dns_resolver(Resolver(side))
+}
+
+/// An address that the host does not connect to.
+#[derive(Debug, thiserror::Error)]
+#[error("{host} is at no address that may be reached from here")]
+struct Refused {
+    host: String,
+}
+
+/// Resolves names, and keeps the addresses that may be reached: what is checked is what is connected to.
+struct Resolver(Side);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let side = self.0;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found
+                .filter(|address| side.may_reach(address.ip()))
+                .collect();
+            if allowed.is_empty() {
+                return Err(Refused {
+                    host: name.as_str().to_owned(),
+                }
+                .into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// An address that is written as numbers is never resolved, and is checked here.
+fn check_literal(side: Side, url: &Url) -> Result<(), Unsent> {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        Some(Host::Domain(_)) => return Ok(()),
+        None => return Err(Unsent::Denied("the address has no host".to_owned())),
+    };
+    if side.may_reach(address) {
+        return Ok(());
+    }
+    Err(Unsent::Denied(
+        Refused {
+            host: address.to_string(),
+        }
+        .to_string(),
+    ))
+}
+
+fn headers(pairs: Vec<(String, String)>) -> Result<HeaderMap, Unsent> {
+    let mut headers = HeaderMap::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Unsent::Denied("a header's name is not one of HTTP".to_owned()))?;
+        let value = HeaderValue::from_str(&value)
+            .map_err(|_| Unsent::Denied(format!("the value of the header {name} is not one")))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+async fn read(mut response: Response) -> Result<Answer, Unsent> {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limits::BODY_BYTES => {
+                return Err(Unsent::TooLarge);
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => {
+                return Ok(Answer {
+                    status,
+                    headers,
+                    body,
+                });
+            }
+            Err(error) => return Err(Unsent::MaybeSent(causes(&error))),
+        }
+    }
+}
+
+fn refused(error: &reqwest::Error) -> Option<&Refused> {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        if let Some(refused) = error.downcast_ref() {
+            return Some(refused);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What happened, without the address: its query may carry a signature.
+fn causes(error: &reqwest::Error) -> String {
+    let mut parts = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        parts.push(error.to_string());
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        parts.push("it took too long".to_owned());
+    }
+    if parts.is_empty() {
+        "the request failed".to_owned()
+    } else {
+        parts.join(": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn request(url: &str, local_gateway: bool) -> Prepared {
+        Prepared {
+            method: "POST".into(),
+            url: url.parse().unwrap(),
+            headers: vec![("content-type".into(), "text/plain".into())],
+            body: b"order".to_vec(),
+            operation: "order".into(),
+            signed: true,
+            local_gateway,
+        }
+    }
+
+    /// Answers one request with these bytes, or hangs up where there are none.
+    fn platform(answer: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            while !seen.windows(5).any(|part| part == b"order") {
+                let read = connection.read(&mut buffer).unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            let _ = connection.write_all(&answer);
+        });
+        format!("http://{address}/gateway.do?sign=secret")
+    }
+
+    #[tokio::test]
+    async fn a_simulated_platform_answers_where_the_host_allows_it() {
+        let answer =
+            b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 2\r\n\r\nok";
+        let url = platform(answer.to_vec());
+        let forbidden = Outbound::new(false)
+            .unwrap()
+            .send(request(&url, true))
+            .await;
+        assert!(matches!(forbidden, Err(Unsent::Denied(_))), "{forbidden:?}");
+        let outbound = Outbound::new(true).unwrap();
+        let plain = outbound.send(request(&url, false)).await;
+        assert!(matches!(plain, Err(Unsent::Denied(_))), "{plain:?}");
+        let answer = outbound.send(request(&url, true)).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.body.as_slice()),
+            (302, b"ok".as_slice())
+        );
+        assert!(
+            answer
+                .headers
+                .contains(&("location".into(), "http://127.0.0.1/".into()))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_surely_not_sent_is_told_from_what_was_perhaps_received() {
+        let outbound = Outbound::new(true).unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let refused = outbound
+            .send(request(&format!("http://{gone}/?sign=secret"), true))
+            .await;
+        assert!(
+            matches!(&refused, Err(Unsent::NotSent(why)) if !why.contains("secret")),
+            "{refused:?}"
+        );
+        let hung_up = outbound.send(request(&platform(Vec::new()), true)).await;
+        assert!(
+            matches!(&hung_up, Err(Unsent::MaybeSent(why)) if !why.contains("secret")),
+            "{hung_up:?}"
+        );
+        let mut endless = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+        endless.resize(endless.len() + limits::BODY_BYTES + 1, b'x');
+        let large = outbound.send(request(&platform(endless), true)).await;
+        assert!(matches!(large, Err(Unsent::TooLarge)), "{large:?}");
+    }
+
+    #[tokio::test]
+    async fn the_operators_own_network_cannot_be_reached() {
+        let outbound = Outbound::new(true).unwrap();
+        for url in [
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://localhost/",
+        ] {
+            let answer = outbound.send(request(url, true)).await;
+            // Where the machine has no certificates nothing is sent at all.
+            assert!(
+                matches!(answer, Err(Unsent::Denied(_) | Unsent::NotSent(_))),
+                "{url}: {answer:?}"
+            );
+        }
+        for url in [
+            "http://8.8.8.8/",
+            "http://10.0.0.1/",
+            "http://169.254.169.254/",
+        ] {
+            let answer = outbound.send(request(url, true)).await;
+            assert!(
+                matches!(answer, Err(Unsent::Denied(_))),
+                "{url}: {answer:?}"
+            );
+        }
+    }
+}

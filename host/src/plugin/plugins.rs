@@ -1,0 +1,316 @@
+//! The way in: admits components, and gives out loaded ones by digest.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::admission::{self, Refusal};
+use super::bindings::{callback as callback_world, provider as provider_world};
+use super::call::{Call, Running, within};
+use super::callback::{self, Callback, EmptyDomain, ForCallback};
+use super::capability::kv::Kv;
+use super::compiled::{Cache, CompileError};
+use super::engine::{self, EngineError};
+use super::error::{PluginError, Stop, Who, with_causes};
+use super::limits;
+use super::outbound::Outbound;
+use super::pool::Pool;
+use super::provider::{self, ForProvider, Provider, ReadyProvider};
+use super::registry::{Linked, Registry};
+use super::world::World;
+use crate::payment::model::Digest;
+use crate::trust::Manifest;
+
+/// How plugins are run.
+pub struct PluginOptions {
+    /// Calls that may run at once; callbacks get half of them.
+    pub instances: u32,
+    /// Where compiled code is kept; made where it is missing.
+    pub cache_dir: PathBuf,
+    /// Authenticates compiled code: a key for this purpose alone, derived from the host's master key.
+    pub cache_key: [u8; 32],
+    /// Whether test targets may name a simulated platform on this machine.
+    pub allow_local_gateways: bool,
+}
+
+/// A component that was admitted as a provider.
+pub struct Admitted {
+    /// By which it is loaded from now on.
+    pub digest: Digest,
+    /// For the operator to approve, and for the rules to read.
+    pub manifest: Arc<Manifest>,
+}
+
+/// The sandbox. Copies share it.
+#[derive(Clone)]
+pub struct Plugins(Arc<Inner>);
+
+struct Inner {
+    pool: Arc<Pool>,
+    cache: Arc<Cache>,
+    compiling: Semaphore,
+    providers: Side<ReadyProvider, ForProvider>,
+    callbacks: Side<callback::ReadyCallback, ForCallback>,
+}
+
+/// What there is of each world.
+struct Side<P, R: 'static> {
+    world: World,
+    linker: Linker<Call<R>>,
+    loaded: Registry<P>,
+}
+
+impl<P, R> Side<P, R> {
+    fn new(description: &[u8], linker: wasmtime::Result<Linker<Call<R>>>) -> Result<Self, String> {
+        let world = World::described(description)?;
+        let linker = linker.map_err(|error| with_causes(&error))?;
+        Ok(Side {
+            world,
+            linker,
+            loaded: Registry::new(),
+        })
+    }
+}
+
+/// Names of the worlds in `wit/`.
+const PROVIDER_WORLD: &str = "walnut:pay/provider-plugin@0.1.0";
+const CALLBACK_WORLD: &str = "walnut:pay/callback-plugin@0.1.0";
+
+impl Plugins {
+    /// Builds the engine and tries its pool, opens the cache and starts the ticker.
+    pub fn start(options: PluginOptions) -> Result<Plugins, EngineError> {
+        let start = |what: &'static str| move |why: String| EngineError::Start { what, why };
+        let engine = engine::start(options.instances)?;
+        let cache = Cache::open(&options.cache_dir, &options.cache_key, &engine)
+            .map_err(|error| start("the directory of compiled code")(error.to_string()))?;
+        let outbound = Outbound::new(options.allow_local_gateways)
+            .map_err(start("the client for requests to platforms"))?;
+        let links = start("the interfaces of wit/");
+        let providers = Side::new(provider_world::COMPONENT_TYPE, provider::linker(&engine));
+        let callbacks = Side::new(callback_world::COMPONENT_TYPE, callback::linker(&engine));
+        Ok(Plugins(Arc::new(Inner {
+            pool: Arc::new(Pool::new(engine, options.instances, outbound)),
+            cache: Arc::new(cache),
+            compiling: Semaphore::new(limits::COMPILING),
+            providers: providers.map_err(links)?,
+            callbacks: callbacks.map_err(links)?,
+        })))
+    }
+
+    /// Checks a component of the provider world and its manifest, compiles it, and starts it once without calling it.
+    pub async fn admit_provider(&self, wasm: Arc<Vec<u8>>) -> Result<Admitted, Refusal> {
+        let side = &self.0.providers;
+        self.inspect(&wasm, PROVIDER_WORLD, |inner| &inner.providers.world)
+            .await?;
+        let manifest = Arc::new(admission::manifest(&wasm)?);
+        let digest = Digest::of(&wasm);
+        let linked = self.compile(digest, wasm).await?;
+        let linked = provider::link(&side.linker, &linked, manifest.clone()).map_err(contract)?;
+        let world = provider::without_target(manifest.clone(), self.0.pool.outbound.clone());
+        let who = Who {
+            plugin: manifest.name().to_owned(),
+            digest,
+        };
+        let place = self
+            .0
+            .pool
+            .provider_place()
+            .await
+            .map_err(|_| Refusal::Busy)?;
+        let mut running =
+            Running::start(self.engine(), place, limits::PROVIDER_CALL, who, world, 0);
+        let started = within(running.wall(), async {
+            linked
+                .ready
+                .pre
+                .instantiate_async(&mut running.store)
+                .await
+                .map(drop)
+        })
+        .await;
+        running
+            .end(started)
+            .map_err(|error| Refusal::Start(Box::new(error)))?;
+        Ok(Admitted { digest, manifest })
+    }
+
+    /// Checks a component of the callback world, compiles it, and starts it once without calling it.
+    pub async fn admit_callback(&self, wasm: Arc<Vec<u8>>) -> Result<Digest, Refusal> {
+        let side = &self.0.callbacks;
+        self.inspect(&wasm, CALLBACK_WORLD, |inner| &inner.callbacks.world)
+            .await?;
+        let digest = Digest::of(&wasm);
+        let linked = self.compile(digest, wasm).await?;
+        let linked = callback::link(&side.linker, &linked).map_err(contract)?;
+        let world = ForCallback {
+            domain: String::new(),
+            view: Arc::new(EmptyDomain),
+            kv: Kv::default(),
+            events: Vec::new(),
+        };
+        let who = Who {
+            plugin: "callback".to_owned(),
+            digest,
+        };
+        let place = self
+            .0
+            .pool
+            .callback_place()
+            .await
+            .map_err(|_| Refusal::Busy)?;
+        let mut running =
+            Running::start(self.engine(), place, limits::CALLBACK_CALL, who, world, 0);
+        let started = within(running.wall(), async {
+            linked
+                .ready
+                .instantiate_async(&mut running.store)
+                .await
+                .map(drop)
+        })
+        .await;
+        running
+            .end(started)
+            .map_err(|error| Refusal::Start(Box::new(error)))?;
+        Ok(digest)
+    }
+
+    /// The provider with this digest: loaded already, or from `load`, which gives the bytes that were admitted. Its code
+    /// comes from the cache where it is there.
+    pub async fn provider<F, L>(&self, digest: Digest, load: F) -> Result<Provider, PluginError>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Option<Arc<Vec<u8>>>>,
+    {
+        let who = Who {
+            plugin: "provider".to_owned(),
+            digest,
+        };
+        let side = &self.0.providers;
+        let linked = side
+            .loaded
+            .get(digest, async {
+                // The manifest is in the component itself, so that its bytes are wanted in any case.
+                let wasm = genuine(digest, load().await)?;
+                let manifest = admission::manifest(&wasm)
+                    .map_err(|refusal| Stop::Unavailable(refusal.to_string()))?;
+                let component = match self.cached(digest).await {
+                    Some(component) => component,
+                    None => self.compile(digest, wasm).await.map_err(unavailable)?,
+                };
+                provider::link(&side.linker, &component, Arc::new(manifest))
+                    .map_err(|error| Stop::Unavailable(with_causes(&error)))
+            })
+            .await
+            .map_err(|stop| who.stopped(&stop))?;
+        Ok(Provider::new(self.0.pool.clone(), linked, digest))
+    }
+
+    /// The callback with this digest: loaded already, from the cache, or from `load`, which gives the bytes that were
+    /// admitted.
+    pub async fn callback<F, L>(&self, digest: Digest, load: F) -> Result<Callback, PluginError>
+    where
+        F: FnOnce() -> L,
+        L: Future<Output = Option<Arc<Vec<u8>>>>,
+    {
+        let who = Who {
+            plugin: "callback".to_owned(),
+            digest,
+        };
+        let side = &self.0.callbacks;
+        let linked = side
+            .loaded
+            .get(digest, async {
+                let component = match self.cached(digest).await {
+                    Some(component) => component,
+                    None => {
+                        let wasm = genuine(digest, load().await)?;
+                        self.compile(digest, wasm).await.map_err(unavailable)?
+                    }
+                };
+                callback::link(&side.linker, &component)
+                    .map_err(|error| Stop::Unavailable(with_causes(&error)))
+            })
+            .await
+            .map_err(|stop| who.stopped(&stop))?;
+        Ok(Callback::new(self.0.pool.clone(), linked, digest))
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.pool.engine
+    }
+
+    /// Parses on a blocking thread: the largest components take a tenth of a second.
+    async fn inspect(
+        &self,
+        wasm: &Arc<Vec<u8>>,
+        name: &'static str,
+        world: fn(&Inner) -> &World,
+    ) -> Result<(), Refusal> {
+        let (inner, wasm) = (self.0.clone(), wasm.clone());
+        blocking(move || {
+            let features = inner.pool.engine.get_wasm_features();
+            admission::inspect(&wasm, features, name, world(&inner))
+        })
+        .await?
+    }
+
+    async fn cached(&self, digest: Digest) -> Option<Component> {
+        let cache = self.0.cache.clone();
+        blocking(move || cache.load(digest)).await.ok().flatten()
+    }
+
+    async fn compile(&self, digest: Digest, wasm: Arc<Vec<u8>>) -> Result<Component, Refusal> {
+        let turn = tokio::time::timeout(limits::COMPILE_WAIT, self.0.compiling.acquire());
+        let Ok(Ok(_turn)) = turn.await else {
+            return Err(Refusal::Busy);
+        };
+        let cache = self.0.cache.clone();
+        let compiled = blocking(move || cache.compile(digest, &wasm)).await?;
+        compiled.map_err(|error| match error {
+            CompileError::Compile(why) => Refusal::Compile(why),
+            CompileError::Demands(why) => Refusal::Demands(why),
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Refusal::Host("the work was given up".to_owned()))
+}
+
+/// Bytes that are not those of the digest are no better than none.
+fn genuine(digest: Digest, wasm: Option<Arc<Vec<u8>>>) -> Result<Arc<Vec<u8>>, Stop> {
+    match wasm {
+        Some(wasm) if Digest::of(&wasm) == digest => Ok(wasm),
+        Some(_) => Err(Stop::Unavailable(
+            "the kept component has another digest".to_owned(),
+        )),
+        None => Err(Stop::Unavailable("the component is gone".to_owned())),
+    }
+}
+
+fn unavailable(refusal: Refusal) -> Stop {
+    match refusal {
+        Refusal::Busy => Stop::Busy,
+        other => Stop::Unavailable(other.to_string()),
+    }
+}
+
+fn contract(error: wasmtime::Error) -> Refusal {
+    Refusal::Contract(with_causes(&error))
+}
+
+/// The size of a component's code, by which loaded ones are weighed.
+pub(super) fn weigh<P>(component: &Component, ready: P) -> Linked<P> {
+    let range = component.image_range();
+    Linked {
+        ready,
+        bytes: (range.end as usize).saturating_sub(range.start as usize),
+    }
+}

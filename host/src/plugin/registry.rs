@@ -1,0 +1,136 @@
+//! Loaded components: linked once, found by digest, and the least recently used unloaded. Calls that run
+//! keep what they use.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use tokio::sync::OnceCell;
+
+use super::limits;
+use crate::payment::model::Digest;
+
+/// A component that is linked and ready to instantiate.
+pub(super) struct Linked<P> {
+    pub(super) ready: P,
+    /// Of the compiled code.
+    pub(super) bytes: usize,
+}
+
+type Place<P> = Arc<OnceCell<Arc<Linked<P>>>>;
+
+/// The loaded components of one world.
+pub(super) struct Registry<P> {
+    places: Mutex<LruCache<Digest, Place<P>>>,
+}
+
+impl<P> Registry<P> {
+    pub(super) fn new() -> Registry<P> {
+        Registry {
+            places: Mutex::new(LruCache::unbounded()),
+        }
+    }
+
+    /// The component, loaded when it is not there. Whoever asks meanwhile waits for the same loading; where it
+    /// fails, the next one tries.
+    pub(super) async fn get<E>(
+        &self,
+        digest: Digest,
+        load: impl Future<Output = Result<Linked<P>, E>>,
+    ) -> Result<Arc<Linked<P>>, E> {
+        let place = {
+            let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            places.get_or_insert(digest, Place::default).clone()
+        };
+        if let Some(linked) = place.get() {
+            return Ok(linked.clone());
+        }
+        let linked = place
+            .get_or_try_init(async || load.await.map(Arc::new))
+            .await
+            .cloned();
+        self.unload_oldest();
+        linked
+    }
+
+    /// Keeps within both bounds; what was asked for last stays, however large it is.
+    fn unload_oldest(&self) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let weight = |place: &Place<P>| place.get().map_or(0, |linked| linked.bytes);
+        let mut bytes: usize = places.iter().map(|(_, place)| weight(place)).sum();
+        while places.len() > 1
+            && (places.len() > limits::LOADED_COMPONENTS || bytes > limits::LOADED_BYTES)
+        {
+            match places.pop_lru() {
+                Some((_, place)) => bytes -= weight(&place),
+                None => break,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(number: usize) -> Digest {
+        Digest::of(&number.to_le_bytes())
+    }
+
+    fn linked(number: usize, bytes: usize) -> Result<Linked<usize>, ()> {
+        Ok(Linked {
+            ready: number,
+            bytes,
+        })
+    }
+
+    #[tokio::test]
+    async fn one_loading_serves_everybody_who_waits() {
+        let registry = Registry::new();
+        let loads = std::cell::Cell::new(0);
+        let load = async || {
+            loads.set(loads.get() + 1);
+            tokio::task::yield_now().await;
+            linked(1, 10)
+        };
+        let (a, b) = tokio::join!(
+            registry.get(digest(1), load()),
+            registry.get(digest(1), load()),
+        );
+        assert_eq!((a.unwrap().ready, b.unwrap().ready, loads.get()), (1, 1, 1));
+        // A loading that fails is not remembered.
+        assert!(registry.get(digest(2), async { Err(()) }).await.is_err());
+        assert_eq!(
+            registry
+                .get(digest(2), async { linked(2, 10) })
+                .await
+                .unwrap()
+                .ready,
+            2
+        );
+    }
+
+    #[tokio::test]
+    async fn the_least_recently_used_are_unloaded() {
+        let registry = Registry::new();
+        for number in 0..limits::LOADED_COMPONENTS {
+            registry
+                .get(digest(number), async { linked(number, 1) })
+                .await
+                .unwrap();
+        }
+        // The first is used again, so that the second is the oldest.
+        registry.get(digest(0), async { Err(()) }).await.unwrap();
+        registry
+            .get(digest(9_999), async { linked(9_999, 1) })
+            .await
+            .unwrap();
+        assert!(registry.get(digest(0), async { Err(()) }).await.is_ok());
+        assert!(registry.get(digest(1), async { Err(()) }).await.is_err());
+        // One that fills the memory leaves no other.
+        registry
+            .get(digest(7), async { linked(7, limits::LOADED_BYTES) })
+            .await
+            .unwrap();
+        assert!(registry.get(digest(7), async { Err(()) }).await.is_ok());
+    }
+}

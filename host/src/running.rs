@@ -1,0 +1,155 @@
+//! A running host: the rooms opened in their order, served, and closed again.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::home::DataRoot;
+use crate::http;
+use crate::payment::{Options, Payments};
+use crate::plugin::{PluginOptions, Plugins};
+use crate::store::Store;
+use crate::work;
+
+/// What a host is started with.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The data root.
+    pub data: PathBuf,
+    /// Where to listen; port 0 lets the kernel pick one.
+    pub listen: SocketAddr,
+    /// Where platforms reach this host; the listening address when it is not given.
+    pub public_url: Option<String>,
+    /// Plugin calls that may run at once.
+    pub instances: u32,
+    /// Whether test targets may name a simulated platform on this machine.
+    pub allow_local_gateways: bool,
+}
+
+/// A host that serves.
+pub struct Host {
+    address: SocketAddr,
+    payments: Payments,
+    root_key_file: Option<PathBuf>,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+    working: JoinHandle<()>,
+}
+
+/// Where the first start leaves the operator's key, readable by its owner only.
+const ROOT_KEY_FILE: &str = "root.key";
+
+impl Host {
+    /// Opens the data root and serves. On the first start a root key is made and left in
+    /// `root.key` of the data root; only its hash is kept.
+    pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
+        let home = DataRoot::open(&options.data)?;
+        let store = Store::open(&home.payment_dir())?;
+        let plugins = Plugins::start(PluginOptions {
+            instances: options.instances,
+            cache_dir: home.cache_dir(),
+            cache_key: home.key().subkey("compiled code"),
+            allow_local_gateways: options.allow_local_gateways,
+        })?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", options.listen))?;
+        let address = listener.local_addr()?;
+        let public_url = options
+            .public_url
+            .unwrap_or_else(|| format!("http://{address}"));
+        let public_url = checked_url(&public_url)?;
+        let root = home.path().to_owned();
+        let payments = Payments::open(store, plugins, home, Options { public_url }).await?;
+        let root_key_file = first_root_key(&payments, root.join(ROOT_KEY_FILE)).await?;
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
+        let router = http::router(payments.clone());
+        let ending = stop.clone();
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(ending.cancelled_owned())
+                .await
+        });
+        Ok(Host {
+            address,
+            payments,
+            root_key_file,
+            stop,
+            serving,
+            working,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens, as a URL without a trailing slash.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The verbs of this host.
+    pub fn payments(&self) -> &Payments {
+        &self.payments
+    }
+
+    /// The file with the root key, when this start made it.
+    pub fn root_key_file(&self) -> Option<&PathBuf> {
+        self.root_key_file.as_ref()
+    }
+
+    /// Takes nothing new, finishes what runs, and closes the store.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.serving.await.context("the server ended badly")??;
+        self.working
+            .await
+            .context("the background work ended badly")?;
+        self.payments.store().close().await;
+        Ok(())
+    }
+}
+
+fn checked_url(text: &str) -> anyhow::Result<String> {
+    let url = url::Url::parse(text).with_context(|| format!("--public-url {text}"))?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    // A platform takes at most 255 characters; the number of the attempt comes behind this.
+    anyhow::ensure!(
+        plain && text.len() <= 200,
+        "--public-url has to be an http or https address of at most 200 characters without a query"
+    );
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+async fn first_root_key(payments: &Payments, path: PathBuf) -> anyhow::Result<Option<PathBuf>> {
+    if !payments.store().keys(None).await?.is_empty() {
+        return Ok(None);
+    }
+    let issued = payments
+        .issue_root_key()
+        .await
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    writeln!(file, "{}", issued.key)?;
+    file.sync_all()?;
+    Ok(Some(path))
+}

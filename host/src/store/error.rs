@@ -1,0 +1,94 @@
+//! What can go wrong in the store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+use super::find::FindError;
+
+/// Why a verb of the store did not happen. Each message carries its cause, so that one line of a log
+/// tells everything; it can be cloned, since one failed commit fails every verb in it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process, or another part of this one, has the store open.
+    #[error("the store in {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// The file's schema is newer than this program.
+    #[error(
+        "{} was written by a newer walnut (schema {found}; this one knows up to {known}): start that version, or restore a backup made before it",
+        .path.display()
+    )]
+    Newer {
+        /// The database's file.
+        path: PathBuf,
+        /// Its schema's version.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// The file is not a store, is damaged, or holds a value that walnut never writes.
+    #[error("the store is damaged, or not a store: {0}")]
+    Corrupt(String),
+    /// A name or id is taken.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// There is no room on the disk; nothing was written.
+    #[error("the disk is full: {0}")]
+    Full(Arc<rusqlite::Error>),
+    /// The disk or the file cannot be written; nothing was.
+    #[error("the store cannot be written: {0}")]
+    ReadOnly(Arc<rusqlite::Error>),
+    /// What was to be written breaks a rule that the store asserts; nothing was written. A bug of the caller.
+    #[error("refused by the store: {0}")]
+    Invariant(String),
+    /// The question cannot be asked like this.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A file or directory cannot be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, with the path.
+        what: String,
+        /// Why it failed.
+        source: Arc<std::io::Error>,
+    },
+    /// Any other failure of SQLite; nothing was written as far as it can tell.
+    #[error("SQLite: {0}")]
+    Sqlite(Arc<rusqlite::Error>),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(Arc::new(error)),
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(Arc::new(error)),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                StoreError::Corrupt(error.to_string())
+            }
+            // Uniqueness, references, checks and the append-only triggers: the schema's own invariants.
+            Some(ErrorCode::ConstraintViolation) => StoreError::Invariant(error.to_string()),
+            Some(_) => StoreError::Sqlite(Arc::new(error)),
+            None => match error {
+                // A stored value that has not the type its column promises.
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..) => StoreError::Corrupt(error.to_string()),
+                other => StoreError::Sqlite(Arc::new(other)),
+            },
+        }
+    }
+}
+
+impl StoreError {
+    /// An I/O failure and what was tried.
+    pub(super) fn io(what: impl Into<String>, source: std::io::Error) -> StoreError {
+        StoreError::Io {
+            what: what.into(),
+            source: Arc::new(source),
+        }
+    }
+}

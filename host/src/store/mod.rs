@@ -1,0 +1,93 @@
+//! The store: payments, attempts, their history and evidence, the outbox of callback deliveries, the
+//! schedule for asking, domains' small data, domains, API keys and approved providers.
+//!
+//! The interface speaks of payments, not of tables: each verb is one transaction, and what it answers is
+//! durable when it answers. `payment`, `work`, `http` and `cli` may enter; SQL stays in [`sqlite`].
+//!
+//! | file | verbs |
+//! |---|---|
+//! | `payments` | create, look at a case, change it by a rule |
+//! | `find` | payments by their own columns |
+//! | `schedule` | what is to be asked of a platform, what has run out of time |
+//! | `outbox` | callback deliveries: lease, finish, fail, replay |
+//! | `kv` | what callbacks keep for their domain |
+//! | `domains`, `providers` | who may call, and which components may speak to platforms |
+//!
+//! A future that is dropped before it answers leaves open whether the change happened; so does a failed
+//! commit when the disk failed beneath it. Callers repeat by idempotency key, or look at the case.
+
+mod domains;
+mod error;
+mod find;
+mod invariants;
+mod kv;
+mod outbox;
+mod payments;
+mod providers;
+mod schedule;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use domains::{Domain, StoredKey};
+pub use error::StoreError;
+pub use find::{Column, Find, FindError, Operand, Order};
+pub use kv::Event;
+pub use outbox::{Delivery, DeliveryState, Effects, Finished};
+pub use payments::{Created, IdempotencyKey, NewPayment};
+pub use providers::{ApprovedProvider, ProviderRecord};
+
+use sqlite::Database;
+
+/// The store of one data root. Clones share it.
+///
+/// The last clone that is dropped waits until everything that was accepted is committed; [`Store::close`]
+/// does so without blocking the caller's thread.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<Database>,
+}
+
+/// How the writer has worked since it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Durable transactions.
+    pub commits: u64,
+    /// Verbs that these transactions carried: `jobs / commits` is the mean batch.
+    pub jobs: u64,
+}
+
+impl Store {
+    /// Opens the store in `dir` (`<data>/var/payment`), which is made when missing, and brings its schema up
+    /// to date. Blocks for the time that takes: call it before the runtime serves anybody.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process (or another `Store`) has it open, [`StoreError::Newer`]
+    /// when a newer walnut wrote it, [`StoreError::Corrupt`] when the file is no store or damaged.
+    pub fn open(dir: &Path) -> Result<Store, StoreError> {
+        Ok(Store {
+            database: Arc::new(Database::open(dir)?),
+        })
+    }
+
+    /// Refuses new verbs, commits those that were accepted, and returns when the files are closed and
+    /// another process may open them. All clones are closed with it.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    /// Counts since the store was opened.
+    pub fn stats(&self) -> Stats {
+        self.database.stats()
+    }
+
+    /// A number that grows with every commit: whoever looks for work waits for it to change.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.database.commits()
+    }
+}

@@ -1,0 +1,85 @@
+//! A payment with everything around it: what `create` and `change` write in one transaction.
+
+use rusqlite::Connection;
+
+use super::{attempt, content, delivery, history, idempotency, payment};
+use crate::payment::model::{Case, Changes, PaymentId, TradeNo};
+use crate::store::{Created, NewPayment, StoreError, invariants};
+
+/// Stores a new payment, unless its idempotency key was used before.
+pub(in crate::store) fn create(
+    connection: &Connection,
+    new: &NewPayment,
+) -> Result<Created, StoreError> {
+    if let Some(key) = &new.idempotency
+        && let Some(earlier) = idempotency::find(connection, &new.payment.domain, key)?
+    {
+        return Ok(earlier);
+    }
+    invariants::check_new(new)?;
+    if payment::seq(connection, new.payment.id)?.is_some() {
+        return Err(StoreError::Exists(format!("payment {}", new.payment.id)));
+    }
+    if let Some(callback) = &new.payment.callback {
+        content::bind(connection, callback, new.callback_content.as_deref())?;
+    }
+    let seq = payment::insert(connection, &new.payment)?;
+    for attempt in &new.attempts {
+        attempt::put(connection, seq, attempt)?;
+    }
+    history::append(connection, seq, &new.history)?;
+    if new.deliver {
+        delivery::add(connection, seq, &new.payment)?;
+    }
+    if let Some(key) = &new.idempotency {
+        idempotency::keep(connection, seq, &new.payment, key)?;
+    }
+    Ok(Created::Made)
+}
+
+/// A payment with its attempts.
+pub(in crate::store) fn load(
+    connection: &Connection,
+    id: PaymentId,
+) -> Result<Option<Case>, StoreError> {
+    let Some((seq, payment)) = payment::load(connection, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(Case {
+        payment,
+        attempts: attempt::of(connection, seq)?,
+    }))
+}
+
+/// The payment that has this attempt, with all its attempts.
+pub(in crate::store) fn load_by_trade(
+    connection: &Connection,
+    trade_no: &TradeNo,
+) -> Result<Option<Case>, StoreError> {
+    match attempt::payment_of(connection, trade_no)? {
+        Some(id) => load(connection, id),
+        None => Ok(None),
+    }
+}
+
+/// Writes what a rule returned. The evidence goes first, since the history refers to it.
+pub(in crate::store) fn apply(
+    connection: &Connection,
+    changes: &Changes,
+) -> Result<(), StoreError> {
+    let id = changes.payment.id;
+    let seq = payment::seq(connection, id)?
+        .ok_or_else(|| StoreError::Invariant(format!("payment {id} is gone")))?;
+    if let Some(statement) = &changes.statement {
+        history::keep_statement(connection, statement)?;
+    }
+    payment::update(connection, &changes.payment)?;
+    for attempt in &changes.attempts {
+        attempt::put(connection, seq, attempt)?;
+    }
+    history::append(connection, seq, &changes.history)?;
+    if changes.deliver {
+        delivery::add(connection, seq, &changes.payment)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,309 @@
+//! The table `delivery`: the outbox.
+
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::row::{Columns, integer};
+use super::{history, kv, payment};
+use crate::payment::model::{Ams, Change, Payment, PaymentId};
+use crate::store::{Delivery, DeliveryState, Effects, Finished, StoreError};
+
+/// In the order in which [`decode`] reads them.
+const SELECT: &str = "SELECT key, payment.id, delivery.domain, delivery.state, tries, fence, \
+    due_ms, leased_until_ms, delivery.created_ms, ended_ms, last_error, log \
+    FROM delivery JOIN payment ON payment.seq = delivery.payment";
+
+/// Puts the payment's delivery into the outbox; one that is there already stays as it is.
+pub(super) fn add(connection: &Connection, seq: i64, payment: &Payment) -> Result<(), StoreError> {
+    let sql = "INSERT INTO delivery (key, payment, domain, state, tries, fence, due_ms, \
+        leased_until_ms, created_ms, ended_ms, log) \
+        VALUES (?1, ?2, ?3, 'DUE', 0, 0, ?4, 0, ?4, 0, '') ON CONFLICT (payment) DO NOTHING";
+    let key = Uuid::now_v7().simple().to_string();
+    let at = integer(payment.changed_ms)?;
+    connection
+        .prepare_cached(sql)?
+        .execute(params![key, seq, payment.domain, at])?;
+    Ok(())
+}
+
+/// Leases deliveries that are ready, one of each domain in turn. `turn` is the domain that was served last:
+/// the next lease goes on behind it. A lap costs two look-ups in an index for each domain with work, however
+/// long its backlog is.
+pub(in crate::store) fn lease(
+    connection: &Connection,
+    turn: &Mutex<String>,
+    now: Ams,
+    until: Ams,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    if until <= now {
+        return Err(StoreError::Invariant(
+            "a lease that ends at once".to_owned(),
+        ));
+    }
+    let (now, until) = (integer(now)?, integer(until)?);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let lease = "UPDATE delivery SET state = 'LEASED', leased_until_ms = ?2, fence = fence + 1, \
+        tries = tries + 1 WHERE key = ?1";
+    let mut lease = connection.prepare_cached(lease)?;
+    let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut leased = Vec::new();
+    let mut idle = false;
+    while leased.len() < limit {
+        match next_domain(connection, &turn)? {
+            Some(domain) => *turn = domain,
+            // Once around without serving anybody.
+            None if idle => break,
+            None => {
+                idle = true;
+                turn.clear();
+                continue;
+            }
+        }
+        if let Some(key) = ready(connection, &turn, now)? {
+            idle = false;
+            lease.execute(params![key, until])?;
+            leased.extend(by_key(connection, &key)?);
+        }
+    }
+    Ok(leased)
+}
+
+/// The domain behind this one that has anything in the outbox.
+fn next_domain(connection: &Connection, turn: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT domain FROM delivery WHERE ready_ms IS NOT NULL AND domain > ?1 \
+        ORDER BY domain LIMIT 1";
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row([turn], |row| row.get(0))
+        .optional()?)
+}
+
+/// The domain's delivery that has been ready for the longest time.
+fn ready(connection: &Connection, domain: &str, now: i64) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT key FROM delivery WHERE domain = ?1 AND ready_ms <= ?2 \
+        ORDER BY ready_ms LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement
+        .query_row(params![domain, now], |row| row.get(0))
+        .optional()?)
+}
+
+pub(in crate::store) fn by_key(
+    connection: &Connection,
+    key: &str,
+) -> Result<Option<Delivery>, StoreError> {
+    let sql = format!("{SELECT} WHERE key = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([key])?;
+    rows.next()?.map(decode).transpose()
+}
+
+/// The short key of the payment, if this lease still holds. One that ran out holds until another begins.
+fn held(connection: &Connection, delivery: &Delivery) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT payment FROM delivery WHERE key = ?1 AND state = 'LEASED' AND fence = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let fence = integer(delivery.fence)?;
+    Ok(statement
+        .query_row(params![delivery.key, fence], |row| row.get(0))
+        .optional()?)
+}
+
+/// Commits a callback's effects with its payment's `apply_at`.
+pub(in crate::store) fn finish(
+    connection: &Connection,
+    delivery: &Delivery,
+    effects: &Effects,
+    answer: &str,
+    log: &str,
+    now: Ams,
+) -> Result<Finished, StoreError> {
+    let Some(seq) = held(connection, delivery)? else {
+        return Ok(Finished::Fenced);
+    };
+    let (_, payment) = payment::load(connection, delivery.payment)?
+        .filter(|(found, _)| *found == seq)
+        .ok_or_else(|| foreign(delivery))?;
+    // The domain is the payment's, whatever the caller says: effects cannot reach another one.
+    if !kv::unchanged(connection, &payment.domain, &effects.reads)? {
+        return Ok(Finished::Conflict);
+    }
+    kv::apply(connection, &payment.domain, seq, effects, now)?;
+    payment::set_applied(connection, &payment, answer, now)?;
+    let sql = "UPDATE delivery SET state = 'DONE', leased_until_ms = 0, ended_ms = ?2, \
+        last_error = NULL, log = ?3 WHERE key = ?1";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![delivery.key, integer(now)?, log])?;
+    tell(connection, seq, &payment, "apply", delivery, now)?;
+    Ok(Finished::Done)
+}
+
+/// Records a failed try.
+pub(in crate::store) fn fail(
+    connection: &Connection,
+    delivery: &Delivery,
+    error: &str,
+    log: &str,
+    again_at: Option<Ams>,
+    now: Ams,
+) -> Result<bool, StoreError> {
+    let Some(seq) = held(connection, delivery)? else {
+        return Ok(false);
+    };
+    let Some(again_at) = again_at else {
+        let (_, payment) =
+            payment::load(connection, delivery.payment)?.ok_or_else(|| foreign(delivery))?;
+        let sql = "UPDATE delivery SET state = 'DEAD', leased_until_ms = 0, ended_ms = ?2, \
+            last_error = ?3, log = ?4 WHERE key = ?1";
+        connection.prepare_cached(sql)?.execute(params![
+            delivery.key,
+            integer(now)?,
+            error,
+            log
+        ])?;
+        tell(connection, seq, &payment, "dead", delivery, now)?;
+        return Ok(true);
+    };
+    let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0, due_ms = ?2, \
+        last_error = ?3, log = ?4 WHERE key = ?1";
+    connection.prepare_cached(sql)?.execute(params![
+        delivery.key,
+        integer(again_at)?,
+        error,
+        log
+    ])?;
+    Ok(true)
+}
+
+/// Gives a lease back as if it had not been taken.
+pub(in crate::store) fn postpone(
+    connection: &Connection,
+    delivery: &Delivery,
+    again_at: Ams,
+) -> Result<bool, StoreError> {
+    if held(connection, delivery)?.is_none() {
+        return Ok(false);
+    }
+    let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0, due_ms = ?2, \
+        tries = tries - 1 WHERE key = ?1";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![delivery.key, integer(again_at)?])?;
+    Ok(true)
+}
+
+/// Brings a dead delivery back.
+pub(in crate::store) fn replay(
+    connection: &Connection,
+    key: &str,
+    now: Ams,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE delivery SET state = 'DUE', due_ms = ?2, tries = 0, ended_ms = 0 \
+        WHERE key = ?1 AND state = 'DEAD'";
+    if connection
+        .prepare_cached(sql)?
+        .execute(params![key, integer(now)?])?
+        == 0
+    {
+        return Ok(false);
+    }
+    let Some(delivery) = by_key(connection, key)? else {
+        return Ok(false);
+    };
+    let (seq, payment) =
+        payment::load(connection, delivery.payment)?.ok_or_else(|| foreign(&delivery))?;
+    tell(connection, seq, &payment, "replay", &delivery, now)?;
+    Ok(true)
+}
+
+fn foreign(delivery: &Delivery) -> StoreError {
+    StoreError::Invariant(format!(
+        "delivery {} is not one of {}",
+        delivery.key, delivery.payment
+    ))
+}
+
+/// A line in the payment's history about its delivery.
+fn tell(
+    connection: &Connection,
+    seq: i64,
+    payment: &Payment,
+    cause: &str,
+    delivery: &Delivery,
+    now: Ams,
+) -> Result<(), StoreError> {
+    let detail = Map::from_iter([
+        ("delivery".to_owned(), Value::from(delivery.key.as_str())),
+        ("tries".to_owned(), Value::from(delivery.tries)),
+    ]);
+    let line = Change {
+        at: now,
+        cause: cause.to_owned(),
+        from: Some(payment.state),
+        to: payment.state,
+        trade_no: None,
+        statement: None,
+        detail,
+    };
+    history::append(connection, seq, &[line])
+}
+
+/// Deliveries, the newest first.
+pub(in crate::store) fn list(
+    connection: &Connection,
+    domain: Option<&str>,
+    payment: Option<PaymentId>,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut sql = format!("{SELECT} WHERE true");
+    let mut values = Vec::new();
+    if let Some(domain) = domain {
+        sql.push_str(" AND delivery.domain = ?");
+        values.push(rusqlite::types::Value::Text(domain.to_owned()));
+    }
+    if let Some(id) = payment {
+        sql.push_str(" AND payment.id = ?");
+        values.push(rusqlite::types::Value::Text(id.to_string()));
+    }
+    sql.push_str(" ORDER BY delivery.seq DESC LIMIT ?");
+    values.push(rusqlite::types::Value::Integer(limit.into()));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        deliveries.push(decode(row)?);
+    }
+    Ok(deliveries)
+}
+
+/// When the next delivery can be leased.
+pub(in crate::store) fn next(connection: &Connection) -> Result<Option<Ams>, StoreError> {
+    let sql = "SELECT ready_ms FROM delivery WHERE ready_ms IS NOT NULL ORDER BY ready_ms LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    rows.next()?
+        .map(|row| Columns::of(row).unsigned())
+        .transpose()
+}
+
+fn decode(row: &Row<'_>) -> Result<Delivery, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(Delivery {
+        key: columns.next()?,
+        payment: columns.id()?,
+        domain: columns.next()?,
+        state: columns.parsed(DeliveryState::parse)?,
+        tries: columns.next()?,
+        fence: columns.unsigned()?,
+        due_ms: columns.unsigned()?,
+        leased_until_ms: columns.unsigned()?,
+        created_ms: columns.unsigned()?,
+        ended_ms: columns.unsigned()?,
+        last_error: columns.next()?,
+        log: columns.next()?,
+    })
+}

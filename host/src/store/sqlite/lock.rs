@@ -1,0 +1,83 @@
+//! One process at a time: SQLite would let two hosts share the file, and each would hand out the other's
+//! leases from its own memory.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+
+/// Held for as long as any thread has the database open.
+pub(super) struct DirectoryLock {
+    /// The operating system frees the lock with the file, also when the process is killed.
+    _file: File,
+    dir: PathBuf,
+}
+
+impl DirectoryLock {
+    /// Makes the directory when it is missing, for its owner alone, and locks it.
+    pub(super) fn take(dir: &Path) -> Result<DirectoryLock, StoreError> {
+        make_private(dir)
+            .map_err(|error| StoreError::io(format!("cannot make {}", dir.display()), error))?;
+        let path = dir.join("payments.lock");
+        let failed = |error| StoreError::io(format!("cannot lock {}", path.display()), error);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        private(&mut options);
+        let file = options.open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DirectoryLock {
+                _file: file,
+                dir: dir.to_owned(),
+            }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Makes the names of new files durable: SQLite synchronises what is in them, not that they exist.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        let parent = self
+            .dir
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        for dir in [Some(self.dir.as_path()), parent].into_iter().flatten() {
+            File::open(dir)
+                .and_then(|dir| dir.sync_all())
+                .map_err(|error| {
+                    StoreError::io(format!("cannot synchronise {}", dir.display()), error)
+                })?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a file that only its owner may read.
+pub(super) fn make_private_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    private(&mut options);
+    options
+        .open(path)
+        .map(drop)
+        .map_err(|error| StoreError::io(format!("cannot open {}", path.display()), error))
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600);
+}
+
+#[cfg(not(unix))]
+fn private(_: &mut OpenOptions) {}
+
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(dir)
+}

@@ -1,0 +1,125 @@
+//! The embedded engine: one SQLite file in WAL mode, one thread that writes, a few that read.
+//!
+//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `connection`, `schema`
+//! and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
+
+mod connection;
+mod lock;
+mod readers;
+mod row;
+mod schema;
+mod threads;
+mod writer;
+
+pub(super) mod attempt;
+pub(super) mod case;
+pub(super) mod content;
+pub(super) mod delivery;
+pub(super) mod domain;
+pub(super) mod find;
+pub(super) mod history;
+pub(super) mod idempotency;
+pub(super) mod kv;
+pub(super) mod payment;
+pub(super) mod provider;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::{Stats, StoreError};
+use lock::DirectoryLock;
+use readers::Readers;
+use writer::Writer;
+
+/// The database's name in its directory.
+pub(super) const FILE: &str = "payments.db";
+
+/// The open database with its threads.
+pub(super) struct Database {
+    writer: Writer,
+    readers: Readers,
+    /// The domain that had the last turn in the outbox; see [`delivery::lease`].
+    turn: Arc<Mutex<String>>,
+}
+
+impl Database {
+    pub(super) fn open(dir: &Path) -> Result<Database, StoreError> {
+        let lock = DirectoryLock::take(dir)?;
+        let path = dir.join(FILE);
+        let connection = open(&path).map_err(|error| match error {
+            StoreError::Corrupt(what) if !what.contains(FILE) => {
+                StoreError::Corrupt(format!("{}: {what}", path.display()))
+            }
+            other => other,
+        })?;
+        lock.sync()?;
+        let lock = Arc::new(lock);
+        let readers = Readers::start(&path, &lock)?;
+        let writer = Writer::start(connection, lock)?;
+        Ok(Database {
+            writer,
+            readers,
+            turn: Arc::default(),
+        })
+    }
+
+    /// Runs `work` in a transaction on the writer's thread and answers when it is durable. An error of `work`
+    /// undoes what it wrote, and nothing else.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Runs `work` on a reading thread. It sees everything that was answered before.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.read(work).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+        self.readers.ended().await;
+        self.writer.ended().await;
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.writer.stats()
+    }
+
+    pub(super) fn commits(&self) -> watch::Receiver<u64> {
+        self.writer.commits()
+    }
+
+    pub(super) fn turn(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.turn)
+    }
+}
+
+/// The writer's connection to a file that is walnut's and up to date.
+fn open(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connection::open(path)?;
+    // Before anything is set: a file that is not ours stays as it is.
+    let found = schema::version(&connection, path)?;
+    connection::prepare_for_writing(&connection, path)?;
+    schema::migrate(&mut connection, found)?;
+    Ok(connection)
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.readers.close();
+        self.writer.close();
+        self.readers.join();
+        self.writer.join();
+    }
+}

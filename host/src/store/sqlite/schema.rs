@@ -1,0 +1,55 @@
+//! The schema and its versions. A released migration never changes; the next one goes behind it.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::StoreError;
+
+/// Each brings the schema from its index to the next version (`PRAGMA user_version`).
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql")];
+
+/// Marks the file as walnut's (`PRAGMA application_id`): "WLNT".
+const APPLICATION: i64 = 0x574c_4e54;
+
+/// The version of the file's schema, 0 for a new file.
+///
+/// # Errors
+/// [`StoreError::Newer`], and [`StoreError::Corrupt`] for another program's database.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let new = found == 0 && application == 0 && tables == 0;
+    if !new && (application != APPLICATION || found < 1) {
+        let path = path.display();
+        return Err(StoreError::Corrupt(format!(
+            "{path} is the database of another program"
+        )));
+    }
+    match usize::try_from(found) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => {
+            let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+            Err(StoreError::Newer {
+                path: path.to_owned(),
+                found,
+                known,
+            })
+        }
+    }
+}
+
+/// Brings a file of version `found` up to date, each step in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), StoreError> {
+    for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(found) {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step.execute_batch(migration)?;
+        step.pragma_update(None, "application_id", APPLICATION)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(())
+}

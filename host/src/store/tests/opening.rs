@@ -1,0 +1,110 @@
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::sqlite::FILE;
+use super::*;
+
+#[tokio::test]
+async fn dropping_keeps_everything() {
+    let shop = Shop::open();
+    let id = shop.make_paid("shop").await;
+    let Shop { store, dir } = shop;
+    drop(store);
+    let store = Store::open(dir.path()).unwrap();
+    assert!(store.case(id).await.unwrap().is_some());
+    assert_eq!(store.deliveries(None, Some(id), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_is_open_once() {
+    let shop = Shop::open();
+    let second = Store::open(shop.dir.path());
+    assert!(matches!(second.err(), Some(StoreError::Locked(_))));
+    let _again = shop.reopen().await;
+}
+
+#[tokio::test]
+async fn a_newer_file_is_left_alone() {
+    let shop = Shop::open();
+    shop.store.close().await;
+    let path = shop.dir.path().join(FILE);
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Store::open(shop.dir.path()).err().unwrap();
+    assert!(
+        matches!(error, StoreError::Newer { found: 99, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("newer walnut"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn what_is_no_store_is_named_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    fs::write(&path, vec![b'x'; 8192]).unwrap();
+    let error = Store::open(dir.path()).err().unwrap();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+    assert!(error.to_string().contains(FILE), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), vec![b'x'; 8192]);
+
+    fs::remove_file(&path).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE theirs (a)")
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Store::open(dir.path()).err().unwrap();
+    assert!(error.to_string().contains("another program"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_an_error_and_never_an_answer() {
+    let shop = Shop::open();
+    let mut ids = Vec::new();
+    for _ in 0..200 {
+        ids.push(shop.make(payment("shop")).await);
+    }
+    shop.store.close().await;
+    let path = shop.dir.path().join(FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    // Everything but the first page, which holds the schema.
+    bytes[4096..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let damaged = match Store::open(shop.dir.path()) {
+        Err(error) => error,
+        Ok(store) => store.case(ids[0]).await.unwrap_err(),
+    };
+    assert!(matches!(damaged, StoreError::Corrupt(_)), "{damaged}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("payment")).err().unwrap();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_look() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("var/payment");
+    let _store = Store::open(&inner).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&inner), 0o700);
+    for entry in fs::read_dir(&inner).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}

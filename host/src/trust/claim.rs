@@ -1,0 +1,265 @@
+//! Reading a claim: what a statement says of a trade, at the places that the manifest names.
+//!
+//! Nothing here judges whether an amount is right: the payment room compares, and holds a payment
+//! whose right trade was paid with a wrong amount.
+
+use serde_json::{Map, Value};
+
+use super::json::{Found, JsonError};
+use super::manifest::{AccountRule, AmountRule, Claim, CurrencyRule, Manifest, StateRule, Unit};
+use super::message::{Origin, Reader, Statement};
+use super::pointer::Pointer;
+use super::target::Target;
+use crate::payment::money::{Currency, Money};
+
+/// The longest text that is taken out of a statement, in characters.
+const MAX_TEXT: usize = 256;
+
+/// What the platform says of the trade's state, by the manifest's words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stated {
+    /// The buyer paid.
+    Paid,
+    /// The buyer may still pay.
+    Waiting,
+    /// Nobody paid, and nobody can any more.
+    Closed,
+    /// The platform refused the payment.
+    Declined,
+    /// It was paid and given back.
+    Refunded,
+    /// A word that the manifest does not know: nothing follows from it.
+    Other(String),
+}
+
+/// What a statement says of the trade that was asked for, on the target's own account.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reading {
+    /// The host's number of the trade, as the platform states it.
+    pub trade: String,
+    /// The platform's own number.
+    pub transaction: Option<String>,
+    /// How the trade stands.
+    pub state: Stated,
+    /// `None` when no amount is stated, or none that can be read exactly.
+    pub amount: Option<Money>,
+    /// The amount as it stands there; empty when it is not stated.
+    pub amount_text: String,
+    /// The currency as it stands there, or as the manifest fixes it; empty when it is not stated.
+    pub currency_text: String,
+    /// What was given back of it in all, where that is stated and can be read.
+    pub refunded: Option<Money>,
+    /// What the manifest wants noted in the payment's history of the platform.
+    pub notes: Map<String, Value>,
+    /// The scheme that verified the statement.
+    pub scheme: String,
+    /// The claim that was read.
+    pub claim: String,
+}
+
+/// Why a statement does not support a claim.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimError {
+    /// It is genuine, and about another trade.
+    #[error("the statement is about another trade")]
+    OtherTrade,
+    /// It is genuine, and about another account, or was not verified with this target's keys.
+    #[error("the statement is about another account")]
+    OtherAccount,
+    /// The manifest has no claim of this name.
+    #[error("the manifest has no claim {0:?}")]
+    UnknownClaim(String),
+    /// The claim reads statements of another scheme; the text names that one.
+    #[error("the claim is for statements verified by the scheme {0:?}")]
+    WrongScheme(String),
+    /// The claim does not read what came this way; the text says why.
+    #[error("{0}")]
+    WrongOrigin(String),
+    /// What every claim must find is not there; the text is the pointer.
+    #[error("the statement has nothing at {0}")]
+    Missing(String),
+    /// The statement cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<JsonError> for ClaimError {
+    fn from(error: JsonError) -> ClaimError {
+        ClaimError::Malformed(format!("the statement: {error}"))
+    }
+}
+
+/// Reads a claim out of a statement, for the trade `expected_trade` of this target.
+pub fn read_claim(
+    manifest: &Manifest,
+    target: &Target,
+    expected_trade: &str,
+    claim: &str,
+    statement: &Statement,
+) -> Result<Reading, ClaimError> {
+    let rule = manifest
+        .claim(claim)
+        .ok_or_else(|| ClaimError::UnknownClaim(clipped(claim.to_owned())))?;
+    if rule.scheme != statement.scheme() {
+        return Err(ClaimError::WrongScheme(rule.scheme.clone()));
+    }
+    check_origin(rule, statement.origin())?;
+    if !statement.is_for(manifest.name(), target) {
+        return Err(ClaimError::OtherAccount);
+    }
+    let reader = statement.reader()?;
+    let trade = needed(&reader, &rule.trade)?;
+    if trade != expected_trade {
+        return Err(ClaimError::OtherTrade);
+    }
+    check_account(&rule.account, target, &reader)?;
+    let state = state(rule, &reader)?;
+    let currency_text = match &rule.currency {
+        CurrencyRule::Fixed(code) => code.clone(),
+        CurrencyRule::At(pointer) => reader.at(pointer)?.text().map(clipped).unwrap_or_default(),
+    };
+    let currency = currency(&currency_text);
+    let (amount, amount_text) = amount(&rule.amount, currency, &reader)?;
+    let refunded = match &rule.refunded {
+        Some(rule) => self::amount(rule, currency, &reader)?.0,
+        None => None,
+    };
+    let transaction = match &rule.transaction {
+        Some(pointer) => reader.at(pointer)?.text().map(clipped),
+        None => None,
+    };
+    let mut notes = Map::new();
+    for (name, pointer) in &rule.notes {
+        if let Some(text) = reader.at(pointer)?.text() {
+            notes.insert(name.clone(), Value::String(clipped(text)));
+        }
+    }
+    Ok(Reading {
+        trade,
+        transaction,
+        state,
+        amount,
+        amount_text,
+        currency_text,
+        refunded,
+        notes,
+        scheme: rule.scheme.clone(),
+        claim: claim.to_owned(),
+    })
+}
+
+fn check_origin(rule: &Claim, origin: &Origin) -> Result<(), ClaimError> {
+    match origin {
+        Origin::Notification if rule.operations.is_empty() => Ok(()),
+        Origin::Notification => Err(ClaimError::WrongOrigin(
+            "the claim is for answers, not notifications".to_owned(),
+        )),
+        Origin::Answer { operation, .. } if !rule.operations.contains(operation) => Err(
+            ClaimError::WrongOrigin(format!("the claim is not for answers to {operation:?}")),
+        ),
+        Origin::Answer { signed, .. } if rule.account == AccountRule::Request && !signed => {
+            Err(ClaimError::WrongOrigin(
+                "the claim takes the account from the request, which the host did not sign"
+                    .to_owned(),
+            ))
+        }
+        Origin::Answer { .. } => Ok(()),
+    }
+}
+
+fn check_account(
+    rule: &AccountRule,
+    target: &Target,
+    reader: &Reader<'_>,
+) -> Result<(), ClaimError> {
+    let AccountRule::Stated(checks) = rule else {
+        return Ok(());
+    };
+    for check in checks {
+        match target.setting(&check.setting).filter(|own| !own.is_empty()) {
+            None if check.when_set => {}
+            None => return Err(ClaimError::OtherAccount),
+            Some(own) => {
+                if needed(reader, &check.at)? != own {
+                    return Err(ClaimError::OtherAccount);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
+    let word = needed(reader, &rule.state.at)?;
+    let StateRule {
+        paid,
+        waiting,
+        closed,
+        declined,
+        refunded,
+        ..
+    } = &rule.state;
+    for (words, state) in [
+        (paid, Stated::Paid),
+        (waiting, Stated::Waiting),
+        (declined, Stated::Declined),
+        (refunded, Stated::Refunded),
+    ] {
+        if words.contains(&word) {
+            return Ok(state);
+        }
+    }
+    if !closed.contains(&word) {
+        return Ok(Stated::Other(clipped(word)));
+    }
+    for pointer in &rule.was_paid {
+        if reader.at(pointer)? != Found::Nothing {
+            return Ok(Stated::Refunded);
+        }
+    }
+    Ok(Stated::Closed)
+}
+
+/// The amount, where it can be read exactly, and the text in which it stands.
+fn amount(
+    rule: &AmountRule,
+    currency: Option<Currency>,
+    reader: &Reader<'_>,
+) -> Result<(Option<Money>, String), ClaimError> {
+    let text = match reader.at(&rule.at)? {
+        Found::Nothing => return Ok((None, String::new())),
+        Found::Other(raw) => return Ok((None, clipped(raw))),
+        Found::Text(text) => text,
+    };
+    let money = currency.and_then(|currency| match rule.unit {
+        Unit::Decimal => Money::from_decimal(&text, currency).ok(),
+        Unit::Minor => minor(&text).and_then(|minor| Money::new(minor, currency).ok()),
+    });
+    Ok((money, clipped(text)))
+}
+
+fn minor(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.len() <= 18 && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Platforms write ISO codes; the callers' `RMB` is not one.
+fn currency(code: &str) -> Option<Currency> {
+    Currency::parse(code)
+        .ok()
+        .filter(|currency| currency.code() == code)
+}
+
+fn needed(reader: &Reader<'_>, pointer: &Pointer) -> Result<String, ClaimError> {
+    reader
+        .at(pointer)?
+        .text()
+        .ok_or_else(|| ClaimError::Missing(pointer.as_str().to_owned()))
+}
+
+fn clipped(text: String) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,198 @@
+//! A provider's manifest: everything that the provider may do with money. It is static JSON beside
+//! the component, and an operator approves it together with the component's digest.
+
+mod check;
+mod error;
+mod parts;
+mod settings;
+mod words;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub(crate) use check::is_field;
+pub use error::{ManifestError, Problem};
+pub(crate) use parts::{
+    AccountRule, AmountRule, Claim, CurrencyRule, JsonSubstring, Purpose, Reach, Scheme, SetValue,
+    SortedForm, StateRule, Template, TemplateKind, Unit,
+};
+pub use parts::{PayType, Replies, Reply, Resend, Titles};
+pub use settings::{FieldError, Secrets};
+pub(crate) use settings::{KeyRule, Settings, wipe};
+
+use super::gateway::Gateway;
+use super::json;
+
+/// The longest manifest that is read, in bytes: ten times what Alipay's has.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// A manifest that was read and found sound.
+#[derive(Debug)]
+pub struct Manifest {
+    source: String,
+    name: String,
+    version: String,
+    title: Titles,
+    pay_types: BTreeMap<String, PayType>,
+    settings: Settings,
+    reach: Vec<Reach>,
+    schemes: BTreeMap<String, Scheme>,
+    claims: BTreeMap<String, Claim>,
+    templates: BTreeMap<String, Template>,
+    replies: Replies,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks that it makes sense as a whole.
+    pub fn parse(json: &[u8]) -> Result<Manifest, ManifestError> {
+        if json.len() > MAX_BYTES {
+            return Err(ManifestError::TooLarge);
+        }
+        let text = str::from_utf8(json)
+            .map_err(|_| ManifestError::NotJson("it is not UTF-8".to_owned()))?;
+        // What a person reads and what the host reads must be the same.
+        json::refuse_repeated_names(text)
+            .map_err(|error| ManifestError::NotJson(error.to_string()))?;
+        let mut track = serde_path_to_error::Track::new();
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+        let written = parts::Written::deserialize(tracked).map_err(|error| {
+            let path = pointer(&track.path());
+            ManifestError::Invalid(vec![Problem {
+                path,
+                problem: error.to_string(),
+            }])
+        })?;
+        let manifest = check::check(written)?;
+        Ok(Manifest {
+            source: text.to_owned(),
+            ..manifest
+        })
+    }
+
+    /// The JSON text that was read.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The platform's name, such as `zfb`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The provider's own version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What people see, by language.
+    pub fn title(&self) -> &Titles {
+        &self.title
+    }
+
+    /// A pay type by its full name, such as `zfb.qrcode`.
+    pub fn pay_type(&self, name: &str) -> Option<&PayType> {
+        self.pay_types.get(name)
+    }
+
+    /// All pay types, sorted by name.
+    pub fn pay_types(&self) -> impl Iterator<Item = (&str, &PayType)> {
+        self.pay_types
+            .iter()
+            .map(|(name, pay_type)| (name.as_str(), pay_type))
+    }
+
+    /// What the platform is answered when it notifies.
+    pub fn replies(&self) -> &Replies {
+        &self.replies
+    }
+
+    /// The names of all claims, sorted.
+    pub fn claim_names(&self) -> impl Iterator<Item = &str> {
+        self.claims.keys().map(String::as_str)
+    }
+
+    /// The JSON Schema of a target's settings.
+    pub fn settings_schema(&self) -> &Value {
+        self.settings.schema()
+    }
+
+    /// Whether a payment by this provider needs a target with settings of the domain.
+    pub fn has_settings(&self) -> bool {
+        self.settings.iter().next().is_some()
+    }
+
+    /// What the manifest allows, in English lines that a person can check.
+    pub fn in_words(&self) -> Vec<String> {
+        words::in_words(self)
+    }
+
+    /// Checks a target's settings, secrets included: by the JSON Schema, and that every key can be
+    /// read. No value is repeated in an error.
+    pub fn check_settings(&self, settings: &Map<String, Value>) -> Result<(), Vec<FieldError>> {
+        let mut errors = self.settings.check(settings);
+        for name in self.gateway_settings() {
+            let Some(text) = settings.get(name).and_then(Value::as_str) else {
+                continue;
+            };
+            if let Err(problem) = Gateway::parse(text).map(drop) {
+                errors.push(FieldError {
+                    field: name.to_owned(),
+                    problem: problem.to_string(),
+                });
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Parts the public settings from the secret ones.
+    pub fn split_settings(&self, settings: Map<String, Value>) -> (Map<String, Value>, Secrets) {
+        self.settings.split(settings)
+    }
+
+    /// The settings in which test targets name an address of their own.
+    pub(crate) fn gateway_settings(&self) -> impl Iterator<Item = &str> {
+        self.reach
+            .iter()
+            .filter_map(|reach| reach.test_gateway.as_deref())
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn reach(&self) -> &[Reach] {
+        &self.reach
+    }
+
+    pub(crate) fn scheme(&self, name: &str) -> Option<&Scheme> {
+        self.schemes.get(name)
+    }
+
+    pub(crate) fn claim(&self, name: &str) -> Option<&Claim> {
+        self.claims.get(name)
+    }
+
+    pub(crate) fn template(&self, name: &str) -> Option<&Template> {
+        self.templates.get(name)
+    }
+}
+
+/// A path within the document as a JSON Pointer.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => "/?".to_owned(),
+        })
+        .collect()
+}

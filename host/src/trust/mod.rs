@@ -1,0 +1,40 @@
+//! Trust: what a platform stated, and that it was the platform who stated it.
+//!
+//! A provider points at things by the names of its manifest; everything that has to be believed is
+//! done here. A [`Message`] is bytes of unknown origin. [`verify`] makes a [`Statement`] of it, by a
+//! scheme of the [`Manifest`] and the keys of the [`Target`], and nothing else can make one.
+//! [`read_claim`] reads trade, account, state and amount out of the statement. [`prepare`] lets a
+//! request out, only to where the manifest reaches, and signs it; [`sign_template`] signs for the
+//! buyer's client. No secret leaves this room, and no bytes of a provider's choice are signed.
+//!
+//! No I/O happens here: the payment room and the plugin host call it.
+
+mod claim;
+mod form;
+mod gateway;
+mod json;
+mod key;
+mod manifest;
+mod message;
+mod pointer;
+mod prepare;
+mod reach;
+mod scheme;
+mod set_value;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+
+pub use claim::{ClaimError, Reading, Stated, read_claim};
+pub use manifest::{
+    FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,
+    Replies, Reply, Resend, Secrets, Titles,
+};
+pub use message::{Failure, Message, Origin, Statement};
+pub use prepare::{Outgoing, Prepared, prepare};
+pub use reach::Denied;
+pub use scheme::verify;
+pub use target::Target;
+pub use template::sign_template;

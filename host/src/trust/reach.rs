@@ -1,0 +1,147 @@
+//! Where a provider may send: exactly the hosts, methods, paths and operations of its manifest.
+//!
+//! An address is compared as it is written and never brought into shape first: one that a parser
+//! would have to change (another case, a port, a user, dots or escapes in the path) is not the
+//! granted one.
+
+use url::Url;
+
+use super::manifest::Reach;
+use super::target::Target;
+
+/// A request that the host does not make. The text says what the manifest allows instead, and
+/// repeats no value of the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Denied(pub String);
+
+impl Denied {
+    pub(super) fn because<T>(why: impl Into<String>) -> Result<T, Denied> {
+        Err(Denied(why.into()))
+    }
+}
+
+/// An address in its parts, each as it was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Address<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) authority: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+}
+
+impl<'a> Address<'a> {
+    /// Takes an absolute address that is written in the one plain form.
+    pub(super) fn read(text: &'a str) -> Result<Address<'a>, Denied> {
+        let url = Url::parse(text).map_err(|error| Denied(format!("the address: {error}")))?;
+        if url.as_str() != text {
+            return Denied::because(
+                "the address is not in its plain form: write the host in lower case, without its \
+                 usual port, and escape only what must be escaped",
+            );
+        }
+        if text.contains(['#', '@', '\\']) {
+            return Denied::because("the address has a user, a fragment or a backslash");
+        }
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| Denied("the address has no host".to_owned()))?;
+        let (before, query) = match rest.split_once('?') {
+            Some((before, query)) => (before, Some(query)),
+            None => (rest, None),
+        };
+        let slash = before
+            .find('/')
+            .ok_or_else(|| Denied("the address has no path".to_owned()))?;
+        let (authority, path) = before.split_at(slash);
+        Ok(Address {
+            scheme,
+            authority,
+            path,
+            query,
+        })
+    }
+}
+
+/// A grant of the manifest that covers an address, and whether the address is on this machine.
+#[derive(Clone, Copy)]
+pub(super) struct Grant<'m> {
+    pub(super) reach: &'m Reach,
+    pub(super) local: bool,
+}
+
+/// The grants that cover method and address for this target.
+pub(super) fn grants<'m>(
+    reach: &'m [Reach],
+    target: &Target,
+    method: &str,
+    address: &Address<'_>,
+) -> Result<Vec<Grant<'m>>, Denied> {
+    let found: Vec<Grant<'m>> = reach
+        .iter()
+        .filter(|reach| reach.method == method)
+        .filter_map(|reach| covers(reach, target, address).map(|local| Grant { reach, local }))
+        .collect();
+    if found.is_empty() {
+        let kind = if target.test { "a test" } else { "a live" };
+        return Denied::because(format!(
+            "the manifest does not reach this address for {kind} target; it reaches {}",
+            reached(reach, target)
+        ));
+    }
+    Ok(found)
+}
+
+/// Whether a grant covers the address; `Some(true)` when that is on this machine.
+fn covers(reach: &Reach, target: &Target, address: &Address<'_>) -> Option<bool> {
+    let gateway = reach
+        .test_gateway
+        .as_deref()
+        .and_then(|setting| target.gateway(setting));
+    if let (true, Some(gateway)) = (target.test, gateway) {
+        // The own address replaces the platform's: test payments go to one place.
+        return (address.scheme == gateway.scheme()
+            && address.authority == gateway.authority()
+            && address.path == gateway.path().unwrap_or(&reach.path))
+        .then(|| gateway.is_local());
+    }
+    let hosts = if target.test {
+        &reach.test
+    } else {
+        &reach.live
+    };
+    (address.scheme == "https"
+        && address.path == reach.path
+        && hosts.iter().any(|host| host == address.authority))
+    .then_some(false)
+}
+
+fn reached(reach: &[Reach], target: &Target) -> String {
+    let mut places = Vec::new();
+    for reach in reach {
+        let gateway = reach
+            .test_gateway
+            .as_deref()
+            .and_then(|name| target.gateway(name));
+        if let (true, Some(gateway)) = (target.test, gateway) {
+            let path = gateway.path().unwrap_or(&reach.path);
+            let (scheme, authority) = (gateway.scheme(), gateway.authority());
+            places.push(format!("{} {scheme}://{authority}{path}", reach.method));
+        } else {
+            let hosts = if target.test {
+                &reach.test
+            } else {
+                &reach.live
+            };
+            let place = |host| format!("{} https://{host}{}", reach.method, reach.path);
+            places.extend(hosts.iter().map(place));
+        }
+    }
+    places.sort();
+    places.dedup();
+    if places.is_empty() {
+        "nothing".to_owned()
+    } else {
+        places.join(", ")
+    }
+}

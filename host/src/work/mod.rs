@@ -1,0 +1,149 @@
+//! Background work: questions that are due (查单), callbacks to deliver, payments that expired
+//! unsent. Everything is in the store; this room only wakes up, leases and calls the verbs, so that
+//! a crash loses nothing but time.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::payment::model::{Ams, Attempt};
+use crate::payment::{Payments, now_ms};
+use crate::store::{Delivery, StoreError};
+
+/// Questions under way at once: platforms limit requests to some tens a second per merchant.
+const ASKS_AT_ONCE: u32 = 16;
+/// Deliveries under way at once: no more than the plugin host keeps places for callbacks.
+const DELIVERIES_AT_ONCE: u32 = 16;
+/// A delivery is leased for longer than a callback may run; afterwards another may take it over.
+const DELIVERY_LEASE: Ams = 60_000;
+/// Longer than a provider's call may last.
+const ASK_LEASE: Ams = 45_000;
+/// Looks at the store at least this often, whatever it was told.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+/// Between two looks at the store.
+const SHORTEST: Duration = Duration::from_millis(2);
+/// The same while work is under way: its end is a reason to look in any case.
+const SHORTEST_WHILE_BUSY: Duration = Duration::from_millis(20);
+/// Payments that are ended in one go.
+const EXPIRIES_AT_ONCE: u32 = 100;
+/// After the store failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// Runs until `stop`, then lets what was begun come to its end.
+pub async fn run(payments: Payments, stop: CancellationToken) {
+    tokio::join!(
+        attend("asking", &payments, &stop, ASKS_AT_ONCE, Work::Asking),
+        attend(
+            "delivering",
+            &payments,
+            &stop,
+            DELIVERIES_AT_ONCE,
+            Work::Delivering
+        ),
+        attend("expiring", &payments, &stop, 1, Work::Expiring),
+    );
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    Asking,
+    Delivering,
+    Expiring,
+}
+
+/// One kind of work: begin what is due while there is room, sleep until the next is due, until the
+/// bell rings, or until a place is free. What takes long keeps its place and holds up nothing else.
+async fn attend(
+    what: &'static str,
+    payments: &Payments,
+    stop: &CancellationToken,
+    at_once: u32,
+    work: Work,
+) {
+    let mut bell = payments.bell();
+    let mut running = JoinSet::new();
+    while !stop.is_cancelled() {
+        let room = at_once.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+        let pause = match begin(payments, work, room, &mut running).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::error!(%error, what, "background work");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+            Some(_) = running.join_next() => {}
+            rung = bell.changed() => if rung.is_err() { break },
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// Begins what is due, and says how long there is nothing to begin.
+async fn begin(
+    payments: &Payments,
+    work: Work,
+    room: u32,
+    running: &mut JoinSet<()>,
+) -> Result<Duration, StoreError> {
+    if room == 0 {
+        return Ok(AT_LEAST_EVERY);
+    }
+    let (store, now) = (payments.store(), now_ms());
+    let next = match work {
+        Work::Asking => {
+            for attempt in store.claim_asks(now, now + ASK_LEASE, room).await? {
+                let payments = payments.clone();
+                running.spawn(async move { ask(&payments, &attempt).await });
+            }
+            store.next_ask().await?
+        }
+        Work::Delivering => {
+            for delivery in store
+                .lease_deliveries(now, now + DELIVERY_LEASE, room)
+                .await?
+            {
+                let payments = payments.clone();
+                running.spawn(async move { deliver(&payments, &delivery).await });
+            }
+            store.next_delivery().await?
+        }
+        Work::Expiring => {
+            for id in store.expired_new(now, EXPIRIES_AT_ONCE).await? {
+                if let Err(error) = payments.expire(id).await {
+                    tracing::error!(%id, %error, "expiring");
+                    return Ok(AFTER_FAILURE);
+                }
+            }
+            store.next_expiry().await?
+        }
+    };
+    Ok(until(next, running))
+}
+
+/// What is due and has no room waits for a place.
+fn until(next: Option<Ams>, running: &JoinSet<()>) -> Duration {
+    let pause = next.map_or(AT_LEAST_EVERY, |at| {
+        Duration::from_millis(at.saturating_sub(now_ms())).min(AT_LEAST_EVERY)
+    });
+    if running.is_empty() {
+        pause.max(SHORTEST)
+    } else {
+        pause.max(SHORTEST_WHILE_BUSY)
+    }
+}
+
+async fn ask(payments: &Payments, attempt: &Attempt) {
+    if let Err(error) = payments.ask(attempt).await {
+        tracing::warn!(trade_no = %attempt.trade_no, %error, "asking");
+    }
+}
+
+async fn deliver(payments: &Payments, delivery: &Delivery) {
+    if let Err(error) = payments.deliver(delivery).await {
+        tracing::error!(key = %delivery.key, %error, "delivering");
+    }
+}
