@@ -1,0 +1,23 @@
+//! End to end: the real binary over HTTP, real components, the simulated platform.
+//!
+//! Each file is a story or a table of them; `world` starts what they need on ports that the kernel
+//! picks, in directories of their own, so that they run in any order and side by side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod world;
+
+mod api;
+mod callbacks;
+mod crash;
+mod demo;
+mod lies;
+mod line;
+mod notifications;
+mod original_defects;
+mod terminal;

@@ -1,0 +1,204 @@
+//! The real binary, started, asked, killed and started again on the same data root.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Shop;
+
+/// A running host. Dropping it kills the process and removes its data.
+pub(crate) struct Host {
+    data: Arc<TempDir>,
+    child: Child,
+    url: String,
+    root_key: String,
+    log: PathBuf,
+}
+
+/// Plenty for a machine under load; nothing depends on it when all is well.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Host {
+    pub(crate) async fn start() -> Host {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let mut host = Host::run(data, None, "127.0.0.1:0").await;
+        let file = host.data.path().join("root/root.key");
+        host.root_key = std::fs::read_to_string(file).unwrap().trim().to_owned();
+        host
+    }
+
+    async fn run(data: Arc<TempDir>, root_key: Option<String>, listen: &str) -> Host {
+        let log = data.path().join("log");
+        let output = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_walnut"))
+            .args([
+                "serve",
+                "--allow-local-gateways",
+                "--instances",
+                "16",
+                "--listen",
+                listen,
+            ])
+            .arg("--data")
+            .arg(data.path().join("root"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let started = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some(rest) = line.strip_prefix("walnut listens on ") {
+                    return rest.split(' ').next().unwrap().to_owned();
+                }
+            }
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            panic!("the host did not start: {said}");
+        };
+        let url = tokio::time::timeout(PATIENCE, started)
+            .await
+            .expect("the host starts");
+        // Whatever it prints later has to go somewhere.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Host {
+            data,
+            child,
+            url,
+            root_key: root_key.unwrap_or_default(),
+            log,
+        }
+    }
+
+    /// SIGKILL, and the same data root again at the same address.
+    pub(crate) async fn kill_and_restart(self) -> Host {
+        self.kill().await.restart().await
+    }
+
+    /// SIGKILL: nothing is flushed, nobody is told.
+    pub(crate) async fn kill(mut self) -> Killed {
+        self.child.kill().await.unwrap();
+        Killed {
+            data: self.data,
+            url: self.url,
+            root_key: self.root_key,
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn terminate(mut self) -> (bool, Arc<TempDir>) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .await
+            .unwrap();
+        assert!(sent.success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap();
+        (status.success(), self.data)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn data_root(&self) -> PathBuf {
+        self.data.path().join("root")
+    }
+
+    /// Everything that the host logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The operator.
+    pub(crate) fn root(&self) -> Shop {
+        Shop::new(&self.url, &self.root_key)
+    }
+
+    pub(crate) fn root_key(&self) -> &str {
+        &self.root_key
+    }
+
+    /// A new domain, by its test key.
+    pub(crate) async fn domain(&self, name: &str) -> Shop {
+        let root = self.root();
+        root.post("/pay/domain", json!({ "name": name }))
+            .await
+            .data();
+        self.key_of(name, true).await
+    }
+
+    /// A new key of a domain.
+    pub(crate) async fn key_of(&self, name: &str, test: bool) -> Shop {
+        let path = format!("/pay/domain/{name}/key");
+        let issued = self
+            .root()
+            .post(&path, json!({ "test": test }))
+            .await
+            .data();
+        Shop::new(&self.url, issued["key"].as_str().unwrap())
+    }
+
+    /// Runs a command of the binary against this host with this key.
+    pub(crate) async fn walnut(&self, key: &str, args: &[&str]) -> Ran {
+        run_walnut(&self.url, key, args, self.data.path()).await
+    }
+}
+
+/// A host that was killed.
+pub(crate) struct Killed {
+    data: Arc<TempDir>,
+    url: String,
+    root_key: String,
+}
+
+impl Killed {
+    pub(crate) async fn restart(self) -> Host {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        Host::run(self.data, Some(self.root_key), &listen).await
+    }
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) async fn run_walnut(url: &str, key: &str, args: &[&str], dir: &Path) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_walnut"))
+        .args(args)
+        .current_dir(dir)
+        .env("WALNUT_URL", url)
+        .env("WALNUT_KEY", key)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, output)
+        .await
+        .expect("the command ends")
+        .unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

@@ -1,0 +1,66 @@
+//! What the stories need: a host of the real binary, a shop that calls it, the simulated platform.
+
+mod host;
+mod shop;
+
+pub(crate) use host::Host;
+pub(crate) use shop::{Answer, Shop};
+
+use serde_json::json;
+use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
+
+/// A host with the domain `shop`, whose only target `main` is an account at the simulated Alipay.
+pub(crate) struct World {
+    pub(crate) host: Host,
+    pub(crate) alipay: Alipay,
+    pub(crate) account: Account,
+    pub(crate) shop: Shop,
+}
+
+/// The example that comes with the host.
+pub(crate) const RECORD_SALE: &str = "record-sale";
+/// The callback of the tests that follows the payment's `script`.
+pub(crate) const SCRIPTED: &str = "scripted";
+
+impl World {
+    pub(crate) async fn start() -> World {
+        World::repeating(1).await
+    }
+
+    /// Notifications are repeated that many times faster than the real ones.
+    pub(crate) async fn repeating(time_scale: u32) -> World {
+        let alipay = Alipay::start(AlipayOptions {
+            time_scale,
+            ..AlipayOptions::default()
+        })
+        .await
+        .unwrap();
+        let account = alipay.open_account().await.unwrap();
+        let host = Host::start().await;
+        let shop = host.domain("shop").await;
+        shop.put_target("zfb", "main", &alipay, &account).await;
+        shop.put_callback(RECORD_SALE, walnut_bundle::RECORD_SALE)
+            .await;
+        World {
+            host,
+            alipay,
+            account,
+            shop,
+        }
+    }
+
+    /// A sent payment of 23.00 yuan: its id and its QR code.
+    pub(crate) async fn sent(&self) -> (String, String) {
+        self.sent_with(json!({})).await
+    }
+
+    /// The same with more fields.
+    pub(crate) async fn sent_with(&self, more: serde_json::Value) -> (String, String) {
+        let id = self.shop.create(more).await;
+        let sent = self.shop.send(&id).await.data();
+        let code = sent["data"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no QR code: {sent}"));
+        (id, code.to_owned())
+    }
+}
