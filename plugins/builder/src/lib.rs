@@ -77,7 +77,8 @@ impl<'a> Guest<'a> {
     }
 }
 
-/// Builds the guests and writes each as `<name>.wasm` into the build script's `OUT_DIR`. Tells
+/// Builds the guests and writes each as `<name>.wasm` into the build script's `OUT_DIR`, and for people into
+/// `guests` of the target directory. Tells
 /// cargo to run the build script again when something changed that they are made of. The build
 /// script ends with the answer; when it is a failure, cargo shows what was said: without a toolchain
 /// for guests what to install, otherwise what is wrong with a guest, in cargo's own words.
@@ -98,7 +99,8 @@ fn build_all(guests: &[Guest<'_>]) -> Result<()> {
     watch(&workspace, guests);
 
     let toolchain = Toolchain::find(&workspace)?;
-    let target_dir = target_dir(&out_dir, &workspace).join(toolchain.name());
+    let shown_dir = target_dir(&out_dir, &workspace);
+    let target_dir = shown_dir.join(toolchain.name());
     for guest in guests {
         compile(&toolchain, &workspace, &target_dir, guest)?;
         let file = format!("{}.wasm", guest.package.replace('-', "_"));
@@ -109,9 +111,19 @@ fn build_all(guests: &[Guest<'_>]) -> Result<()> {
         let component = component::wrap(&module, manifest.as_deref())
             .with_context(|| format!("{} does not make a component", guest.package))?;
         let made = out_dir.join(format!("{}.wasm", guest.name));
-        fs::write(&made, component).with_context(|| format!("cannot write {}", made.display()))?;
+        fs::write(&made, &component).with_context(|| format!("cannot write {}", made.display()))?;
+        show(&shown_dir, guest.name, &component)?;
     }
     Ok(())
+}
+
+/// Leaves a component where people find it. Builds of several profiles may do so at once.
+fn show(dir: &Path, name: &str, component: &[u8]) -> Result<()> {
+    let shown = dir.join(format!("{name}.wasm"));
+    let part = dir.join(format!(".{name}.{}", std::process::id()));
+    fs::write(&part, component)
+        .and_then(|()| fs::rename(&part, &shown))
+        .with_context(|| format!("cannot write {}", shown.display()))
 }
 
 /// Compiles one guest. One by one, since features of one must not become features of another; and
