@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub instances: u32,
     /// Whether test targets may name a simulated platform on this machine.
     pub allow_local_gateways: bool,
+    /// Whether a root key is made although there is one: for an operator who lost it.
+    pub new_root_key: bool,
 }
 
 /// A host that serves.
@@ -46,8 +48,8 @@ pub struct Host {
 const ROOT_KEY_FILE: &str = "root.key";
 
 impl Host {
-    /// Opens the data root and serves. On the first start a root key is made and left in
-    /// `root.key` of the data root; only its hash is kept.
+    /// Opens the data root and serves. Where there is no root key (at the first start, or after the last one was
+    /// revoked) one is made and left in `root.key` of the data root; only its hash is kept.
     pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
         let home = DataRoot::open(&options.data)?;
         let store = Store::open(&home.payment_dir())?;
@@ -67,7 +69,8 @@ impl Host {
         let public_url = checked_url(&public_url)?;
         let root = home.path().to_owned();
         let payments = Payments::open(store, plugins, home, Options { public_url }).await?;
-        let root_key_file = first_root_key(&payments, root.join(ROOT_KEY_FILE)).await?;
+        let root_key_file =
+            new_root_key(&payments, root.join(ROOT_KEY_FILE), options.new_root_key).await?;
         let stop = CancellationToken::new();
         let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
         let router = http::router(payments.clone());
@@ -134,8 +137,13 @@ fn checked_url(text: &str) -> anyhow::Result<String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-async fn first_root_key(payments: &Payments, path: PathBuf) -> anyhow::Result<Option<PathBuf>> {
-    if !payments.store().keys(None).await?.is_empty() {
+async fn new_root_key(
+    payments: &Payments,
+    path: PathBuf,
+    wanted: bool,
+) -> anyhow::Result<Option<PathBuf>> {
+    let keys = payments.store().keys(None).await?;
+    if !wanted && keys.iter().any(|key| key.role == "root") {
         return Ok(None);
     }
     let issued = payments

@@ -57,6 +57,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             public_url: None,
             instances: 16,
             allow_local_gateways: true,
+            new_root_key: false,
         }),
     )
     .await?;

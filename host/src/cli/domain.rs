@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Client};
 use super::error::CliError;
+use super::key::shown_once;
 use super::output::Output;
 use super::table::{self, ListFlags};
 
@@ -70,14 +71,7 @@ impl Domain {
             }
             Domain::Key { name, test } => {
                 let call = Call::post(&["pay", "domain", &name, "key"], json!({ "test": test }));
-                let data = client.call(call).await?;
-                // The key alone, so that `export WALNUT_KEY=$(walnut domain key shop)` works.
-                match data.get("key").and_then(Value::as_str) {
-                    Some(key) => Ok(Output::text(key).with_note(
-                        "Keep this key: the host has only its hash and cannot show it again.",
-                    )),
-                    None => Ok(Output::json(&data)),
-                }
+                Ok(shown_once(&client.call(call).await?))
             }
         }
     }

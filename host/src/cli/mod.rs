@@ -12,6 +12,7 @@ mod demo;
 mod domain;
 mod error;
 mod input;
+mod key;
 mod obj;
 mod options;
 mod output;
@@ -70,6 +71,9 @@ enum Command {
     /// Domains and their keys (for root)
     #[command(subcommand)]
     Domain(domain::Domain),
+    /// The operator's keys, and the end of anybody's (for root)
+    #[command(subcommand)]
+    Key(key::Key),
     /// A domain's merchant settings
     #[command(subcommand)]
     Target(target::Target),
@@ -113,6 +117,7 @@ async fn client_command(client: &Client, command: Command) -> Result<Output, Cli
         Command::Obj(obj) => obj.run(client).await,
         Command::Cat(cat) => cat.run(client).await,
         Command::Domain(verb) => verb.run(client).await,
+        Command::Key(verb) => verb.run(client).await,
         Command::Target(verb) => verb.run(client).await,
         Command::Callback(verb) => verb.run(client).await,
         Command::Provider(verb) => verb.run(client).await,

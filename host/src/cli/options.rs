@@ -34,6 +34,9 @@ pub struct ServeOptions {
     /// Let test targets name a gateway on this machine (http and loopback); for simulated platforms
     #[arg(long)]
     pub allow_local_gateways: bool,
+    /// Make another root key and leave it in root.key of the data root, for an operator who lost the first
+    #[arg(long)]
+    pub new_root_key: bool,
 }
 
 /// How the demonstration runs.

@@ -67,8 +67,20 @@ impl By {
         }
     }
 
-    /// The domain whose things are meant: the caller's own, or for `root` the one that is named.
+    /// The domain whose things are changed: the caller's own, or for `root` the one that is named.
     pub(super) async fn domain(
+        &self,
+        payments: &Payments,
+        named: Option<&str>,
+    ) -> Result<String, Failure> {
+        match self.0 {
+            Caller::Op => Err(PayError::no_privilege("this key may only look").into()),
+            _ => self.domain_to_see(payments, named).await,
+        }
+    }
+
+    /// The same where its things are only looked at, as `op` may too.
+    pub(super) async fn domain_to_see(
         &self,
         payments: &Payments,
         named: Option<&str>,
@@ -76,8 +88,8 @@ impl By {
         let wanted = match (&self.0, named) {
             (Caller::Domain { name, .. }, None) => return Ok(name.clone()),
             (Caller::Domain { name, .. }, Some(named)) if named == name => return Ok(name.clone()),
-            (Caller::Root, Some(named)) => named,
-            (Caller::Root, None) => {
+            (Caller::Root | Caller::Op, Some(named)) => named,
+            (Caller::Root | Caller::Op, None) => {
                 return Err(PayError::invalid("name the domain: ?domain=NAME").into());
             }
             _ => return Err(PayError::no_privilege("this key may not do that").into()),

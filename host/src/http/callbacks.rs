@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::By;
-use super::envelope::{Answer, Data, Failure};
+use super::envelope::{Answer, Data, Failure, InPath};
+use crate::home::name::check_callback;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
@@ -31,11 +32,13 @@ type OfDomain = Result<Query<Of>, QueryRejection>;
 pub(super) async fn put(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     of: OfDomain,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    // Before anything of it is compiled.
+    check_callback(&name).map_err(PayError::from)?;
     let body = body?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     payments.admit_callback(Arc::new(body.to_vec())).await?;
@@ -49,10 +52,11 @@ pub(super) async fn put(
 pub(super) async fn get(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     of: OfDomain,
 ) -> Result<Response, Failure> {
-    let content = load(&payments, &by, &name, of).await?;
+    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
+    let content = load(&payments, &domain, &name).await?;
     Ok((
         [(header::CONTENT_TYPE, "application/octet-stream")],
         content,
@@ -60,15 +64,14 @@ pub(super) async fn get(
         .into_response())
 }
 
-async fn load(payments: &Payments, by: &By, name: &str, of: OfDomain) -> Result<Vec<u8>, Failure> {
-    let domain = by.domain(payments, of?.domain.as_deref()).await?;
-    let home = payments.home().home(&domain).map_err(PayError::from)?;
+async fn load(payments: &Payments, domain: &str, name: &str) -> Result<Vec<u8>, Failure> {
+    let home = payments.home().home(domain).map_err(PayError::from)?;
     let content = home.callback(name).await.map_err(PayError::from)?;
     Ok(content.ok_or_else(|| PayError::no_callback("no callback of this name"))?)
 }
 
 pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     let callbacks = home.callbacks().await.map_err(PayError::from)?;
     let listed: Vec<Value> = callbacks
@@ -81,7 +84,7 @@ pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain)
 pub(super) async fn delete(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     of: OfDomain,
 ) -> Answer {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
@@ -96,11 +99,12 @@ pub(super) async fn delete(
 pub(super) async fn test(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     of: OfDomain,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let content = load(&payments, &by, &name, of).await?;
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let content = load(&payments, &domain, &name).await?;
     let body = body?;
     let payment = if body.is_empty() {
         None
@@ -115,19 +119,20 @@ pub(super) async fn test(
 struct Upload {
     content_base64: String,
     #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
     payment: Option<Value>,
 }
 
+/// Runs a component that comes with the request, under the name of the address.
 pub(super) async fn test_upload(
     State(payments): State<Payments>,
     by: By,
+    InPath(name): InPath<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     if matches!(by.0, Caller::Ticket(_) | Caller::Op) {
         return Err(PayError::no_privilege("this key may not run callbacks").into());
     }
+    check_callback(&name).map_err(PayError::from)?;
     let body = body?;
     let upload: Upload = serde_json::from_slice(&body).map_err(|error| {
         PayError::invalid(format!("the body is not the JSON of a test: {error}"))
@@ -135,8 +140,7 @@ pub(super) async fn test_upload(
     let content = STANDARD
         .decode(&upload.content_base64)
         .map_err(|error| PayError::invalid(format!("content_base64 is not base64: {error}")))?;
-    let name = upload.name.as_deref().unwrap_or("test");
-    run(&payments, &by, name, content, upload.payment).await
+    run(&payments, &by, &name, content, upload.payment).await
 }
 
 async fn run(

@@ -1,4 +1,4 @@
-//! `/pay/domain/…`: the operator's domains and everybody's API keys.
+//! `/pay/domain/…`: the operator's domains and their API keys.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, State};
@@ -96,21 +96,4 @@ pub(super) async fn keys(
         .map(|key| json!({ "id": key.id, "test": key.test, "ct": key.created_ms }))
         .collect();
     Data::of(listed)
-}
-
-pub(super) async fn revoke(
-    State(payments): State<Payments>,
-    by: By,
-    Path(id): Path<String>,
-) -> Answer {
-    by.root()?;
-    match payments
-        .store()
-        .revoke_key(&id, now_ms())
-        .await
-        .map_err(PayError::from)?
-    {
-        true => Data::of(json!({ "id": id, "revoked": true })),
-        false => Err(PayError::not_found("no such key in use").into()),
-    }
 }

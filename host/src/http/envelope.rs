@@ -1,10 +1,13 @@
 //! Walnut's envelope: `{"ok":true,"data":…}` and `{"ok":false,"errCode":…,"msg":…}`.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::payment::error::PayError;
@@ -28,6 +31,18 @@ impl Data {
 impl IntoResponse for Data {
     fn into_response(self) -> Response {
         Json(json!({ "ok": true, "data": self.0 })).into_response()
+    }
+}
+
+/// The variable parts of an address; what cannot be read is refused in the envelope.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<InPath<T>, Failure> {
+        let Path(read) = Path::from_request_parts(parts, state).await?;
+        Ok(InPath(read))
     }
 }
 
@@ -75,6 +90,12 @@ impl From<BytesRejection> for Failure {
 
 impl From<QueryRejection> for Failure {
     fn from(error: QueryRejection) -> Failure {
+        Failure::from(PayError::invalid(error.body_text()))
+    }
+}
+
+impl From<PathRejection> for Failure {
+    fn from(error: PathRejection) -> Failure {
         Failure::from(PayError::invalid(error.body_text()))
     }
 }

@@ -6,7 +6,7 @@
 //! | [`payments`] | `/pay/ajax/…` |
 //! | [`notifications`] | `/pay/re` |
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
-//! | [`domains`], [`providers`] | the operator's domains, keys and provider components |
+//! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 
 mod auth;
@@ -14,6 +14,7 @@ mod callbacks;
 mod domains;
 mod envelope;
 mod health;
+mod keys;
 mod notifications;
 mod payments;
 mod providers;
@@ -22,7 +23,7 @@ mod targets;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::payment::Payments;
@@ -78,7 +79,8 @@ pub fn router(payments: Payments) -> Router {
             "/pay/domain/{name}/key",
             post(domains::key).get(domains::keys),
         )
-        .route("/pay/key/{id}", axum::routing::delete(domains::revoke))
+        .route("/pay/key", get(keys::list).post(keys::add))
+        .route("/pay/key/{id}", delete(keys::revoke))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .merge(notified)
         .merge(components)

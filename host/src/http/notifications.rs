@@ -1,7 +1,7 @@
 //! `/pay/re`: one address for the notifications of all platforms, answered in their own words.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -26,13 +26,15 @@ pub(super) async fn bare(
 
 pub(super) async fn addressed(
     State(payments): State<Payments>,
-    Path(trade_no): Path<String>,
+    trade_no: Result<Path<String>, PathRejection>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let message = message(&method, &uri, &headers, body?);
+    // What cannot be read names no trade.
+    let trade_no = trade_no.map_or_else(|_| String::new(), |Path(trade_no)| trade_no);
     Ok(answer(payments.receive(Some(&trade_no), message).await))
 }
 

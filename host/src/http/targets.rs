@@ -1,12 +1,12 @@
 //! `/pay/target/…`: a domain's accounts at the platforms. Secrets go in and never come out.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Json, Path, Query, State};
+use axum::extract::{Json, Query, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
-use super::envelope::{Answer, Data};
+use super::envelope::{Answer, Data, InPath};
 use crate::payment::Payments;
 use crate::payment::error::PayError;
 
@@ -32,7 +32,7 @@ pub(super) struct PutBody {
 pub(super) async fn put(
     State(payments): State<Payments>,
     by: By,
-    Path((platform, name)): Path<(String, String)>,
+    InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
     body: Result<Json<PutBody>, JsonRejection>,
 ) -> Answer {
@@ -57,15 +57,15 @@ pub(super) async fn put(
 pub(super) async fn get(
     State(payments): State<Payments>,
     by: By,
-    Path((platform, name)): Path<(String, String)>,
+    InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
 ) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
     Data::of(payments.show_target(&domain, &platform, &name).await?)
 }
 
 pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     Data::of(home.targets().await.map_err(PayError::from)?)
 }
@@ -73,7 +73,7 @@ pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain)
 pub(super) async fn delete(
     State(payments): State<Payments>,
     by: By,
-    Path((platform, name)): Path<(String, String)>,
+    InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
 ) -> Answer {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
