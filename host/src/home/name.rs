@@ -62,7 +62,11 @@ pub(super) fn check_target(name: &str) -> Result<(), HomeError> {
     check(is_item(name), name, "target", ITEM_RULE)
 }
 
-pub(super) fn check_callback(name: &str) -> Result<(), HomeError> {
+/// Refuses what is no callback's name, with the rule.
+///
+/// # Errors
+/// [`HomeError::Name`].
+pub fn check_callback(name: &str) -> Result<(), HomeError> {
     check(is_item(name), name, "callback", ITEM_RULE)
 }
 
