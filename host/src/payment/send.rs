@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
 use super::model::{
-    Ams, Attempt, AttemptState, Case, Change, Changes, FailWhy, Payment, PaymentId, Presentation,
-    State, TradeNo,
+    Ams, Attempt, AttemptState, Case, Change, Changes, FailWhy, Offer, Payment, PaymentId,
+    Presentation, State, TradeNo,
 };
 use super::schedule::next_ask;
 use super::targets::Chosen;
@@ -99,9 +99,8 @@ impl Payments {
         if super::state::is_final(case.payment.state) {
             return Ok(Claim::Stored(Box::new(case.payment)));
         }
-        let chosen = self.choose(&case.payment, pay_type, target).await?;
-        let resend = chosen
-            .provider
+        let (provider, offer) = self.offered(&case.payment, pay_type, target)?;
+        let resend = provider
             .manifest
             .pay_type(pay_type)
             .map(|known| known.resend);
@@ -112,11 +111,13 @@ impl Payments {
         };
         let client_ip = client_ip.map(str::to_owned);
         let options = self.0.options.clone();
+        let chosen = self.with_settings(&case.payment, provider, offer).await;
+        let offer = offer.clone();
         let now = now_ms();
         self.0
             .store
             .change(id, move |case| {
-                claim(case, &chosen, kept_args, client_ip, &options, now)
+                claim(case, &offer, chosen, kept_args, client_ip, &options, now)
             })
             .await?
             .ok_or_else(super::caller::no_such_payment)?
@@ -334,10 +335,12 @@ pub(super) fn new_attempt(
     }
 }
 
-/// Writes the intent, or says that there is nothing to do.
+/// Writes the intent, or says that there is nothing to do. What was sent stays sent, whatever became
+/// of its target since: only a new attempt needs what was `chosen`.
 fn claim(
     case: &Case,
-    chosen: &Chosen,
+    offer: &Offer,
+    chosen: Result<Chosen>,
     args: Vec<String>,
     client_ip: Option<String>,
     options: &Options,
@@ -357,15 +360,16 @@ fn claim(
         .iter()
         .find(|attempt| matches!(attempt.state, AttemptState::Intent | AttemptState::Wait));
     if let Some(open) = open {
-        return resume(case, open, chosen, now);
+        return resume(case, open, offer, now);
     }
     if now >= payment.expires_ms {
         return Ok((Some(expire(payment, now)), Claim::Expired));
     }
+    let chosen = chosen?;
     let number = u32::try_from(case.attempts.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
-    let attempt = new_attempt(payment, chosen, number, args, client_ip, options, now);
+    let attempt = new_attempt(payment, &chosen, number, args, client_ip, options, now);
     let mut changed = payment.clone();
     changed.state = State::Wait;
     changed.changed_ms = now;
@@ -390,11 +394,11 @@ fn claim(
 fn resume(
     case: &Case,
     open: &Attempt,
-    chosen: &Chosen,
+    offer: &Offer,
     now: Ams,
 ) -> Result<(Option<Changes>, Claim)> {
     let payment = &case.payment;
-    if open.pay_type != chosen.pay_type || open.target.name != chosen.target.name {
+    if open.pay_type != offer.pay_tp || open.target.name != offer.pay_target {
         return Err(PayError::switch(format!(
             "the payment was sent by {} to the target {:?} already; it cannot be switched while that \
              one may still be paid",

@@ -64,14 +64,25 @@ impl Payments {
         Ok(offers)
     }
 
-    /// The provider and target for a pay type, by what the payment offers. Without a target's name:
-    /// the only one, or the default one.
+    /// The provider and target for a pay type, by what the payment offers.
     pub(super) async fn choose(
         &self,
         payment: &Payment,
         pay_type: &str,
         target: Option<&str>,
     ) -> Result<Chosen> {
+        let (provider, offer) = self.offered(payment, pay_type, target)?;
+        self.with_settings(payment, provider, offer).await
+    }
+
+    /// What the payment offers for a pay type. Without a target's name: the only one, or the default
+    /// one. Whether the target is still in use is not looked at.
+    pub(super) fn offered<'a>(
+        &self,
+        payment: &'a Payment,
+        pay_type: &str,
+        target: Option<&str>,
+    ) -> Result<(Current, &'a Offer)> {
         let provider = self.0.providers.of_pay_type(pay_type).ok_or_else(|| {
             PayError::no_provider(format!(
                 "no provider speaks the pay type {}",
@@ -102,6 +113,16 @@ impl Payments {
                     ))
                 })?,
         };
+        Ok((provider, offer))
+    }
+
+    /// With the settings that the target has now.
+    pub(super) async fn with_settings(
+        &self,
+        payment: &Payment,
+        provider: Current,
+        offer: &Offer,
+    ) -> Result<Chosen> {
         let platform = provider.manifest.name().to_owned();
         let version = if provider.manifest.has_settings() {
             self.current_version(payment, &platform, &offer.pay_target)
@@ -117,7 +138,7 @@ impl Payments {
         Ok(Chosen {
             provider,
             target,
-            pay_type: pay_type.to_owned(),
+            pay_type: offer.pay_tp.clone(),
         })
     }
 
