@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::caller::{Act, Caller, no_such_payment};
+use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
 use super::model::{Change, Payment, PaymentId};
 use super::{Payments, now_ms};
@@ -98,7 +98,8 @@ impl Payments {
         })
     }
 
-    /// Deliveries of callbacks, the newest first: of one payment, or of the caller's domain.
+    /// Deliveries of callbacks, the newest first: of one payment, or of the caller's domain. A test key
+    /// finds those of test payments only.
     pub async fn deliveries(
         &self,
         caller: &Caller,
@@ -108,33 +109,34 @@ impl Payments {
         if let Some(id) = id {
             self.case_for(caller, Act::Inspect, id).await?;
         }
-        let domain = match caller {
-            Caller::Root | Caller::Op => None,
-            Caller::Domain { name, .. } => Some(name.as_str()),
-            Caller::Ticket(_) => return Err(no_such_payment()),
+        let (domain, test_only) = match caller {
+            Caller::Root | Caller::Op => (None, false),
+            Caller::Domain { name, test } => (Some(name.as_str()), *test),
+            Caller::Ticket(_) => {
+                return Err(PayError::no_privilege("a ticket is good for one payment"));
+            }
         };
         Ok(self
             .0
             .store
-            .deliveries(domain, id, limit.clamp(1, 100))
+            .deliveries(domain, test_only, id, limit.clamp(1, 100))
             .await?)
     }
 
     /// Puts a dead delivery back into the outbox.
     pub async fn replay(&self, caller: &Caller, key: &str) -> Result<()> {
-        let domain = match caller {
-            Caller::Root => None,
-            Caller::Domain { name, .. } => Some(name.as_str()),
-            Caller::Op | Caller::Ticket(_) => {
-                return Err(PayError::no_privilege("this key may not replay deliveries"));
+        if matches!(caller, Caller::Op | Caller::Ticket(_)) {
+            return Err(PayError::no_privilege("this key may not replay deliveries"));
+        }
+        let known = self.0.store.delivery(key).await?;
+        let own = match known {
+            None => false,
+            Some(delivery) => {
+                let case = self.0.store.case(delivery.payment).await?;
+                case.is_some_and(|case| caller.may(Act::Resolve, &case.payment).is_ok())
             }
         };
-        let known = self.0.store.delivery(key).await?;
-        let own = known.filter(|delivery| domain.is_none_or(|domain| delivery.domain == domain));
-        let replayed = match own {
-            None => false,
-            Some(_) => self.0.store.replay_delivery(key, now_ms()).await?,
-        };
+        let replayed = own && self.0.store.replay_delivery(key, now_ms()).await?;
         self.ring();
         if replayed {
             Ok(())

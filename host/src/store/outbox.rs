@@ -178,16 +178,20 @@ impl Store {
             .await
     }
 
-    /// At most `limit` deliveries, the newest first: of a domain, of a payment, or all.
+    /// At most `limit` deliveries, the newest first: of a domain, of a payment, or all; or those of test
+    /// payments alone.
     pub async fn deliveries(
         &self,
         domain: Option<&str>,
+        test_only: bool,
         payment: Option<PaymentId>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         let domain = domain.map(str::to_owned);
         self.database
-            .read(move |connection| delivery::list(connection, domain.as_deref(), payment, limit))
+            .read(move |connection| {
+                delivery::list(connection, domain.as_deref(), test_only, payment, limit)
+            })
             .await
     }
 

@@ -256,11 +256,15 @@ fn tell(
 pub(in crate::store) fn list(
     connection: &Connection,
     domain: Option<&str>,
+    test_only: bool,
     payment: Option<PaymentId>,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
     let mut sql = format!("{SELECT} WHERE true");
     let mut values = Vec::new();
+    if test_only {
+        sql.push_str(" AND payment.test");
+    }
     if let Some(domain) = domain {
         sql.push_str(" AND delivery.domain = ?");
         values.push(rusqlite::types::Value::Text(domain.to_owned()));

@@ -93,7 +93,7 @@ async fn effects_and_apply_at_commit_together_and_once() {
     assert_eq!(history.last().unwrap().cause, "apply");
     let done = shop
         .store
-        .deliveries(Some("shop"), Some(id), 9)
+        .deliveries(Some("shop"), false, Some(id), 9)
         .await
         .unwrap()
         .remove(0);
@@ -119,7 +119,7 @@ async fn a_payment_has_one_delivery_however_often_it_is_asked_for() {
     shop.store.change(id, rule).await.unwrap();
     assert_eq!(
         shop.store
-            .deliveries(None, Some(id), 9)
+            .deliveries(None, false, Some(id), 9)
             .await
             .unwrap()
             .len(),
@@ -228,7 +228,11 @@ async fn a_dead_delivery_rests_until_somebody_replays_it() {
             .unwrap()
             .is_empty()
     );
-    let dead = store.deliveries(None, None, 9).await.unwrap().remove(0);
+    let dead = store
+        .deliveries(None, false, None, 9)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!((dead.state, dead.ended_ms), (DeliveryState::Dead, 5_050));
 
     assert!(store.replay_delivery(&dead.key, 9_000).await.unwrap());

@@ -125,7 +125,7 @@ async fn a_killed_process_loses_nothing_that_it_answered() {
             );
         }
         let mut applied = 0;
-        for delivery in store.deliveries(None, None, u32::MAX).await.unwrap() {
+        for delivery in store.deliveries(None, false, None, u32::MAX).await.unwrap() {
             let payment = store.case(delivery.payment).await.unwrap().unwrap().payment;
             let is_done = delivery.state == DeliveryState::Done;
             assert_eq!(payment.applied_ms != 0, is_done);
