@@ -135,7 +135,9 @@ pub(super) async fn test_upload(
     check_callback(&name).map_err(PayError::from)?;
     let body = body?;
     let upload: Upload = serde_json::from_slice(&body).map_err(|error| {
-        PayError::invalid(format!("the body is not the JSON of a test: {error}"))
+        PayError::invalid(format!(
+            "the body is not the JSON of a test (to keep a callback, PUT it): {error}"
+        ))
     })?;
     let content = STANDARD
         .decode(&upload.content_base64)

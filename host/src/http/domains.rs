@@ -1,12 +1,12 @@
 //! `/pay/domain/…`: the operator's domains and their API keys.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Json, Path, State};
+use axum::extract::{Json, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::By;
-use super::envelope::{Answer, Data, Failure};
+use super::envelope::{Answer, Data, Failure, InPath};
 use crate::payment::error::PayError;
 use crate::payment::{Payments, now_ms};
 use crate::store::StoreError;
@@ -69,7 +69,7 @@ async fn existing(payments: &Payments, name: &str) -> Result<(), Failure> {
 pub(super) async fn key(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     body: Result<Json<KeyBody>, JsonRejection>,
 ) -> Answer {
     by.root()?;
@@ -82,7 +82,7 @@ pub(super) async fn key(
 pub(super) async fn keys(
     State(payments): State<Payments>,
     by: By,
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
 ) -> Answer {
     by.operator()?;
     existing(&payments, &name).await?;

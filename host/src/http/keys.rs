@@ -1,13 +1,12 @@
 //! `/pay/key`: the operator's own API keys, and the end of anybody's.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Json, Path, State};
+use axum::extract::{Json, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::auth::By;
-use super::envelope::Answer;
-use super::envelope::Data;
+use super::envelope::{Answer, Data, InPath};
 use crate::payment::error::PayError;
 use crate::payment::{Payments, now_ms};
 
@@ -54,7 +53,7 @@ pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer {
 pub(super) async fn revoke(
     State(payments): State<Payments>,
     by: By,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Answer {
     by.root()?;
     match payments

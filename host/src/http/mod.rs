@@ -56,12 +56,12 @@ pub fn router(payments: Payments) -> Router {
         .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES));
     let components = Router::new()
         .route("/pay/callback", get(callbacks::list))
-        .route("/pay/callback/test", post(callbacks::test_upload))
         .route(
             "/pay/callback/{name}",
             put(callbacks::put)
                 .get(callbacks::get)
-                .delete(callbacks::delete),
+                .delete(callbacks::delete)
+                .post(callbacks::test_upload),
         )
         .route("/pay/callback/{name}/test", post(callbacks::test))
         .route("/pay/provider", get(providers::list).put(providers::put))
