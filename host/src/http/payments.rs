@@ -16,6 +16,7 @@ use crate::payment::look::Question;
 use crate::payment::model::{Digest, Payment, PaymentId};
 use crate::payment::resolve::Decision;
 use crate::payment::{Payments, now_ms, view};
+use crate::trust::refuse_repeated_names;
 
 /// The longest Idempotency-Key.
 const MAX_KEY: usize = 255;
@@ -93,6 +94,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct SendBody {
     id: String,
     pay_tp: String,
@@ -161,6 +163,7 @@ pub(super) async fn content(
 
 /// What `query` takes; `match` is a JSON object of columns and the values that they must equal.
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct QueryBy {
     #[serde(default, rename = "match")]
     matching: Option<String>,
@@ -184,9 +187,7 @@ pub(super) async fn query(
     let Query(query) = query?;
     let matching: Map<String, Value> = match query.matching.as_deref().filter(|m| !m.is_empty()) {
         None => Map::new(),
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            PayError::invalid(format!("match has to be a JSON object of columns: {error}"))
-        })?,
+        Some(text) => read_match(text)?,
     };
     let question = Question {
         matching: &matching,
@@ -211,7 +212,17 @@ pub(super) async fn query(
     }
 }
 
+fn read_match(text: &str) -> Result<Map<String, Value>, PayError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        PayError::invalid(format!("match has to be a JSON object of columns: {error}"))
+    };
+    let matching = serde_json::from_str(text).map_err(|error| wrong(&error))?;
+    refuse_repeated_names(text).map_err(|error| wrong(&error))?;
+    Ok(matching)
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct ResolveBody {
     id: String,
     decision: Decision,
@@ -233,6 +244,7 @@ pub(super) async fn resolve(
 
 /// Whose deliveries are listed.
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DeliveriesOf {
     #[serde(default)]
     id: Option<String>,
@@ -268,6 +280,7 @@ pub(super) async fn deliveries(
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct ReplayBody {
     key: String,
 }

@@ -1,5 +1,6 @@
 //! `create`: makes a payment, freezes what is on offer, binds the callback.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use super::send::new_attempt;
 use super::settle::edit_platform;
 use super::{Payments, now_ms, view};
 use crate::store::{Created, Domain, IdempotencyKey, NewPayment};
+use crate::trust::refuse_repeated_names;
 
 /// How long a payment may be paid when `create` names no deadline: as long as the platforms' QR
 /// codes are valid.
@@ -37,6 +39,7 @@ enum Fee {
 
 /// What `create` takes. Everything else at the top level is metadata.
 #[derive(Deserialize, Default)]
+#[serde(expecting = "an object")]
 pub struct CreateRequest {
     brief: Option<String>,
     fee: Option<Fee>,
@@ -68,11 +71,16 @@ pub struct CreateRequest {
 impl CreateRequest {
     /// Reads the body of a request.
     pub fn parse(body: &[u8]) -> Result<CreateRequest> {
-        serde_json::from_slice(body).map_err(|error| {
+        let wrong = |error: &dyn Display| {
             PayError::invalid(format!(
                 "the body has to be a JSON object of the payment: {error}"
             ))
-        })
+        };
+        let text = str::from_utf8(body).map_err(|error| wrong(&error))?;
+        let request = serde_json::from_str(text).map_err(|error| wrong(&error))?;
+        // Of metadata the last would win, without a word.
+        refuse_repeated_names(text).map_err(|error| wrong(&error))?;
+        Ok(request)
     }
 }
 
@@ -96,10 +104,24 @@ impl Payments {
         idempotency: Option<(String, Digest)>,
     ) -> Result<NewlyCreated> {
         let (domain, test_key) = self.seller(caller, request.seller.as_deref()).await?;
+        let test = test_key || request.test.unwrap_or(false);
+        let idempotency = idempotency.map(|(key, body)| IdempotencyKey {
+            // Apart, so that a test never answers for a live payment.
+            verb: if test { "create test" } else { "create" }.into(),
+            key,
+            body,
+        });
+        if let Some(key) = idempotency.clone() {
+            // Before anything else is judged: what was right then need not be right now.
+            match self.0.store.created(&domain.name, key).await? {
+                Some(Created::Repeated(id)) => return self.repeated(id).await,
+                Some(Created::KeyUsedForOtherBody) => return Err(key_reused()),
+                Some(Created::Made) | None => {}
+            }
+        }
         let now = now_ms();
         let total = read_fee(request)?;
         self.check_meta(&request.meta)?;
-        let test = test_key || request.test.unwrap_or(false);
         let mut payment = Payment {
             id: PaymentId::generate(),
             domain_id: domain.id.clone(),
@@ -130,6 +152,7 @@ impl Payments {
             revision: 0,
         };
         note_library(&mut payment, request.buyer.as_deref());
+        self.check_sending(request, &payment)?;
         let content = self
             .bind_callback(&mut payment, request.callback.as_deref())
             .await?;
@@ -158,11 +181,7 @@ impl Payments {
                 history: vec![line],
                 callback_content: content,
                 deliver,
-                idempotency: idempotency.map(|(key, body)| IdempotencyKey {
-                    verb: "create".into(),
-                    key,
-                    body,
-                }),
+                idempotency,
             })
             .await?;
         match created {
@@ -173,21 +192,32 @@ impl Payments {
                     repeated: false,
                 })
             }
-            Created::Repeated(id) => {
-                let case = self
-                    .0
-                    .store
-                    .case(id)
-                    .await?
-                    .ok_or_else(super::caller::no_such_payment)?;
-                Ok(NewlyCreated {
-                    payment: case.payment,
-                    repeated: true,
-                })
-            }
-            Created::KeyUsedForOtherBody => Err(PayError::key_reused(
-                "this Idempotency-Key was used with another body: use a new key for a new payment",
+            Created::Repeated(id) => self.repeated(id).await,
+            Created::KeyUsedForOtherBody => Err(key_reused()),
+        }
+    }
+
+    /// What an earlier request with the same key made.
+    async fn repeated(&self, id: PaymentId) -> Result<NewlyCreated> {
+        let case = self.0.store.case(id).await?;
+        Ok(NewlyCreated {
+            payment: case.ok_or_else(super::caller::no_such_payment)?.payment,
+            repeated: true,
+        })
+    }
+
+    /// A payment that is to be sent at once, and could not be, is not made.
+    fn check_sending(&self, request: &CreateRequest, payment: &Payment) -> Result<()> {
+        let target = request.pay_target.as_deref().filter(|t| !t.is_empty());
+        match request.pay_tp.as_deref().filter(|tp| !tp.is_empty()) {
+            None if target.is_some() || !request.args.is_empty() => Err(PayError::invalid(
+                "pay_target and args are of use only when the payment is sent at once: give pay_tp too",
             )),
+            // Nothing to pay is free, whatever else was asked for.
+            Some(pay_type) if !payment.total.is_zero() => {
+                self.offered(payment, pay_type, target).map(drop)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -244,6 +274,9 @@ impl Payments {
             Some((id, name)) => (id, Some(name)),
             None => (wanted, None),
         };
+        if first.is_empty() && second.is_none_or(str::is_empty) {
+            return Ok(None);
+        }
         let domains = self.0.store.domains().await?;
         Ok(domains.into_iter().find(|domain| match second {
             None => domain.name == first || domain.id == first,
@@ -302,6 +335,12 @@ impl Payments {
         });
         Ok(Some(Arc::new(content)))
     }
+}
+
+fn key_reused() -> PayError {
+    PayError::key_reused(
+        "this Idempotency-Key was used with another body: use a new key for a new payment",
+    )
 }
 
 fn read_fee(request: &CreateRequest) -> Result<Money> {

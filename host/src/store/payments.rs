@@ -6,7 +6,7 @@ use crate::payment::model::{
     Attempt, Case, Change, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
 };
 
-use super::sqlite::{case, content, history, payment};
+use super::sqlite::{case, content, history, idempotency, payment};
 use super::{Store, StoreError, invariants};
 
 /// A payment with everything that is written together with it.
@@ -57,6 +57,18 @@ impl Store {
     pub async fn create(&self, new: NewPayment) -> Result<Created, StoreError> {
         self.database
             .write(move |connection| case::create(connection, &new))
+            .await
+    }
+
+    /// What came of an earlier [`Store::create`] with this key; `None` when there was none.
+    pub async fn created(
+        &self,
+        domain: &str,
+        key: IdempotencyKey,
+    ) -> Result<Option<Created>, StoreError> {
+        let domain = domain.to_owned();
+        self.database
+            .read(move |connection| idempotency::find(connection, &domain, &key))
             .await
     }
 

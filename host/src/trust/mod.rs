@@ -27,6 +27,8 @@ mod template;
 mod tests;
 mod timestamp;
 
+pub(crate) use json::refuse_repeated_names;
+
 pub use claim::{ClaimError, Reading, Stated, read_claim};
 pub use manifest::{
     FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,

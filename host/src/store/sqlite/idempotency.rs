@@ -7,7 +7,7 @@ use crate::payment::model::Payment;
 use crate::store::{Created, IdempotencyKey, StoreError};
 
 /// What the domain used this key for before.
-pub(super) fn find(
+pub(in crate::store) fn find(
     connection: &Connection,
     domain: &str,
     key: &IdempotencyKey,
