@@ -14,7 +14,7 @@ pub(super) struct Output {
     pub(super) result: Vec<u8>,
     /// What a person should know besides.
     pub(super) note: Option<String>,
-    /// 0, or 2 where something is left to be done by the caller.
+    /// 0; 1 where only a part was done; 2 where something is left to be done by the caller.
     pub(super) code: u8,
 }
 
