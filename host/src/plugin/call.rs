@@ -61,10 +61,10 @@ pub(super) struct Running<R: 'static> {
     _permits: Permits,
 }
 
-/// A place in the pool, and for a callback one in the callbacks' share.
+/// A place in the pool, and for a callback one in its domain's part and one in the callbacks' share.
 pub(super) struct Permits {
     pub(super) _pool: OwnedSemaphorePermit,
-    pub(super) _share: Option<OwnedSemaphorePermit>,
+    pub(super) _shares: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 impl<R: Send + 'static> Running<R> {

@@ -202,7 +202,7 @@ impl Callback {
         }
         let permits = self
             .pool
-            .callback_place()
+            .callback_place(&call.domain)
             .await
             .map_err(|stop| who.stopped(&stop))?;
         let world = ForCallback {

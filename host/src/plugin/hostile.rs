@@ -122,6 +122,14 @@ fn call(view: impl DomainView + 'static) -> CallbackCall {
     }
 }
 
+/// Of another domain.
+fn of_rival() -> CallbackCall {
+    CallbackCall {
+        domain: "rival".into(),
+        ..call(EmptyDomain)
+    }
+}
+
 fn delivery() -> DeliveryView {
     DeliveryView {
         key: "k1".into(),
@@ -202,10 +210,7 @@ async fn an_endless_loop_ends_and_others_run_meanwhile() {
         tokio::spawn(async move { endless.run(call(EmptyDomain), &json!({}), delivery()).await });
     for _ in 0..20 {
         tokio::task::yield_now().await;
-        quick
-            .run(call(EmptyDomain), &json!({}), delivery())
-            .await
-            .unwrap();
+        quick.run(of_rival(), &json!({}), delivery()).await.unwrap();
     }
     assert!(!looping.is_finished());
     let error = looping.await.unwrap().unwrap_err();
@@ -382,6 +387,28 @@ async fn a_full_pool_is_busy_and_gets_its_places_back() {
     assert!(waiting.await.is_err());
     callback
         .run(call(EmptyDomain), &json!({}), delivery())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn one_domain_leaves_places_to_the_others() {
+    let dir = TempDir::new().unwrap();
+    let plugins = sandbox(&dir, 8);
+    let body = format!("(call $get (i32.const 1100) (i32.const 4) (i32.const 64)) {FINE}");
+    let callback = loaded(&plugins, callback("", &body)).await;
+    for _ in 0..2 {
+        let callback = callback.clone();
+        tokio::spawn(async move { callback.run(call(Silent), &json!({}), delivery()).await });
+    }
+    tokio::task::yield_now().await;
+    let full = callback
+        .run(call(EmptyDomain), &json!({}), delivery())
+        .await
+        .unwrap_err();
+    assert_eq!(full.kind, Kind::Busy, "{full}");
+    callback
+        .run(of_rival(), &json!({}), delivery())
         .await
         .unwrap();
 }

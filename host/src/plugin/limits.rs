@@ -60,6 +60,10 @@ pub(super) const POOL_WAIT: Duration = Duration::from_millis(500);
 /// callbacks cannot keep payments from settling.
 pub(super) const CALLBACK_SHARE: u32 = 2;
 
+/// One share of the callbacks' places is kept for other domains: those of one domain hold at most one place in so
+/// many, so that a domain whose callbacks loop holds up nobody but itself.
+pub(super) const DOMAIN_SHARE: u32 = 2;
+
 /// The most instances that may be asked for. Each reserves 12 GiB of addresses and a machine has 128 TiB of
 /// them; a machine that runs four thousand guests at once has no time for any.
 pub(super) const INSTANCES_MAX: u32 = 4096;

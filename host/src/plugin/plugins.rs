@@ -158,7 +158,7 @@ impl Plugins {
         let place = self
             .0
             .pool
-            .callback_place()
+            .callback_place("")
             .await
             .map_err(|_| Refusal::Busy)?;
         let mut running =
