@@ -169,6 +169,10 @@ pub(crate) struct Killed {
 }
 
 impl Killed {
+    pub(crate) fn data_root(&self) -> PathBuf {
+        self.data.path().join("root")
+    }
+
     pub(crate) async fn restart(self) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
         Host::run(self.data, Some(self.root_key), &listen).await

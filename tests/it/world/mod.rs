@@ -1,9 +1,11 @@
 //! What the stories need: a host of the real binary, a shop that calls it, the simulated platform.
 
 mod host;
+mod moment;
 mod shop;
 
 pub(crate) use host::Host;
+pub(crate) use moment::Moment;
 pub(crate) use shop::{Answer, Shop};
 
 use serde_json::json;
@@ -47,6 +49,16 @@ impl World {
             account,
             shop,
         }
+    }
+
+    /// The same, and the shop has the callback of the tests.
+    pub(crate) async fn scripted() -> World {
+        let world = World::start().await;
+        world
+            .shop
+            .put_callback(SCRIPTED, walnut_test_guests::SCRIPTED)
+            .await;
+        world
     }
 
     /// A sent payment of 23.00 yuan: its id and its QR code.

@@ -207,6 +207,35 @@ impl Shop {
         last
     }
 
+    /// The delivery of the payment's callback, as its owner sees it; null before there is one.
+    pub(crate) async fn delivery(&self, id: &str) -> Value {
+        let path = format!("/pay/ajax/deliveries?id={id}");
+        let found = self.get(&path).await.data();
+        found[0].clone()
+    }
+
+    /// Waits until the delivery of the payment's callback looks like this.
+    pub(crate) async fn until_delivery(
+        &self,
+        id: &str,
+        what: &str,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut last = Value::Null;
+        let look = async {
+            loop {
+                last = self.delivery(id).await;
+                if is(&last) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, look).await.is_ok();
+        assert!(seen, "the delivery never became {what}: {last}");
+        last
+    }
+
     pub(crate) async fn until_state(&self, id: &str, state: &str) -> Value {
         self.until(id, state, |payment| payment["st"] == state)
             .await
