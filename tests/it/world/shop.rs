@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use walnut_sandbox::alipay::{Account, Alipay};
@@ -18,6 +19,7 @@ pub(crate) struct Shop {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -76,16 +78,21 @@ impl Shop {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.url))
-            .bearer_auth(&self.key)
+        self.keyless(method, path).bearer_auth(&self.key)
+    }
+
+    /// A request without any key.
+    pub(crate) fn keyless(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
     }
 
     pub(crate) async fn answer(request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         Answer {
             status,
+            headers,
             bytes: response.bytes().await.unwrap().to_vec(),
         }
     }
