@@ -123,6 +123,14 @@ pub(in crate::store) fn claim_asks(
     Ok(claimed)
 }
 
+/// Ends every lease; what was begun under one is to be asked about at once.
+pub(super) fn free_all(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "UPDATE attempt SET leased_until_ms = 0, ask_at_ms = min(ask_at_ms, created_ms) \
+        WHERE ask_at_ms > 0 AND leased_until_ms > 0";
+    connection.execute(sql, [])?;
+    Ok(())
+}
+
 /// When the next attempt can be claimed.
 pub(in crate::store) fn next_ask(connection: &Connection) -> Result<Option<Ams>, StoreError> {
     let sql = "SELECT max(ask_at_ms, leased_until_ms) FROM attempt WHERE ask_at_ms > 0 \

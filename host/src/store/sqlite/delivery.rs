@@ -102,6 +102,14 @@ pub(in crate::store) fn by_key(
     rows.next()?.map(decode).transpose()
 }
 
+/// Ends every lease: the tries that were begun are counted, and the next may begin at once.
+pub(super) fn free_all(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0 \
+        WHERE state = 'LEASED' AND ready_ms IS NOT NULL";
+    connection.execute(sql, [])?;
+    Ok(())
+}
+
 /// The short key of the payment, if this lease still holds. One that ran out holds until another begins.
 fn held(connection: &Connection, delivery: &Delivery) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT payment FROM delivery WHERE key = ?1 AND state = 'LEASED' AND fence = ?2";

@@ -112,6 +112,9 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let found = schema::version(&connection, path)?;
     connection::prepare_for_writing(&connection, path)?;
     schema::migrate(&mut connection, found)?;
+    // The directory is locked: whoever held a lease is gone.
+    attempt::free_all(&connection)?;
+    delivery::free_all(&connection)?;
     Ok(connection)
 }
 

@@ -149,3 +149,21 @@ async fn payments_that_nobody_sent_in_time_are_found() {
     assert_eq!(shop.store.expired_new(20, 1).await.unwrap(), [first]);
     assert!(shop.store.expired_new(9, 9).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_was_begun_when_the_host_ended_is_due_at_once() {
+    let shop = Shop::open();
+    let asked = waiting(&shop, 50).await;
+    let future = waiting(&shop, 5_000).await;
+    let never = waiting(&shop, 0).await;
+    shop.store.claim_asks(100, 9_000, 9).await.unwrap();
+    let shop = shop.reopen().await;
+    let claimed = shop.store.claim_asks(2_000, 9_000, 9).await.unwrap();
+    assert_eq!(numbers(&claimed), [asked]);
+    assert_eq!(claimed[0].fence, 2);
+    assert_eq!(shop.store.next_ask().await.unwrap(), Some(5_000));
+    for (trade_no, ask_at_ms) in [(future, 5_000), (never, 0)] {
+        let case = shop.store.case_of_trade(&trade_no).await.unwrap().unwrap();
+        assert_eq!(case.attempts[0].ask_at_ms, ask_at_ms);
+    }
+}

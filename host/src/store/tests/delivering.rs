@@ -372,3 +372,18 @@ async fn one_domains_backlog_does_not_hold_up_the_others() {
     }
     assert_eq!(order, ["a", "b", "c", "a", "b", "c"].map(str::to_owned));
 }
+
+#[tokio::test]
+async fn a_try_that_was_begun_when_the_host_ended_is_counted_and_the_next_begins_at_once() {
+    let shop = Shop::open();
+    shop.make_paid("shop").await;
+    let lost = lease_one(&shop, 5_000).await;
+    let shop = shop.reopen().await;
+    let next = lease_one(&shop, 5_001).await;
+    assert_eq!((next.tries, next.key.as_str()), (2, lost.key.as_str()));
+    assert_eq!(
+        finish(&shop, &lost, sets("a", b"1")).await,
+        Finished::Fenced
+    );
+    assert_eq!(finish(&shop, &next, sets("a", b"2")).await, Finished::Done);
+}
