@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use super::capability::log::Log;
 use super::error::{PluginError, Stop, Who};
 use super::limits::{self, CallLimits};
+use super::pool::Permits;
 
 /// What the host keeps for a call while it runs. `R` is what the call's world adds.
 pub(super) struct Call<R> {
@@ -59,12 +59,6 @@ pub(super) struct Running<R: 'static> {
     who: Who,
     // Behind the store: the place is free when the instance is gone.
     _permits: Permits,
-}
-
-/// A place in the pool, and for a callback one in its domain's part and one in the callbacks' share.
-pub(super) struct Permits {
-    pub(super) _pool: OwnedSemaphorePermit,
-    pub(super) _shares: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 impl<R: Send + 'static> Running<R> {

@@ -64,6 +64,18 @@ pub(super) const CALLBACK_SHARE: u32 = 2;
 /// many, so that a domain whose callbacks loop holds up nobody but itself.
 pub(super) const DOMAIN_SHARE: u32 = 2;
 
+/// What waits for one platform, of whatever domain, holds at most one place in so many of those for calls that may
+/// wait: when it hangs, the others go on.
+pub(super) const PLATFORM_SHARE: u32 = 2;
+
+/// One place in so many of the same is kept from each domain. It may hold more than one platform's part, so that a
+/// domain goes on by its other platforms.
+pub(super) const OTHER_DOMAINS_SHARE: u32 = 4;
+
+/// One place in so many, and at least one, is for calls that only read a notification: they end within a
+/// millisecond, and money settles by them.
+pub(super) const READING_SHARE: u32 = 8;
+
 /// The most instances that may be asked for. Each reserves 12 GiB of addresses and a machine has 128 TiB of
 /// them; a machine that runs four thousand guests at once has no time for any.
 pub(super) const INSTANCES_MAX: u32 = 4096;

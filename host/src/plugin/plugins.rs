@@ -117,7 +117,7 @@ impl Plugins {
         let place = self
             .0
             .pool
-            .provider_place()
+            .asking_place("", manifest.name())
             .await
             .map_err(|_| Refusal::Busy)?;
         let mut running =

@@ -16,7 +16,7 @@ use super::error::{PluginError, Stop, Who};
 use super::limits;
 use super::outbound::Outbound;
 use super::plugins::weigh;
-use super::pool::Pool;
+use super::pool::{Permits, Pool};
 use super::registry::Linked;
 use crate::payment::model::{Attempt, Digest, Payment, PresentationKind};
 use crate::payment::money::Money;
@@ -223,7 +223,7 @@ impl Provider {
     /// Asks which trade a notification to the bare address speaks of. No target is known yet: nothing can be
     /// verified, no setting read and nobody asked.
     pub async fn identify(&self, notification: Message) -> Result<Hint, PluginError> {
-        let mut running = self.begin(None, 0).await?;
+        let mut running = self.begin_reading(None, 0).await?;
         let answer = within(running.wall(), async {
             let plugin = self
                 .linked
@@ -300,7 +300,7 @@ impl Provider {
         attempt: AttemptView,
         notification: Message,
     ) -> Result<Result<Outcome, Fault>, PluginError> {
-        let mut running = self.begin(Some(call.target), call.now_ms).await?;
+        let mut running = self.begin_reading(Some(call.target), call.now_ms).await?;
         let attempt = given(attempt);
         let answer = within(running.wall(), async {
             let plugin = self
@@ -367,8 +367,30 @@ impl Provider {
         Ok(running.end(answer)?.0)
     }
 
+    /// For a call that may wait for the platform.
     async fn begin(
         &self,
+        target: Option<Arc<Target>>,
+        now_ms: u64,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let domain = target.as_ref().map_or("", |target| target.domain.as_str());
+        let permits = self.pool.asking_place(domain, self.manifest().name()).await;
+        self.begin_in(permits, target, now_ms)
+    }
+
+    /// For a call that reads what was received; it has a place when all that wait have none.
+    async fn begin_reading(
+        &self,
+        target: Option<Arc<Target>>,
+        now_ms: u64,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let permits = self.pool.reading_place().await;
+        self.begin_in(permits, target, now_ms)
+    }
+
+    fn begin_in(
+        &self,
+        permits: Result<Permits, Stop>,
         target: Option<Arc<Target>>,
         now_ms: u64,
     ) -> Result<Running<ForProvider>, PluginError> {
@@ -376,11 +398,7 @@ impl Provider {
             plugin: self.manifest().name().to_owned(),
             digest: self.digest,
         };
-        let permits = self
-            .pool
-            .provider_place()
-            .await
-            .map_err(|stop| who.stopped(&stop))?;
+        let permits = permits.map_err(|stop| who.stopped(&stop))?;
         let world = ForProvider {
             target,
             ..without_target(self.manifest().clone(), self.pool.outbound.clone())
