@@ -41,6 +41,7 @@ pub use kv::Event;
 pub use outbox::{Delivery, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment};
 pub use providers::{ApprovedProvider, ProviderRecord};
+pub use schedule::{AskingRoom, DueAsk};
 
 use sqlite::Database;
 

@@ -6,9 +6,44 @@ use super::sqlite::attempt;
 use super::sqlite::payment;
 use super::{Store, StoreError};
 
+/// How much more may be asked at once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AskingRoom {
+    /// Questions that may begin now.
+    pub places: u32,
+    /// The most of one domain that may be under way.
+    pub of_a_domain: u32,
+    /// The most at one platform that may be under way.
+    pub of_a_platform: u32,
+    /// What is under way: domain and platform of each question.
+    pub under_way: Vec<(String, String)>,
+}
+
+impl AskingRoom {
+    /// Room for so many, of whatever domain and platform.
+    pub fn of(places: u32) -> AskingRoom {
+        AskingRoom {
+            places,
+            of_a_domain: places,
+            of_a_platform: places,
+            under_way: Vec::new(),
+        }
+    }
+}
+
+/// An attempt to ask about, leased.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DueAsk {
+    /// The payment's domain.
+    pub domain: String,
+    /// With its new fence.
+    pub attempt: Attempt,
+}
+
 impl Store {
-    /// Takes at most `limit` attempts whose `ask_at_ms` has come and that nobody is working on, the most
-    /// overdue first, and leases them until `until`, each with a fence one higher.
+    /// Takes attempts whose `ask_at_ms` has come and that nobody is working on, as far as there is room, and leases
+    /// them until `until`, each with a fence one higher. The most overdue come first; where more are due than there is
+    /// room, domains and platforms take turns.
     ///
     /// A lease that runs out makes the attempt due again. The rule that records the answer compares the
     /// fence, sets the next `ask_at_ms` and ends the lease.
@@ -16,10 +51,11 @@ impl Store {
         &self,
         now: Ams,
         until: Ams,
-        limit: u32,
-    ) -> Result<Vec<Attempt>, StoreError> {
+        room: AskingRoom,
+    ) -> Result<Vec<DueAsk>, StoreError> {
+        let turn = self.database.asking_turn();
         self.database
-            .write(move |connection| attempt::claim_asks(connection, now, until, limit))
+            .write(move |connection| attempt::claim_asks(connection, &turn, now, until, &room))
             .await
     }
 

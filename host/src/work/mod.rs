@@ -2,17 +2,23 @@
 //! unsent. Everything is in the store; this room only wakes up, leases and calls the verbs, so that
 //! a crash loses nothing but time.
 
+mod running;
+
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::payment::model::{Ams, Attempt};
 use crate::payment::{Payments, now_ms};
-use crate::store::{Delivery, StoreError};
+use crate::store::{AskingRoom, Delivery, StoreError};
+use running::Running;
 
 /// Questions under way at once: platforms limit requests to some tens a second per merchant.
 const ASKS_AT_ONCE: u32 = 16;
+/// Of these, of one domain: one whose platform does not answer leaves room to the others.
+const ASKS_OF_A_DOMAIN: u32 = 4;
+/// Of these, at one platform: one that does not answer leaves room to the others.
+const ASKS_OF_A_PLATFORM: u32 = 8;
 /// Deliveries under way at once: no more than the plugin host keeps places for callbacks.
 const DELIVERIES_AT_ONCE: u32 = 16;
 /// A delivery is leased for longer than a callback may run; afterwards another may take it over.
@@ -62,9 +68,9 @@ async fn attend(
     work: Work,
 ) {
     let mut bell = payments.bell();
-    let mut running = JoinSet::new();
+    let mut running = Running::default();
     while !stop.is_cancelled() {
-        let room = at_once.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+        let room = running.room(at_once);
         let pause = match begin(payments, work, room, &mut running).await {
             Ok(pause) => pause,
             Err(error) => {
@@ -75,11 +81,11 @@ async fn attend(
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
-            Some(_) = running.join_next() => {}
+            true = running.one_ends() => {}
             rung = bell.changed() => if rung.is_err() { break },
         }
     }
-    while running.join_next().await.is_some() {}
+    while running.one_ends().await {}
 }
 
 /// Begins what is due, and says how long there is nothing to begin.
@@ -87,7 +93,7 @@ async fn begin(
     payments: &Payments,
     work: Work,
     room: u32,
-    running: &mut JoinSet<()>,
+    running: &mut Running,
 ) -> Result<Duration, StoreError> {
     if room == 0 {
         return Ok(AT_LEAST_EVERY);
@@ -95,9 +101,18 @@ async fn begin(
     let (store, now) = (payments.store(), now_ms());
     let next = match work {
         Work::Asking => {
-            for attempt in store.claim_asks(now, now + ASK_LEASE, room).await? {
+            let room = AskingRoom {
+                places: room,
+                of_a_domain: ASKS_OF_A_DOMAIN,
+                of_a_platform: ASKS_OF_A_PLATFORM,
+                under_way: running.under_way(),
+            };
+            for due in store.claim_asks(now, now + ASK_LEASE, room).await? {
                 let payments = payments.clone();
-                running.spawn(async move { ask(&payments, &attempt).await });
+                let lane = (due.domain, due.attempt.target.platform.clone());
+                running.begin(Some(lane), async move {
+                    ask(&payments, &due.attempt).await;
+                });
             }
             store.next_ask().await?
         }
@@ -107,7 +122,7 @@ async fn begin(
                 .await?
             {
                 let payments = payments.clone();
-                running.spawn(async move { deliver(&payments, &delivery).await });
+                running.begin(None, async move { deliver(&payments, &delivery).await });
             }
             store.next_delivery().await?
         }
@@ -125,7 +140,7 @@ async fn begin(
 }
 
 /// What is due and has no room waits for a place.
-fn until(next: Option<Ams>, running: &JoinSet<()>) -> Duration {
+fn until(next: Option<Ams>, running: &Running) -> Duration {
     let pause = next.map_or(AT_LEAST_EVERY, |at| {
         Duration::from_millis(at.saturating_sub(now_ms())).min(AT_LEAST_EVERY)
     });

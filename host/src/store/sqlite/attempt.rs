@@ -1,10 +1,14 @@
 //! The table `attempt`, with the schedule for asking that stands in its columns.
 
-use rusqlite::{Connection, Row, params};
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{Columns, integer, json};
+use super::turn::in_turn;
 use crate::payment::model::{Ams, Attempt, AttemptState, FailWhy, PaymentId, TargetRef, TradeNo};
-use crate::store::StoreError;
+use crate::store::{AskingRoom, DueAsk, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT attempt.trade_no, payment.id, number, attempt.pay_type, \
@@ -14,11 +18,13 @@ const SELECT: &str = "SELECT attempt.trade_no, payment.id, number, attempt.pay_t
     FROM attempt JOIN payment ON payment.seq = attempt.payment";
 
 /// A known attempt keeps what it was sent with, and its payment.
-const UPSERT: &str = "INSERT INTO attempt (trade_no, payment, number, pay_type, target_platform, \
+const UPSERT: &str = "INSERT INTO attempt (domain, \
+    trade_no, payment, number, pay_type, target_platform, \
     target_name, target_version, provider, state, fail_why, created_ms, expires_ms, \
     payable_until_ms, client_ip, args, notify_url, notes, transaction_id, fence, leased_until_ms, \
     ask_at_ms, asks, last_error) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+    VALUES ((SELECT domain FROM payment WHERE seq = ?2), \
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
     ?20, ?21, ?22, ?23) \
     ON CONFLICT (trade_no) DO UPDATE SET state = excluded.state, fail_why = excluded.fail_why, \
     expires_ms = excluded.expires_ms, payable_until_ms = excluded.payable_until_ms, \
@@ -88,39 +94,153 @@ pub(super) fn payment_of(
     rows.next()?.map(|row| Columns::of(row).id()).transpose()
 }
 
-/// Leases attempts that are due and free. The expressions are those of the index `attempt_ask`.
+/// Domains and platforms that are looked at in one claim: some look-ups in an index for each.
+const LANES: usize = 64;
+
+// The expressions are those of the indexes `attempt_ask` and `attempt_turn`.
+
+const DUE: &str = "SELECT trade_no, domain, target_platform FROM attempt \
+    WHERE ask_at_ms > 0 AND max(ask_at_ms, leased_until_ms) <= ?1 \
+    ORDER BY max(ask_at_ms, leased_until_ms) LIMIT ?2";
+
+const NEXT_LANE: &str = "SELECT domain, target_platform FROM attempt \
+    WHERE ask_at_ms > 0 AND (domain, target_platform) > (?1, ?2) \
+    ORDER BY domain, target_platform LIMIT 1";
+
+const MOST_OVERDUE: &str = "SELECT trade_no FROM attempt WHERE ask_at_ms > 0 AND domain = ?1 \
+    AND target_platform = ?2 AND max(ask_at_ms, leased_until_ms) <= ?3 \
+    ORDER BY max(ask_at_ms, leased_until_ms) LIMIT 1";
+
+/// A domain and a platform.
+type Lane = (String, String);
+
+/// Leases attempts that are due and free. While there are few, the most overdue come first; where there are more than
+/// room, one of each domain and platform in turn, however long a backlog is. `turn` is the one that was served last.
 pub(in crate::store) fn claim_asks(
     connection: &Connection,
+    turn: &Mutex<Lane>,
     now: Ams,
     until: Ams,
-    limit: u32,
-) -> Result<Vec<Attempt>, StoreError> {
+    room: &AskingRoom,
+) -> Result<Vec<DueAsk>, StoreError> {
     if until <= now {
         return Err(StoreError::Invariant(
             "a lease that ends at once".to_owned(),
         ));
     }
     let (now, until) = (integer(now)?, integer(until)?);
-    let due = "SELECT trade_no FROM attempt \
-        WHERE ask_at_ms > 0 AND max(ask_at_ms, leased_until_ms) <= ?1 \
-        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT ?2";
-    let trade_nos = connection
-        .prepare_cached(due)?
-        .query_map(params![now, limit], |row| row.get(0))?
-        .collect::<Result<Vec<String>, _>>()?;
-    let lease = "UPDATE attempt SET fence = fence + 1, leased_until_ms = ?2 WHERE trade_no = ?1";
-    let mut lease = connection.prepare_cached(lease)?;
-    let load = format!("{SELECT} WHERE trade_no = ?1");
-    let mut load = connection.prepare_cached(&load)?;
-    let mut claimed = Vec::with_capacity(trade_nos.len());
-    for trade_no in trade_nos {
-        lease.execute(params![trade_no, until])?;
-        let mut rows = load.query([trade_no])?;
-        if let Some(row) = rows.next()? {
-            claimed.push(decode(row)?);
+    let places = usize::try_from(room.places).unwrap_or(usize::MAX);
+    let mut shares = Shares::of(room);
+    let due = due(connection, now, places.saturating_add(1))?;
+    let mut claimed = Vec::new();
+    if due.len() <= places {
+        for (trade_no, lane) in due {
+            if shares.take(&lane) {
+                claimed.extend(lease(connection, trade_no, lane, until)?);
+            }
         }
+        return Ok(claimed);
     }
-    Ok(claimed)
+    let next = |last: &Lane| next_lane(connection, last);
+    in_turn(turn, places, LANES, next, |lane| {
+        if !shares.has(lane) {
+            return Ok(None);
+        }
+        let Some(trade_no) = most_overdue(connection, lane, now)? else {
+            return Ok(None);
+        };
+        shares.take(lane);
+        lease(connection, trade_no, lane.clone(), until)
+    })
+}
+
+/// What is left of each domain's and each platform's share.
+struct Shares<'a> {
+    room: &'a AskingRoom,
+    domains: HashMap<String, u32>,
+    platforms: HashMap<String, u32>,
+}
+
+impl<'a> Shares<'a> {
+    fn of(room: &'a AskingRoom) -> Shares<'a> {
+        let mut shares = Shares {
+            room,
+            domains: HashMap::new(),
+            platforms: HashMap::new(),
+        };
+        for lane in &room.under_way {
+            shares.count(lane);
+        }
+        shares
+    }
+
+    fn count(&mut self, (domain, platform): &Lane) {
+        *self.domains.entry(domain.clone()).or_default() += 1;
+        *self.platforms.entry(platform.clone()).or_default() += 1;
+    }
+
+    fn has(&self, (domain, platform): &Lane) -> bool {
+        let used = |by: &HashMap<String, u32>, name: &str| by.get(name).copied().unwrap_or(0);
+        used(&self.domains, domain) < self.room.of_a_domain
+            && used(&self.platforms, platform) < self.room.of_a_platform
+    }
+
+    fn take(&mut self, lane: &Lane) -> bool {
+        let has = self.has(lane);
+        if has {
+            self.count(lane);
+        }
+        has
+    }
+}
+
+/// What is due, the most overdue first.
+fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<(String, Lane)>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(DUE)?;
+    let rows = statement.query_map(params![now, limit], |row| {
+        Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The domain and platform behind these that anything is to be asked about, now or later.
+fn next_lane(
+    connection: &Connection,
+    (domain, platform): &Lane,
+) -> Result<Option<Lane>, StoreError> {
+    let mut statement = connection.prepare_cached(NEXT_LANE)?;
+    Ok(statement
+        .query_row([domain, platform], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+fn most_overdue(
+    connection: &Connection,
+    (domain, platform): &Lane,
+    now: i64,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(MOST_OVERDUE)?;
+    Ok(statement
+        .query_row(params![domain, platform, now], |row| row.get(0))
+        .optional()?)
+}
+
+fn lease(
+    connection: &Connection,
+    trade_no: String,
+    (domain, _): Lane,
+    until: i64,
+) -> Result<Option<DueAsk>, StoreError> {
+    let sql = "UPDATE attempt SET fence = fence + 1, leased_until_ms = ?2 WHERE trade_no = ?1";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![trade_no, until])?;
+    let sql = format!("{SELECT} WHERE trade_no = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([trade_no])?;
+    let attempt = rows.next()?.map(decode).transpose()?;
+    Ok(attempt.map(|attempt| DueAsk { domain, attempt }))
 }
 
 /// Ends every lease; what was begun under one is to be asked about at once.
@@ -171,4 +291,31 @@ fn decode(row: &Row<'_>) -> Result<Attempt, StoreError> {
         asks: columns.next()?,
         last_error: columns.next()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn what_is_due_is_found_by_an_index_and_never_sorted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        for (sql, index) in [
+            (DUE, "attempt_ask"),
+            (NEXT_LANE, "attempt_turn"),
+            (MOST_OVERDUE, "attempt_turn"),
+        ] {
+            let mut statement = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap();
+            let values = vec![rusqlite::types::Null; statement.parameter_count()];
+            let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
+            let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+            let plan = plan.join("; ");
+            assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! The table `delivery`: the outbox.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::row::{Columns, integer};
+use super::turn::in_turn;
 use super::{history, kv, payment};
 use crate::payment::model::{Ams, Change, Payment, PaymentId};
 use crate::store::{Delivery, DeliveryState, Effects, Finished, StoreError};
@@ -49,27 +50,14 @@ pub(in crate::store) fn lease(
     let lease = "UPDATE delivery SET state = 'LEASED', leased_until_ms = ?2, fence = fence + 1, \
         tries = tries + 1 WHERE key = ?1";
     let mut lease = connection.prepare_cached(lease)?;
-    let mut turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut leased = Vec::new();
-    let mut idle = false;
-    while leased.len() < limit {
-        match next_domain(connection, &turn)? {
-            Some(domain) => *turn = domain,
-            // Once around without serving anybody.
-            None if idle => break,
-            None => {
-                idle = true;
-                turn.clear();
-                continue;
-            }
-        }
-        if let Some(key) = ready(connection, &turn, now)? {
-            idle = false;
-            lease.execute(params![key, until])?;
-            leased.extend(by_key(connection, &key)?);
-        }
-    }
-    Ok(leased)
+    let next = |domain: &String| next_domain(connection, domain);
+    in_turn(turn, limit, usize::MAX, next, |domain| {
+        let Some(key) = ready(connection, domain, now)? else {
+            return Ok(None);
+        };
+        lease.execute(params![key, until])?;
+        by_key(connection, &key)
+    })
 }
 
 /// The domain behind this one that has anything in the outbox.

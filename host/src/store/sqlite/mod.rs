@@ -1,7 +1,7 @@
 //! The embedded engine: one SQLite file in WAL mode, one thread that writes, a few that read.
 //!
-//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `connection`, `schema`
-//! and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
+//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `turn`, `connection`,
+//! `schema` and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
 
 mod connection;
 mod lock;
@@ -9,6 +9,7 @@ mod readers;
 mod row;
 mod schema;
 mod threads;
+mod turn;
 mod writer;
 
 pub(super) mod attempt;
@@ -43,6 +44,8 @@ pub(super) struct Database {
     readers: Readers,
     /// The domain that had the last turn in the outbox; see [`delivery::lease`].
     turn: Arc<Mutex<String>>,
+    /// The domain and platform that were asked about last; see [`attempt::claim_asks`].
+    asking_turn: Arc<Mutex<(String, String)>>,
 }
 
 impl Database {
@@ -63,6 +66,7 @@ impl Database {
             writer,
             readers,
             turn: Arc::default(),
+            asking_turn: Arc::default(),
         })
     }
 
@@ -102,6 +106,10 @@ impl Database {
 
     pub(super) fn turn(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.turn)
+    }
+
+    pub(super) fn asking_turn(&self) -> Arc<Mutex<(String, String)>> {
+        Arc::clone(&self.asking_turn)
     }
 }
 

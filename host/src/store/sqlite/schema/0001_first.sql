@@ -101,6 +101,7 @@ CREATE TABLE attempt (
     trade_no         TEXT PRIMARY KEY CHECK (length(trade_no) = 32),
     payment          INTEGER NOT NULL REFERENCES payment (seq),
     number           INTEGER NOT NULL,
+    domain           TEXT NOT NULL,              -- the payment's: attempts are asked about by domains in turn
     pay_type         TEXT NOT NULL,
     target_platform  TEXT NOT NULL,
     target_name      TEXT NOT NULL,
@@ -125,6 +126,7 @@ CREATE TABLE attempt (
 ) STRICT;
 -- An attempt is to be asked about when its time has come and nobody works on it.
 CREATE INDEX attempt_ask ON attempt (max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
+CREATE INDEX attempt_turn ON attempt (domain, target_platform, max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
 
 -- Evidence: what platforms stated. Never changed, never removed.
 CREATE TABLE statement (
