@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
 
 use super::options::DemoOptions;
-use super::{qr, serve};
+use super::qr;
+use super::serve::{self, Signals};
 use crate::running::{Host, HostOptions};
 
 const DOMAIN: &str = "demo";
@@ -35,6 +36,8 @@ pub(super) async fn run(options: DemoOptions) -> ExitCode {
 }
 
 async fn demo(options: DemoOptions) -> anyhow::Result<()> {
+    // Before there is anything that would be left behind.
+    let mut signals = Signals::listen()?;
     let data = tempfile::Builder::new().prefix("walnut-demo-").tempdir()?;
     println!(
         "walnut demo: a host of its own, with its data in {}",
@@ -61,19 +64,30 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
         }),
     )
     .await?;
-    let shop = set_up(&host, &alipay, &account).await?;
-    let payment = pay_once(&shop, &alipay).await?;
+    let shown = tokio::select! {
+        shown = show(&host, &alipay, &account, options.once) => shown,
+        () = signals.stop() => {
+            println!("\nStopping: finishing what runs.");
+            Ok(())
+        }
+    };
+    host.stop().await?;
+    alipay.stop().await;
+    shown
+}
+
+/// One payment; then, unless it is to be the only one, what to try next for as long as anybody likes.
+async fn show(host: &Host, alipay: &Alipay, account: &Account, once: bool) -> anyhow::Result<()> {
+    let shop = set_up(host, alipay, account).await?;
+    let payment = pay_once(&shop, alipay).await?;
     println!(
         "\nThe finished payment:\n{}",
         serde_json::to_string_pretty(&payment)?
     );
-    if !options.once {
-        say_what_next(&shop, &alipay);
-        serve::stopped().await?;
-        println!("\nStopping: finishing what runs.");
+    if !once {
+        say_what_next(&shop, alipay);
+        std::future::pending::<()>().await;
     }
-    host.stop().await?;
-    alipay.stop().await;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::options::ServeOptions;
@@ -21,6 +21,7 @@ pub(super) async fn run(options: ServeOptions) -> ExitCode {
 }
 
 async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
     let data = options.data.clone();
     let host = Host::start(HostOptions {
         data: options.data,
@@ -42,20 +43,32 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         host.url(),
         data.display()
     );
-    stopped().await?;
+    signals.stop().await;
     println!("Stopping: finishing what runs.");
     host.stop().await
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(super) async fn stopped() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGINT and SIGTERM, noticed from when this is made: before that they end the process as it stands.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
-    Ok(())
+
+    /// Waits for one of them.
+    pub(super) async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Logs go to standard error; `RUST_LOG` says otherwise how much.
