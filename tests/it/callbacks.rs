@@ -281,7 +281,9 @@ async fn a_dead_delivery_is_replayed() {
         (&dead["state"], &dead["tries"], &dead["key"]),
         (&json!("DEAD"), &json!(10), &key)
     );
-    assert!(host.log().contains("ALERT: callback is dead"));
+    let log = host.log();
+    assert!(log.contains("ALERT: callback is dead"));
+    assert!(!log.contains('\u{1b}'), "a file is no terminal");
     let rival = host.domain("rival").await;
     let foreign = rival.post("/pay/ajax/replay", json!({ "key": key })).await;
     assert_eq!(foreign.refusal().0, 404, "another domain's");

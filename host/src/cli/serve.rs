@@ -1,5 +1,6 @@
 //! `walnut serve`: runs the host until it is told to stop, then finishes what runs.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -77,6 +78,7 @@ pub(super) fn log_to_stderr(default: &str) {
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init();
     // Set already when two hosts run in one process.
     drop(logging);
