@@ -120,7 +120,7 @@ impl Payments {
             let Ok(provider) = self.provider(current.digest).await else {
                 continue;
             };
-            if let Ok(Hint::Trade(trade)) = provider.identify(message.clone()).await
+            if let Ok(Hint::Trade(trade)) = provider.identify(message.clone(), now_ms()).await
                 && let Some(trade_no) = TradeNo::parse(&trade)
             {
                 return Some(trade_no);

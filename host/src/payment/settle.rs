@@ -94,7 +94,7 @@ pub fn settle(
         Stated::Refunded => step.refunded(),
         Stated::Closed => step.ended(FailWhy::Closed),
         Stated::Declined => step.ended(FailWhy::Declined),
-        Stated::Waiting | Stated::Other(_) => step.waiting(),
+        Stated::Approved | Stated::Waiting | Stated::Other(_) => step.waiting(),
     };
     Some(result)
 }

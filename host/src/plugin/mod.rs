@@ -44,4 +44,7 @@ pub use callback::{
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
 pub use plugins::{Admitted, PluginOptions, Plugins};
-pub use provider::{AttemptView, Fault, Hint, Outcome, Provider, ProviderCall, Sent};
+pub use provider::{
+    AttemptView, Bill, BillRow, Fault, Hint, Outcome, Provider, ProviderCall, RefundView, Reversal,
+    Said, Sent,
+};

@@ -20,6 +20,8 @@ const MAX_TEXT: usize = 256;
 pub enum Stated {
     /// The buyer paid.
     Paid,
+    /// The buyer agreed; the money moves when the host has it captured.
+    Approved,
     /// The buyer may still pay.
     Waiting,
     /// Nobody paid, and nobody can any more.
@@ -100,25 +102,15 @@ pub fn read_claim(
     let rule = manifest
         .claim(claim)
         .ok_or_else(|| ClaimError::UnknownClaim(clipped(claim.to_owned())))?;
-    if rule.scheme != statement.scheme() {
-        return Err(ClaimError::WrongScheme(rule.scheme.clone()));
-    }
-    check_origin(rule, statement.origin())?;
-    if !statement.is_for(manifest.name(), target) {
-        return Err(ClaimError::OtherAccount);
-    }
-    let reader = statement.reader()?;
-    let trade = needed(&reader, &rule.trade)?;
-    if trade != expected_trade {
-        return Err(ClaimError::OtherTrade);
-    }
-    check_account(&rule.account, target, &reader)?;
-    let state = state(rule, &reader)?;
-    let currency_text = match &rule.currency {
-        CurrencyRule::Fixed(code) => code.clone(),
-        CurrencyRule::At(pointer) => reader.at(pointer)?.text().map(clipped).unwrap_or_default(),
+    let source = Source {
+        scheme: &rule.scheme,
+        operations: &rule.operations,
+        account: &rule.account,
+        trade: &rule.trade,
     };
-    let currency = currency(&currency_text);
+    let (reader, trade) = source.open(manifest, target, expected_trade, statement)?;
+    let state = state(rule, &reader)?;
+    let (currency_text, currency) = stated_currency(&rule.currency, &reader)?;
     let (amount, amount_text) = amount(&rule.amount, currency, &reader)?;
     let refunded = match &rule.refunded {
         Some(rule) => self::amount(rule, currency, &reader)?.0,
@@ -148,7 +140,54 @@ pub fn read_claim(
     })
 }
 
-fn check_origin(rule: &Claim, origin: &Origin) -> Result<(), ClaimError> {
+/// What claims about trades and about refunds have in common.
+pub(super) struct Source<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) operations: &'a [String],
+    pub(super) account: &'a AccountRule,
+    pub(super) trade: &'a Pointer,
+}
+
+impl Source<'_> {
+    /// Opens a statement that came the claim's way and is about this trade of this target. Gives the trade too.
+    pub(super) fn open<'s>(
+        &self,
+        manifest: &Manifest,
+        target: &Target,
+        expected_trade: &str,
+        statement: &'s Statement,
+    ) -> Result<(Reader<'s>, String), ClaimError> {
+        if self.scheme != statement.scheme() {
+            return Err(ClaimError::WrongScheme(self.scheme.to_owned()));
+        }
+        check_origin(self, statement.origin())?;
+        if !statement.is_for(manifest.name(), target) {
+            return Err(ClaimError::OtherAccount);
+        }
+        let reader = statement.reader()?;
+        let trade = needed(&reader, self.trade)?;
+        if trade != expected_trade {
+            return Err(ClaimError::OtherTrade);
+        }
+        check_account(self.account, target, &reader)?;
+        Ok((reader, trade))
+    }
+}
+
+/// The currency as it stands there or as the manifest fixes it, and what that is.
+pub(super) fn stated_currency(
+    rule: &CurrencyRule,
+    reader: &Reader<'_>,
+) -> Result<(String, Option<Currency>), ClaimError> {
+    let text = match rule {
+        CurrencyRule::Fixed(code) => code.clone(),
+        CurrencyRule::At(pointer) => reader.at(pointer)?.text().map(clipped).unwrap_or_default(),
+    };
+    let currency = currency(&text);
+    Ok((text, currency))
+}
+
+fn check_origin(rule: &Source<'_>, origin: &Origin) -> Result<(), ClaimError> {
     match origin {
         Origin::Notification if rule.operations.is_empty() => Ok(()),
         Origin::Notification => Err(ClaimError::WrongOrigin(
@@ -157,7 +196,7 @@ fn check_origin(rule: &Claim, origin: &Origin) -> Result<(), ClaimError> {
         Origin::Answer { operation, .. } if !rule.operations.contains(operation) => Err(
             ClaimError::WrongOrigin(format!("the claim is not for answers to {operation:?}")),
         ),
-        Origin::Answer { signed, .. } if rule.account == AccountRule::Request && !signed => {
+        Origin::Answer { signed, .. } if *rule.account == AccountRule::Request && !signed => {
             Err(ClaimError::WrongOrigin(
                 "the claim takes the account from the request, which the host did not sign"
                     .to_owned(),
@@ -193,6 +232,7 @@ fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
     let word = needed(reader, &rule.state.at)?;
     let StateRule {
         paid,
+        approved,
         waiting,
         closed,
         declined,
@@ -201,6 +241,7 @@ fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
     } = &rule.state;
     for (words, state) in [
         (paid, Stated::Paid),
+        (approved, Stated::Approved),
         (waiting, Stated::Waiting),
         (declined, Stated::Declined),
         (refunded, Stated::Refunded),
@@ -221,7 +262,7 @@ fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
 }
 
 /// The amount, where it can be read exactly, and the text in which it stands.
-fn amount(
+pub(super) fn amount(
     rule: &AmountRule,
     currency: Option<Currency>,
     reader: &Reader<'_>,
@@ -250,14 +291,14 @@ fn currency(code: &str) -> Option<Currency> {
         .filter(|currency| currency.code() == code)
 }
 
-fn needed(reader: &Reader<'_>, pointer: &Pointer) -> Result<String, ClaimError> {
+pub(super) fn needed(reader: &Reader<'_>, pointer: &Pointer) -> Result<String, ClaimError> {
     reader
         .at(pointer)?
         .text()
         .ok_or_else(|| ClaimError::Missing(pointer.as_str().to_owned()))
 }
 
-fn clipped(text: String) -> String {
+pub(super) fn clipped(text: String) -> String {
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
         None => text,

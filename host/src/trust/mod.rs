@@ -19,6 +19,7 @@ mod message;
 mod pointer;
 mod prepare;
 mod reach;
+mod refund;
 mod scheme;
 mod set_value;
 mod target;
@@ -37,6 +38,7 @@ pub use manifest::{
 pub use message::{Failure, Message, Origin, Statement};
 pub use prepare::{Outgoing, Prepared, prepare};
 pub use reach::Denied;
+pub use refund::{RefundReading, RefundStated, read_refund};
 pub use scheme::verify;
 pub use target::Target;
 pub use template::sign_template;

@@ -37,7 +37,7 @@ world! { "provider"
     pub mod settings;
     pub mod trust;
     pub use provider::{
-        Attempt, BillRow, Evidence, Fault, Hint, Outcome, Presentation, Provider, RefundOrder,
+        Attempt, Bill, BillRow, Evidence, Fault, Hint, Outcome, Presentation, Provider, RefundOrder,
         Reversal, Sent,
     };
     pub use trust::{Message, Statement};

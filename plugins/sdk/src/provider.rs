@@ -53,6 +53,8 @@ pub struct Attempt {
     pub meta_json: String,
     /// What this provider noted on the attempt earlier: the text of a JSON object.
     pub notes_json: String,
+    /// The platform's own number of the trade, once a statement said so.
+    pub transaction_id: Option<String>,
 }
 
 impl Attempt {
@@ -194,6 +196,17 @@ pub struct RefundOrder {
     pub reason: String,
     /// What was paid for the trade in all.
     pub paid: Money,
+    /// The platform's own number of this refund, once a statement said so.
+    pub transaction_id: Option<String>,
+}
+
+/// Where the platform's bill of a day is, and how to tell that all of it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bill {
+    /// Its address.
+    pub url: String,
+    /// SHA-1 of the unpacked file in hex, where the platform states it.
+    pub sha1: Option<String>,
 }
 
 /// One row of the platform's bill.
@@ -266,12 +279,12 @@ pub trait Provider {
         Err(Fault::Unsupported)
     }
 
-    /// The address of the platform's bill of a day (`YYYY-MM-DD` in the platform's time zone).
-    fn bill_url(_day: String) -> Result<String, Fault> {
+    /// Finds the platform's bill of a day (`YYYY-MM-DD` in the platform's time zone).
+    fn find_bill(_day: String) -> Result<Bill, Fault> {
         Err(Fault::Unsupported)
     }
 
-    /// The next rows of that bill, from a chunk that ends at a line.
+    /// The next rows of that bill, from a chunk of whole lines in UTF-8; `first` at the beginning of each file.
     fn bill_rows(_chunk: Vec<u8>, _first: bool) -> Result<Vec<BillRow>, Fault> {
         Err(Fault::Unsupported)
     }

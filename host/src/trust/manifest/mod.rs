@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 pub(crate) use check::is_field;
 pub use error::{ManifestError, Problem};
 pub(crate) use parts::{
-    AccountRule, AmountRule, Claim, CurrencyRule, JsonSubstring, Purpose, Reach, Scheme, SetValue,
-    SortedForm, StateRule, Template, TemplateKind, Unit,
+    AccountRule, AmountRule, Claim, CurrencyRule, JsonSubstring, Purpose, Reach, RefundClaim,
+    RefundStateRule, Scheme, SetValue, SortedForm, StateRule, Template, TemplateKind, Unit,
 };
 pub use parts::{PayType, Replies, Reply, Resend, Titles};
 pub use settings::{FieldError, Secrets};
@@ -40,6 +40,7 @@ pub struct Manifest {
     reach: Vec<Reach>,
     schemes: BTreeMap<String, Scheme>,
     claims: BTreeMap<String, Claim>,
+    refunds: BTreeMap<String, RefundClaim>,
     templates: BTreeMap<String, Template>,
     replies: Replies,
 }
@@ -177,6 +178,10 @@ impl Manifest {
 
     pub(crate) fn claim(&self, name: &str) -> Option<&Claim> {
         self.claims.get(name)
+    }
+
+    pub(crate) fn refund_claim(&self, name: &str) -> Option<&RefundClaim> {
+        self.refunds.get(name)
     }
 
     pub(crate) fn template(&self, name: &str) -> Option<&Template> {

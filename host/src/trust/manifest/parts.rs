@@ -27,6 +27,8 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) claims: BTreeMap<String, Claim>,
     #[serde(default)]
+    pub(super) refunds: BTreeMap<String, RefundClaim>,
+    #[serde(default)]
     pub(super) templates: BTreeMap<String, Template>,
     pub(super) replies: Option<Replies>,
 }
@@ -44,6 +46,9 @@ pub struct PayType {
     pub notifies: bool,
     /// An unpaid trade can be closed at the platform.
     pub closable: bool,
+    /// A trade of unknown end is undone at its deadline, whether it was paid or not (till payments).
+    #[serde(default)]
+    pub reversible: bool,
     /// What may be done when nobody knows whether an order arrived.
     pub resend: Resend,
     /// How long a trade can be paid at the longest, in seconds; 0 for what is paid at once.
@@ -251,6 +256,9 @@ pub(crate) enum CurrencyRule {
 pub(crate) struct StateRule {
     pub(crate) at: Pointer,
     pub(crate) paid: Vec<String>,
+    /// The buyer agreed, and the money moves when the host has it captured.
+    #[serde(default)]
+    pub(crate) approved: Vec<String>,
     #[serde(default)]
     pub(crate) waiting: Vec<String>,
     #[serde(default)]
@@ -259,6 +267,41 @@ pub(crate) struct StateRule {
     pub(crate) declined: Vec<String>,
     #[serde(default)]
     pub(crate) refunded: Vec<String>,
+}
+
+/// Where in a statement the facts of a refund stand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefundClaim {
+    pub(crate) scheme: String,
+    /// The operations whose answers it reads; none for notifications.
+    #[serde(default)]
+    pub(crate) operations: Vec<String>,
+    pub(crate) trade: Pointer,
+    /// The host's number of the refund.
+    pub(crate) refund: Pointer,
+    /// The platform's number of the refund.
+    pub(crate) transaction: Option<Pointer>,
+    pub(crate) account: AccountRule,
+    /// Of this refund alone, not what was given back of the trade in all.
+    pub(crate) amount: AmountRule,
+    pub(crate) currency: CurrencyRule,
+    pub(crate) state: RefundStateRule,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefundStateRule {
+    pub(crate) at: Pointer,
+    pub(crate) done: Vec<String>,
+    #[serde(default)]
+    pub(crate) waiting: Vec<String>,
+    /// The platform cannot give it back by itself; it may still be done by hand there.
+    #[serde(default)]
+    pub(crate) stuck: Vec<String>,
+    /// It will not be given back: the money stays with the seller.
+    #[serde(default)]
+    pub(crate) failed: Vec<String>,
 }
 
 /// A text that the host signs for the buyer's client.

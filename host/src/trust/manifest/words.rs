@@ -2,8 +2,8 @@
 
 use super::Manifest;
 use super::parts::{
-    AccountRule, Claim, CurrencyRule, PayType, Purpose, Reach, Reply, Resend, Scheme, SetValue,
-    SortedForm, Template, TemplateKind, Unit,
+    AccountRule, Claim, CurrencyRule, PayType, Purpose, Reach, RefundClaim, Reply, Resend, Scheme,
+    SetValue, SortedForm, Template, TemplateKind, Unit,
 };
 use super::settings::Setting;
 
@@ -48,6 +48,12 @@ pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
             .iter()
             .map(|(name, claim)| claim_line(name, claim)),
     );
+    lines.extend(
+        manifest
+            .refunds
+            .iter()
+            .map(|(name, claim)| refund_line(name, claim)),
+    );
     if manifest
         .pay_types
         .values()
@@ -67,6 +73,7 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
         title,
         notifies,
         closable,
+        reversible,
         resend,
         valid_s,
     } = pay_type;
@@ -77,7 +84,7 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
     };
     format!(
         "Pay type {name} ({}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
-         unknown {}.",
+         unknown {}{}.",
         title.get("en").map_or("", String::as_str),
         if *notifies {
             "notifies"
@@ -92,6 +99,11 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
         match resend {
             Resend::Same => "may be sent again unchanged",
             Resend::Never => "is never sent again",
+        },
+        if *reversible {
+            "; a trade of unknown end is undone at its deadline"
+        } else {
+            ""
         }
     )
 }
@@ -235,39 +247,14 @@ fn template_line(name: &str, template: &Template) -> String {
 }
 
 fn claim_line(name: &str, claim: &Claim) -> String {
-    let source = match claim.operations.as_slice() {
-        [] => "a notification".to_owned(),
-        operations => format!("an answer to {}", list(operations, "or")),
-    };
-    let account = match &claim.account {
-        AccountRule::Request => "the one whose key signed the request".to_owned(),
-        AccountRule::Stated(checks) => {
-            let checks: Vec<String> = checks
-                .iter()
-                .map(|check| {
-                    let when = if check.when_set {
-                        " where the target has it"
-                    } else {
-                        ""
-                    };
-                    format!("{} = setting {}{when}", check.at, check.setting)
-                })
-                .collect();
-            list(&checks, "and")
-        }
-    };
-    let unit = |unit| match unit {
-        Unit::Decimal => "in major units with decimals",
-        Unit::Minor => "in minor units",
-    };
-    let currency = match &claim.currency {
-        CurrencyRule::Fixed(code) => format!("always {code}"),
-        CurrencyRule::At(pointer) => format!("at {pointer}"),
-    };
+    let source = source_words(&claim.operations);
+    let account = account_words(&claim.account);
+    let currency = currency_words(&claim.currency);
     let state = &claim.state;
     let mut words = Vec::new();
     for (meaning, literals) in [
         ("paid", &state.paid),
+        ("approved by the buyer and to be captured", &state.approved),
         ("waiting", &state.waiting),
         ("closed", &state.closed),
         ("declined", &state.declined),
@@ -299,6 +286,73 @@ fn claim_line(name: &str, claim: &Claim) -> String {
         state.at,
         words.join(", "),
     )
+}
+
+fn refund_line(name: &str, claim: &RefundClaim) -> String {
+    let state = &claim.state;
+    let words: Vec<String> = [
+        ("done", &state.done),
+        ("waiting", &state.waiting),
+        ("stuck", &state.stuck),
+        ("failed", &state.failed),
+    ]
+    .into_iter()
+    .filter(|(_, literals)| !literals.is_empty())
+    .map(|(meaning, literals)| format!("{meaning} when it is {}", list(literals, "or")))
+    .collect();
+    format!(
+        "Claim {name}: {}, verified by {}, tells of the refund named at {} of the trade named at {}; account: {}; \
+         amount at {} {}; currency {}; state at {}: {}.",
+        source_words(&claim.operations),
+        claim.scheme,
+        claim.refund,
+        claim.trade,
+        account_words(&claim.account),
+        claim.amount.at,
+        unit(claim.amount.unit),
+        currency_words(&claim.currency),
+        state.at,
+        words.join(", "),
+    )
+}
+
+fn source_words(operations: &[String]) -> String {
+    match operations {
+        [] => "a notification".to_owned(),
+        operations => format!("an answer to {}", list(operations, "or")),
+    }
+}
+
+fn account_words(account: &AccountRule) -> String {
+    let AccountRule::Stated(checks) = account else {
+        return "the one whose key signed the request".to_owned();
+    };
+    let checks: Vec<String> = checks
+        .iter()
+        .map(|check| {
+            let when = if check.when_set {
+                " where the target has it"
+            } else {
+                ""
+            };
+            format!("{} = setting {}{when}", check.at, check.setting)
+        })
+        .collect();
+    list(&checks, "and")
+}
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Decimal => "in major units with decimals",
+        Unit::Minor => "in minor units",
+    }
+}
+
+fn currency_words(currency: &CurrencyRule) -> String {
+    match currency {
+        CurrencyRule::Fixed(code) => format!("always {code}"),
+        CurrencyRule::At(pointer) => format!("at {pointer}"),
+    }
 }
 
 fn reply_words(reply: &Reply) -> String {

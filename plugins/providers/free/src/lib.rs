@@ -48,6 +48,7 @@ mod tests {
             expires_ms: 0,
             meta_json: "{}".to_owned(),
             notes_json: "{}".to_owned(),
+            transaction_id: None,
         }
     }
 

@@ -25,6 +25,7 @@ fn attempt(brief: &str, minor: i64) -> Attempt {
         expires_ms: 1_735_660_800_000 + 90 * 60_000,
         meta_json: "{}".to_owned(),
         notes_json: "{}".to_owned(),
+        transaction_id: None,
     }
 }
 

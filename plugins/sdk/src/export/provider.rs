@@ -7,7 +7,7 @@ use crate::bindings::provider::exports::walnut::pay::provider as contract;
 use crate::bindings::provider::walnut::pay::types;
 use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{
-    Attempt, BillRow, Evidence, Fault, Hint, Outcome, Presentation, Provider, RefundOrder,
+    Attempt, Bill, BillRow, Evidence, Fault, Hint, Outcome, Presentation, Provider, RefundOrder,
     Reversal, Sent,
 };
 use crate::text;
@@ -89,9 +89,10 @@ impl<P: Provider> contract::Guest for ProviderComponent<P> {
         P::probe().map_err(fault)
     }
 
-    fn bill_url(day: String) -> Result<String, types::Fault> {
+    fn find_bill(day: String) -> Result<contract::Bill, types::Fault> {
         tell_panics();
-        P::bill_url(day).map_err(fault)
+        let Bill { url, sha1 } = P::find_bill(day).map_err(fault)?;
+        Ok(contract::Bill { url, sha1 })
     }
 
     fn bill_rows(chunk: Vec<u8>, first: bool) -> Result<Vec<contract::BillRow>, types::Fault> {
@@ -114,6 +115,7 @@ fn attempt(a: types::Attempt) -> Result<Attempt, types::Fault> {
         expires_ms: a.expires_ms,
         meta_json: a.meta,
         notes_json: a.notes,
+        transaction_id: a.transaction_id,
     })
 }
 
@@ -123,6 +125,7 @@ fn order(r: contract::RefundOrder) -> Result<RefundOrder, types::Fault> {
         amount: money(r.amount)?,
         reason: r.reason,
         paid: money(r.paid)?,
+        transaction_id: r.transaction_id,
     })
 }
 

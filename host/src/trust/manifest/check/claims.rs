@@ -17,71 +17,114 @@ pub(super) fn check_claim(
     settings: &Settings,
     p: &mut Problems,
 ) {
-    let Some(scheme) = schemes.get(&claim.scheme) else {
-        let problem = format!("there is no scheme {:?}", claim.scheme);
-        return p.add(&format!("{path}/scheme"), problem);
+    let source = Source {
+        scheme: &claim.scheme,
+        operations: &claim.operations,
+        account: &claim.account,
+        currency: &claim.currency,
     };
-    let answer = scheme.purpose() == Purpose::Answer;
-    if scheme.purpose() == Purpose::Request {
-        let problem = format!(
-            "the scheme {:?} is for requests and states nothing",
-            claim.scheme
-        );
-        p.add(&format!("{path}/scheme"), problem);
-    }
-    if answer && claim.operations.is_empty() {
-        p.add(
-            &format!("{path}/operations"),
-            "must name the operations whose answers it reads",
-        );
-    }
-    if !answer && !claim.operations.is_empty() {
-        p.add(
-            &format!("{path}/operations"),
-            "only answers belong to an operation",
-        );
-    }
-    for operation in claim
-        .operations
-        .iter()
-        .filter(|name| !operations.contains(*name))
-    {
-        let problem = format!("{operation:?} is not an operation of \"reach\"");
-        p.add(&format!("{path}/operations"), problem);
-    }
-    match &claim.account {
-        AccountRule::Request if !answer => p.add(
-            &format!("{path}/account"),
-            "\"request\" is only for answers: say where the account stands",
-        ),
-        AccountRule::Request => {}
-        AccountRule::Stated(checks) => {
-            if checks.iter().all(|check| check.when_set) {
-                p.add(
-                    &format!("{path}/account"),
-                    "at least one check must not be \"when_set\"",
-                );
-            }
-            for (at, check) in checks.iter().enumerate() {
-                let path = format!("{path}/account/{at}/setting");
-                public_text(&path, &check.setting, settings, p);
-                if !check.when_set {
-                    must_be_required(&path, &check.setting, settings, p);
+    let Some(scheme) = source.check(path, schemes, operations, settings, p) else {
+        return;
+    };
+    check_state(&format!("{path}/state"), &claim.state, p);
+    check_signed(path, scheme, &pointers(claim), p);
+}
+
+/// What claims about trades and about refunds have in common.
+pub(super) struct Source<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) operations: &'a [String],
+    pub(super) account: &'a AccountRule,
+    pub(super) currency: &'a CurrencyRule,
+}
+
+impl Source<'_> {
+    /// Checks it, and gives the scheme where there is one.
+    pub(super) fn check<'m>(
+        &self,
+        path: &str,
+        schemes: &'m BTreeMap<String, Scheme>,
+        operations: &BTreeSet<String>,
+        settings: &Settings,
+        p: &mut Problems,
+    ) -> Option<&'m Scheme> {
+        let claim = self;
+        let Some(scheme) = schemes.get(claim.scheme) else {
+            let problem = format!("there is no scheme {:?}", claim.scheme);
+            p.add(&format!("{path}/scheme"), problem);
+            return None;
+        };
+        let answer = scheme.purpose() == Purpose::Answer;
+        if scheme.purpose() == Purpose::Request {
+            let problem = format!(
+                "the scheme {:?} is for requests and states nothing",
+                claim.scheme
+            );
+            p.add(&format!("{path}/scheme"), problem);
+        }
+        if answer && claim.operations.is_empty() {
+            p.add(
+                &format!("{path}/operations"),
+                "must name the operations whose answers it reads",
+            );
+        }
+        if !answer && !claim.operations.is_empty() {
+            p.add(
+                &format!("{path}/operations"),
+                "only answers belong to an operation",
+            );
+        }
+        for operation in claim
+            .operations
+            .iter()
+            .filter(|name| !operations.contains(*name))
+        {
+            let problem = format!("{operation:?} is not an operation of \"reach\"");
+            p.add(&format!("{path}/operations"), problem);
+        }
+        match claim.account {
+            AccountRule::Request if !answer => p.add(
+                &format!("{path}/account"),
+                "\"request\" is only for answers: say where the account stands",
+            ),
+            AccountRule::Request => {}
+            AccountRule::Stated(checks) => {
+                if checks.iter().all(|check| check.when_set) {
+                    p.add(
+                        &format!("{path}/account"),
+                        "at least one check must not be \"when_set\"",
+                    );
+                }
+                for (at, check) in checks.iter().enumerate() {
+                    let path = format!("{path}/account/{at}/setting");
+                    public_text(&path, &check.setting, settings, p);
+                    if !check.when_set {
+                        must_be_required(&path, &check.setting, settings, p);
+                    }
                 }
             }
         }
+        if let CurrencyRule::Fixed(code) = claim.currency
+            && Currency::parse(code).map(|currency| currency.code() == code) != Ok(true)
+        {
+            p.add(
+                &format!("{path}/currency/fixed"),
+                "must be an ISO 4217 code such as \"CNY\"",
+            );
+        }
+        Some(scheme)
     }
-    if let CurrencyRule::Fixed(code) = &claim.currency
-        && Currency::parse(code).map(|currency| currency.code() == code) != Ok(true)
-    {
-        p.add(
-            &format!("{path}/currency/fixed"),
-            "must be an ISO 4217 code such as \"CNY\"",
-        );
-    }
-    check_state(&format!("{path}/state"), &claim.state, p);
+}
+
+/// What a form does not sign must not be read.
+pub(super) fn check_signed(
+    path: &str,
+    scheme: &Scheme,
+    pointers: &[(&'static str, &Pointer)],
+    p: &mut Problems,
+) {
     if let Scheme::SortedForm(rule) = scheme {
-        for (part, pointer) in pointers(claim) {
+        for (part, pointer) in pointers {
             match pointer.field() {
                 None => p.add(
                     &format!("{path}{part}"),
@@ -100,15 +143,25 @@ fn check_state(path: &str, state: &StateRule, p: &mut Problems) {
     if state.paid.is_empty() {
         p.add(&format!("{path}/paid"), "must name the word for paid");
     }
-    let mut seen = BTreeSet::new();
     let all = [
         &state.paid,
+        &state.approved,
         &state.waiting,
         &state.closed,
         &state.declined,
         &state.refunded,
     ];
-    for word in all.into_iter().flatten() {
+    check_words(path, all.into_iter().flatten(), p);
+}
+
+/// Each word means one thing.
+pub(super) fn check_words<'a>(
+    path: &str,
+    words: impl Iterator<Item = &'a String>,
+    p: &mut Problems,
+) {
+    let mut seen = BTreeSet::new();
+    for word in words {
         if word.is_empty() || !seen.insert(word) {
             p.add(path, format!("{word:?} must be a word, and mean one thing"));
         }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod names;
+mod refunds;
 mod schemes;
 mod uses;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::Manifest;
 use super::error::{ManifestError, Problems};
-use super::parts::{PayType, Purpose, Reach, Replies, Reply, Titles, Written};
+use super::parts::{PayType, Purpose, Reach, Replies, Reply, Resend, Titles, Written};
 use super::settings::Settings;
 pub(crate) use names::is_field;
 
@@ -56,6 +57,10 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         for (name, claim) in &written.claims {
             let path = named("/claims", name, p);
             claims::check_claim(&path, claim, &written.schemes, &operations, settings, p);
+        }
+        for (name, claim) in &written.refunds {
+            let path = named("/refunds", name, p);
+            refunds::check_refund(&path, claim, &written.schemes, &operations, settings, p);
         }
         for (name, template) in &written.templates {
             schemes::check_template(&named("/templates", name, p), template, settings, p);
@@ -105,6 +110,7 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         reach: written.reach,
         schemes: written.schemes,
         claims: written.claims,
+        refunds: written.refunds,
         templates: written.templates,
         replies: written.replies.unwrap_or_else(plain_replies),
     })
@@ -139,8 +145,15 @@ fn pay_types(written: &Written, p: &mut Problems) {
     if written.pay_types.is_empty() {
         p.add("/pay_types", "must name at least one pay type");
     }
-    for (name, PayType { title, valid_s, .. }) in &written.pay_types {
+    for (name, pay_type) in &written.pay_types {
+        let PayType { title, valid_s, .. } = pay_type;
         let path = format!("/pay_types/{name}");
+        if pay_type.reversible && pay_type.resend == Resend::Same {
+            p.add(
+                &format!("{path}/reversible"),
+                "what is undone at its deadline is not sent again: \"resend\" must be \"never\"",
+            );
+        }
         let of_platform = name.split_once('.').is_some_and(|(platform, way)| {
             platform == written.name
                 && !way.is_empty()

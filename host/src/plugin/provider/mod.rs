@@ -1,0 +1,339 @@
+//! A provider: one operation on one attempt, in a fresh instance. What it says of money is a claim's name and a
+//! statement that the host made itself; everything else it says is only words.
+//!
+//! | file | is |
+//! |---|---|
+//! | [`exchange`] | what host and provider tell each other |
+//! | [`crossing`] | the same across the border, within bounds |
+
+mod crossing;
+mod exchange;
+
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use super::bindings::provider::{ProviderPlugin, ProviderPluginPre};
+use super::call::{Call, Running, within};
+use super::error::{PluginError, Stop, Who};
+use super::limits;
+use super::outbound::Outbound;
+use super::plugins::weigh;
+use super::pool::{Permits, Pool};
+use super::registry::Linked;
+use crate::payment::model::Digest;
+use crate::trust::{Manifest, Message, Target};
+use crossing::{
+    bill_rows, fallible, found_bill, given, hinted, lend, proven, refund_order, reversed, short,
+    taken,
+};
+pub use exchange::{
+    AttemptView, Bill, BillRow, Fault, Hint, Outcome, ProviderCall, RefundView, Reversal, Sent,
+};
+
+/// What a provider answered, or its own fault; or why the call did not come to its end.
+pub type Said<T> = Result<Result<T, Fault>, PluginError>;
+
+/// Calls one operation in a fresh instance, within all limits.
+macro_rules! call {
+    ($provider:ident, $begun:expr, |$guest:ident, $store:ident| $work:expr) => {{
+        let mut running = $begun.await?;
+        let answer = within(running.wall(), async {
+            let pre = &$provider.linked.ready.pre;
+            let plugin = pre.instantiate_async(&mut running.store).await?;
+            let ($guest, $store) = (plugin.walnut_pay_provider(), &mut running.store);
+            $work
+        })
+        .await;
+        Ok(running.end(answer)?.0)
+    }};
+}
+
+/// A loaded provider. Copies share the code.
+#[derive(Clone)]
+pub struct Provider {
+    pool: Arc<Pool>,
+    linked: Arc<Linked<ReadyProvider>>,
+    digest: Digest,
+}
+
+/// What a provider's call has besides what every call has.
+pub(super) struct ForProvider {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) target: Option<Arc<Target>>,
+    pub(super) outbound: Arc<Outbound>,
+    pub(super) requests_left: u32,
+}
+
+/// A provider component, ready to instantiate, and what its manifest says.
+pub(super) struct ReadyProvider {
+    pub(super) pre: ProviderPluginPre<Call<ForProvider>>,
+    pub(super) manifest: Arc<Manifest>,
+}
+
+/// Links a provider component.
+pub(super) fn link(
+    linker: &Linker<Call<ForProvider>>,
+    component: &Component,
+    manifest: Arc<Manifest>,
+) -> wasmtime::Result<Linked<ReadyProvider>> {
+    let pre = ProviderPluginPre::new(linker.instantiate_pre(component)?)?;
+    Ok(weigh(component, ReadyProvider { pre, manifest }))
+}
+
+/// The world of a call that is for no target.
+pub(super) fn without_target(manifest: Arc<Manifest>, outbound: Arc<Outbound>) -> ForProvider {
+    ForProvider {
+        manifest,
+        target: None,
+        outbound,
+        requests_left: limits::REQUESTS,
+    }
+}
+
+/// Links the interfaces of the provider world, and nothing else.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call<ForProvider>>> {
+    let mut linker = Linker::new(engine);
+    ProviderPlugin::add_to_linker::<_, HasSelf<Call<ForProvider>>>(&mut linker, |call| call)?;
+    Ok(linker)
+}
+
+impl Provider {
+    pub(super) fn new(
+        pool: Arc<Pool>,
+        linked: Arc<Linked<ReadyProvider>>,
+        digest: Digest,
+    ) -> Provider {
+        Provider {
+            pool,
+            linked,
+            digest,
+        }
+    }
+
+    /// What the operator approved.
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.linked.ready.manifest
+    }
+
+    /// Of the component.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Asks which trade a notification to the bare address speaks of. No target is known yet: nothing can be
+    /// verified, no setting read and nobody asked.
+    pub async fn identify(&self, notification: Message, now_ms: u64) -> Result<Hint, PluginError> {
+        call!(self, self.begin_reading(None, now_ms), |guest, store| {
+            let message = lend(store, notification)?;
+            guest.call_identify(store, message).await.map(hinted)
+        })
+    }
+
+    /// Orders the trade at the platform.
+    pub async fn send(
+        &self,
+        call: ProviderCall,
+        attempt: AttemptView,
+        args: &[String],
+    ) -> Said<Sent> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest.call_send(&mut *store, &attempt, args).await?;
+                fallible(answer, |sent| taken(store, sent))
+            }
+        )
+    }
+
+    /// Asks the platform how the trade stands.
+    pub async fn check(&self, call: ProviderCall, attempt: AttemptView) -> Said<Outcome> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest.call_check(&mut *store, &attempt).await?;
+                fallible(answer, |outcome| proven(store, outcome))
+            }
+        )
+    }
+
+    /// Reads a notification that was sent to this attempt's address.
+    pub async fn complete(
+        &self,
+        call: ProviderCall,
+        attempt: AttemptView,
+        notification: Message,
+    ) -> Said<Outcome> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin_reading(Some(call.target), call.now_ms),
+            |guest, store| {
+                let message = lend(store, notification)?;
+                let answer = guest.call_complete(&mut *store, &attempt, message).await?;
+                fallible(answer, |outcome| proven(store, outcome))
+            }
+        )
+    }
+
+    /// Takes money that the buyer approved.
+    pub async fn capture(&self, call: ProviderCall, attempt: AttemptView) -> Said<Outcome> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest.call_capture(&mut *store, &attempt).await?;
+                fallible(answer, |outcome| proven(store, outcome))
+            }
+        )
+    }
+
+    /// Ends an unpaid attempt; it settles nothing.
+    pub async fn close(&self, call: ProviderCall, attempt: AttemptView) -> Said<()> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| { fallible(guest.call_close(store, &attempt).await?, Ok) }
+        )
+    }
+
+    /// Undoes a till payment of unknown end.
+    pub async fn reverse(&self, call: ProviderCall, attempt: AttemptView) -> Said<Reversal> {
+        let attempt = given(attempt);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest.call_reverse(store, &attempt).await?;
+                fallible(answer, |reversal| Ok(reversed(reversal)))
+            }
+        )
+    }
+
+    /// Gives money back.
+    pub async fn refund(
+        &self,
+        call: ProviderCall,
+        attempt: AttemptView,
+        refund: RefundView,
+    ) -> Said<Outcome> {
+        let (attempt, refund) = (given(attempt), refund_order(refund));
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest.call_refund(&mut *store, &attempt, &refund).await?;
+                fallible(answer, |outcome| proven(store, outcome))
+            }
+        )
+    }
+
+    /// Asks the platform how a refund stands.
+    pub async fn check_refund(
+        &self,
+        call: ProviderCall,
+        attempt: AttemptView,
+        refund: RefundView,
+    ) -> Said<Outcome> {
+        let (attempt, refund) = (given(attempt), refund_order(refund));
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                let answer = guest
+                    .call_check_refund(&mut *store, &attempt, &refund)
+                    .await?;
+                fallible(answer, |outcome| proven(store, outcome))
+            }
+        )
+    }
+
+    /// A harmless signed request that shows whether the target's settings work; the text says what was asked
+    /// and answered.
+    pub async fn probe(&self, call: ProviderCall) -> Said<String> {
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| { fallible(guest.call_probe(store).await?, |text| Ok(short(text))) }
+        )
+    }
+
+    /// Finds the platform's bill of a day (`YYYY-MM-DD`).
+    pub async fn find_bill(&self, call: ProviderCall, day: &str) -> Said<Bill> {
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| { fallible(guest.call_find_bill(store, day).await?, found_bill) }
+        )
+    }
+
+    /// Reads rows of a bill out of whole lines; `first` at the beginning of each file.
+    pub async fn bill_rows(
+        &self,
+        call: ProviderCall,
+        lines: &[u8],
+        first: bool,
+    ) -> Said<Vec<BillRow>> {
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| {
+                fallible(guest.call_bill_rows(store, lines, first).await?, bill_rows)
+            }
+        )
+    }
+
+    /// For a call that may wait for the platform.
+    async fn begin(
+        &self,
+        target: Option<Arc<Target>>,
+        now_ms: u64,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let domain = target.as_ref().map_or("", |target| target.domain.as_str());
+        let permits = self.pool.asking_place(domain, self.manifest().name()).await;
+        self.begin_in(permits, target, now_ms)
+    }
+
+    /// For a call that reads what was received; it has a place when all that wait have none.
+    async fn begin_reading(
+        &self,
+        target: Option<Arc<Target>>,
+        now_ms: u64,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let permits = self.pool.reading_place().await;
+        self.begin_in(permits, target, now_ms)
+    }
+
+    fn begin_in(
+        &self,
+        permits: Result<Permits, Stop>,
+        target: Option<Arc<Target>>,
+        now_ms: u64,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let who = Who {
+            plugin: self.manifest().name().to_owned(),
+            digest: self.digest,
+        };
+        let permits = permits.map_err(|stop| who.stopped(&stop))?;
+        let world = ForProvider {
+            target,
+            ..without_target(self.manifest().clone(), self.pool.outbound.clone())
+        };
+        let limits = limits::PROVIDER_CALL;
+        Ok(Running::start(
+            &self.pool.engine,
+            permits,
+            limits,
+            who,
+            world,
+            now_ms,
+        ))
+    }
+}
