@@ -28,6 +28,7 @@ fn request() -> NewPayment {
         fail_why: None,
         hold: None,
         late: false,
+        refunded_minor: 0,
         created_ms: 1_790_000_000_000,
         changed_ms: 1_790_000_000_000,
         sent_ms: 0,

@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub instances: u32,
     /// Whether test targets may name a simulated platform on this machine.
     pub allow_local_gateways: bool,
+    /// Whether a buyer may switch to another pay type while the platform cannot close the earlier code yet.
+    pub overlap: bool,
     /// Whether a root key is made although there is one: for an operator who lost it.
     pub new_root_key: bool,
 }
@@ -68,7 +70,16 @@ impl Host {
             .unwrap_or_else(|| format!("http://{address}"));
         let public_url = checked_url(&public_url)?;
         let root = home.path().to_owned();
-        let payments = Payments::open(store, plugins, home, Options { public_url }).await?;
+        let payments = Payments::open(
+            store,
+            plugins,
+            home,
+            Options {
+                public_url,
+                overlap: options.overlap,
+            },
+        )
+        .await?;
         let root_key_file =
             new_root_key(&payments, root.join(ROOT_KEY_FILE), options.new_root_key).await?;
         let stop = CancellationToken::new();

@@ -55,7 +55,11 @@ const CREATE: Known = Known {
 };
 
 const ONE: Known = Known {
-    words: &[("reason", "reason", Value)],
+    words: &[
+        ("reason", "reason", Value),
+        ("fee", "fee", Value),
+        ("idempotency-key", "idempotency-key", Value),
+    ],
     letters: "cqnh",
     valued: "",
 };

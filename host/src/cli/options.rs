@@ -34,6 +34,10 @@ pub struct ServeOptions {
     /// Let test targets name a gateway on this machine (http and loopback); for simulated platforms
     #[arg(long)]
     pub allow_local_gateways: bool,
+    /// Let buyers switch to another way to pay although the platform cannot close the earlier code before somebody
+    /// scanned it. If both are paid, the second payment is given back
+    #[arg(long)]
+    pub overlap: bool,
     /// Make another root key and leave it in root.key of the data root, for an operator who lost the first
     #[arg(long)]
     pub new_root_key: bool,

@@ -1,8 +1,8 @@
-//! `walnut target put|list`: a domain's merchant settings at a platform.
+//! `walnut target put|list|test`: a domain's merchant settings at a platform.
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Body, Call, Client};
 use super::domain::Listing;
@@ -15,6 +15,8 @@ use super::output::Output;
 pub(super) enum Target {
     /// Keep settings as a target's next version
     Put(Put),
+    /// Make a harmless signed request with the settings, and say what is wrong
+    Test(Named),
     /// Show the targets, without secrets
     List {
         /// Whose; for root
@@ -23,6 +25,18 @@ pub(super) enum Target {
         #[command(flatten)]
         listing: Listing,
     },
+}
+
+/// One target.
+#[derive(Args)]
+pub(super) struct Named {
+    /// Such as zfb
+    platform: String,
+    /// The target's name
+    name: String,
+    /// Whose; for root
+    #[arg(long)]
+    domain: Option<String>,
 }
 
 #[derive(Args)]
@@ -49,6 +63,23 @@ impl Target {
     pub(super) async fn run(self, client: &Client) -> Result<Output, CliError> {
         match self {
             Target::Put(put) => Ok(Output::json(&client.call(put.call()?).await?)),
+            Target::Test(named) => {
+                let path = ["pay", "target", &named.platform, &named.name, "test"];
+                let call = Call::new(Method::POST, &path).query_opt("domain", named.domain);
+                let data = client.call(call).await?;
+                let said = data
+                    .get("said")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                match data.get("works").and_then(Value::as_bool) {
+                    Some(true) => Ok(Output::text(said)),
+                    _ => Err(CliError::Refused {
+                        code: "e.pay.target.misconfigured".to_owned(),
+                        message: said,
+                    }),
+                }
+            }
             Target::List { domain, listing } => {
                 let call = Call::get(&["pay", "target"]).query_opt("domain", domain);
                 listing.print(

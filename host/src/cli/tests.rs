@@ -156,7 +156,7 @@ fn mistakes_are_refused_before_the_host_is_asked() {
         ("walnut pay re --idkey a --file f", "--idkey"),
         ("walnut pay resolve 0197 accept", "--reason"),
         ("walnut pay resolve 0197 maybe --reason x", "maybe"),
-        ("walnut pay refund 0197", "refund"),
+        ("walnut pay renew 0197", "renew"),
         ("walnut serve --instances 0", "0"),
     ] {
         let error = match line.starts_with("walnut pay create") {

@@ -3,7 +3,7 @@
 //!
 //! | file | serves |
 //! |---|---|
-//! | [`payments`] | `/pay/ajax/…` |
+//! | [`payments`], [`endings`] | `/pay/ajax/…` |
 //! | [`notifications`] | `/pay/re` |
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
@@ -12,6 +12,7 @@
 mod auth;
 mod callbacks;
 mod domains;
+mod endings;
 mod envelope;
 mod health;
 mod keys;
@@ -49,7 +50,10 @@ pub fn router(payments: Payments) -> Router {
         .route("/content", get(payments::content))
         .route("/deliveries", get(payments::deliveries))
         .route("/replay", post(payments::replay))
-        .route("/resolve", post(payments::resolve));
+        .route("/close", post(endings::close))
+        .route("/reverse", post(endings::reverse))
+        .route("/refund", post(endings::refund))
+        .route("/resolve", post(endings::resolve));
     let notified = Router::new()
         .route("/pay/re", any(notifications::bare))
         .route("/pay/re/{trade_no}", any(notifications::addressed))
@@ -74,6 +78,7 @@ pub fn router(payments: Payments) -> Router {
             "/pay/target/{platform}/{name}",
             put(targets::put).get(targets::get).delete(targets::delete),
         )
+        .route("/pay/target/{platform}/{name}/test", post(targets::test))
         .route("/pay/domain", get(domains::list).post(domains::add))
         .route(
             "/pay/domain/{name}/key",

@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
+use crate::payment::caller::Caller;
 use crate::payment::create::CreateRequest;
 use crate::payment::error::PayError;
 use crate::payment::look::Question;
 use crate::payment::model::{Digest, Payment, PaymentId};
-use crate::payment::resolve::Decision;
 use crate::payment::{Payments, now_ms, view};
 use crate::trust::refuse_repeated_names;
 
@@ -49,7 +49,12 @@ pub(super) async fn create(
                 request.client_ip.as_deref(),
             )
             .await;
-        return sent_at_once(&payment, sent, &ticket);
+        // Whatever came of it, the payment is shown as it stands now.
+        let payment = match &sent {
+            Ok(sent) => sent.clone(),
+            Err(_) => payments.get(&by.0, payment.id).await.unwrap_or(payment),
+        };
+        return sent_at_once(&payment, sent.err(), &ticket);
     }
     let mut data = if free {
         view::sent_json(&payment, None)
@@ -62,21 +67,17 @@ pub(super) async fn create(
 }
 
 /// The payment exists whatever came of sending it: an error stands beside its id.
-fn sent_at_once(created: &Payment, sent: Result<Payment, PayError>, ticket: &str) -> Answer {
-    let mut data = match &sent {
-        Ok(payment) => view::sent_json(payment, None),
-        Err(error) => {
-            let mut data = view::sent_json(created, Some(error.message()));
-            data.insert("errCode".into(), json!(error.code()));
-            data
-        }
-    };
-    data.insert("pay_types".into(), json!(created.offers));
+fn sent_at_once(payment: &Payment, error: Option<PayError>, ticket: &str) -> Answer {
+    let mut data = view::sent_json(payment, error.as_ref().map(PayError::message));
+    if let Some(error) = &error {
+        data.insert("errCode".into(), json!(error.code()));
+    }
+    data.insert("pay_types".into(), json!(payment.offers));
     data.insert("ticket".into(), json!(ticket));
     Data::of(data)
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
@@ -138,8 +139,13 @@ pub(super) struct ById {
 type OneId = Result<Query<ById>, QueryRejection>;
 
 pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
-    let payment = payments.get(&by.0, payment_id(&id?.id)?).await?;
-    Data::of(view::to_json(&payment, now_ms()))
+    let id = payment_id(&id?.id)?;
+    if matches!(by.0, Caller::Ticket(_)) {
+        let payment = payments.get(&by.0, id).await?;
+        return Data::of(view::to_json(&payment, now_ms()));
+    }
+    let case = payments.case(&by.0, id).await?;
+    Data::of(view::case_to_json(&case, now_ms()))
 }
 
 pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
@@ -221,27 +227,6 @@ fn read_match(text: &str) -> Result<Map<String, Value>, PayError> {
     Ok(matching)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-pub(super) struct ResolveBody {
-    id: String,
-    decision: Decision,
-    reason: String,
-}
-
-pub(super) async fn resolve(
-    State(payments): State<Payments>,
-    by: By,
-    body: Result<Json<ResolveBody>, JsonRejection>,
-) -> Answer {
-    let Json(body) = body?;
-    let id = payment_id(&body.id)?;
-    let payment = payments
-        .resolve(&by.0, id, body.decision, &body.reason)
-        .await?;
-    Data::of(view::to_json(&payment, now_ms()))
-}
-
 /// Whose deliveries are listed.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -295,7 +280,7 @@ pub(super) async fn replay(
     Data::of(json!({ "key": body.key, "state": "due" }))
 }
 
-fn payment_id(text: &str) -> Result<PaymentId, Failure> {
+pub(super) fn payment_id(text: &str) -> Result<PaymentId, Failure> {
     PaymentId::parse(text)
         .ok_or_else(|| PayError::invalid("the id is not a payment's: 32 hex digits").into())
 }

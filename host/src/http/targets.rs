@@ -96,3 +96,17 @@ pub(super) async fn delete(
         false => Err(PayError::not_found("no such target in use").into()),
     }
 }
+
+/// Makes a harmless signed request with the target's settings, and says what came of it.
+pub(super) async fn test(
+    State(payments): State<Payments>,
+    by: By,
+    InPath((platform, name)): InPath<(String, String)>,
+    of: OfDomain,
+) -> Answer {
+    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let said = payments.test_target(&domain, &platform, &name).await?;
+    Data::of(
+        json!({ "platform": platform, "name": name, "works": said.is_ok(), "said": said.unwrap_or_else(|why| why) }),
+    )
+}

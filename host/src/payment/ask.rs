@@ -1,18 +1,19 @@
 //! Asking the platform (查单): by a caller's `check`, or by the schedule. One asker at a time per
 //! attempt; what the platform states settles the payment, and not knowing changes nothing.
 
-use super::caller::{Act, Caller};
+use super::caller::{Act, Caller, no_such_payment};
+use super::ending::{Heard, Step, next_step};
 use super::error::{PayError, Result};
 use super::model::{
-    Ams, Attempt, AttemptState, Case, Changes, Digest, Payment, PaymentId, StoredStatement,
+    Ams, Attempt, Case, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
 };
 use super::schedule::next_ask;
-use super::send::{LEASE, held_by};
+use super::sending::{held_by, lease};
 use super::settle::{Evidence, Settled, settle};
 use super::state::is_final;
-use super::{Payments, now_ms};
-use crate::plugin::{AttemptView, Fault, Outcome, ProviderCall};
-use crate::trust::{Resend, Statement, read_claim};
+use super::{Payments, now_ms, to_the_end};
+use crate::plugin::{AttemptView, Fault, Outcome, Provider, ProviderCall};
+use crate::trust::{Statement, read_claim};
 
 /// A caller's `check` does not ask the platform again sooner than this.
 const PAUSE: Ams = 1_000;
@@ -36,7 +37,7 @@ impl Payments {
         if is_final(case.payment.state) {
             return Ok(case.payment);
         }
-        let Some(attempt) = case.attempts.iter().rev().find(|attempt| is_open(attempt)) else {
+        let Some(attempt) = case.attempts.iter().rev().find(|attempt| attempt.is_open()) else {
             return Ok(case.payment);
         };
         let trade_no = attempt.trade_no.clone();
@@ -48,64 +49,107 @@ impl Payments {
                 Ok::<_, PayError>(lease_for_check(case, &trade_no, now))
             })
             .await?
-            .ok_or_else(super::caller::no_such_payment)??;
+            .ok_or_else(no_such_payment)??;
         if let Some(attempt) = leased {
-            self.ask(&attempt).await?;
+            let this = self.clone();
+            to_the_end(async move { this.ask(&attempt).await }).await?;
         }
-        let case = self
-            .0
-            .store
-            .case(id)
-            .await?
-            .ok_or_else(super::caller::no_such_payment)?;
+        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
         Ok(case.payment)
     }
 
-    /// Asks about an attempt that the caller has leased, takes up again what a crash interrupted,
-    /// and gives the attempt back with its next time to ask.
-    pub async fn ask(&self, attempt: &Attempt) -> Result<Asked> {
-        let id = attempt.payment;
-        let case = self
-            .0
-            .store
-            .case(id)
-            .await?
-            .ok_or_else(super::caller::no_such_payment)?;
-        let asked = self.ask_platform(&case, attempt, "check").await;
-        if matches!(asked, Ok(Asked::NotFound)) && self.may_resend(&case, attempt) {
-            // Nobody knows whether the order arrived: the same one again is safe.
-            let answer = self.call_send(&case.payment, attempt, &attempt.args).await;
-            self.record_sent(id, attempt, answer).await?;
-            return Ok(Asked::Pending);
+    /// Asks about an attempt that the caller has leased, does what follows from the answer (sends again what a crash
+    /// interrupted, captures what was approved, ends what nobody paid in time), and gives the attempt back with its
+    /// next time to ask.
+    pub async fn ask(&self, leased: &Attempt) -> Result<Asked> {
+        let id = leased.payment;
+        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
+        let Some(attempt) = case.attempt(&leased.trade_no) else {
+            return Ok(Asked::NotFound);
+        };
+        if attempt.is_being_reversed() {
+            return self.end_now(leased).await.map(|_| Asked::Pending);
         }
-        let (trade_no, fence) = (attempt.trade_no.clone(), attempt.fence);
+        let asked = self.ask_platform(&case, attempt, "check").await;
+        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
+        let open = case
+            .attempt(&leased.trade_no)
+            .filter(|attempt| attempt.is_open());
+        let Some(attempt) = open else {
+            self.give_back(leased, &asked).await?;
+            return asked;
+        };
+        let way = self.way(attempt).await?;
+        match next_step(&case, attempt, &way, heard(&asked), now_ms()) {
+            Step::Wait => {
+                self.give_back(leased, &asked).await?;
+                asked
+            }
+            Step::Resend => {
+                if self.renew(leased).await? {
+                    let answer = self.call_send(&case.payment, leased, &attempt.args).await;
+                    self.record_sent(id, leased, answer, true).await?;
+                }
+                Ok(Asked::Pending)
+            }
+            Step::Capture => {
+                let captured = self.capture(&case, leased).await;
+                self.give_back(leased, &captured).await?;
+                captured
+            }
+            Step::Begin(why) => {
+                if self.begin_ending(leased, why).await? {
+                    self.end_after(leased, heard(&asked)).await?;
+                }
+                asked
+            }
+            Step::Close => {
+                self.end_after(leased, heard(&asked)).await?;
+                asked
+            }
+        }
+    }
+
+    /// Gives an attempt back that was asked about.
+    pub(super) async fn give_back(&self, leased: &Attempt, asked: &Result<Asked>) -> Result<()> {
+        let (trade_no, fence) = (leased.trade_no.clone(), leased.fence);
         let error = asked.as_ref().err().map(|error| error.message().to_owned());
         let now = now_ms();
         self.0
             .store
-            .change(id, move |case| {
+            .change(leased.payment, move |case| {
                 Ok::<_, PayError>((asked_once(case, &trade_no, fence, error, now), ()))
             })
             .await?;
-        asked
+        Ok(())
     }
 
-    fn may_resend(&self, case: &Case, attempt: &Attempt) -> bool {
-        let resend = self
-            .0
-            .providers
-            .of_platform(&attempt.target.platform)
-            .and_then(|current| {
-                current
-                    .manifest
-                    .pay_type(&attempt.pay_type)
-                    .map(|p| p.resend)
-            });
-        attempt.state == AttemptState::Intent
-            && case.payment.hold.is_none()
-            && !is_final(case.payment.state)
-            && now_ms() < attempt.expires_ms
-            && resend == Some(Resend::Same)
+    /// Takes the money that the buyer approved. Capturing twice is the same as once, by the trade's number.
+    async fn capture(&self, case: &Case, attempt: &Attempt) -> Result<Asked> {
+        if !self.renew(attempt).await? {
+            return Ok(Asked::Pending);
+        }
+        let (provider, call) = self.call_for(case, attempt).await?;
+        let view = AttemptView::of(&case.payment, attempt);
+        let said = provider.capture(call, view).await?;
+        self.heard_outcome(attempt, said, "capture").await
+    }
+
+    /// The provider and target that an attempt is pinned to.
+    pub(super) async fn call_for(
+        &self,
+        case: &Case,
+        attempt: &Attempt,
+    ) -> Result<(Provider, ProviderCall)> {
+        let provider = self.provider(attempt.provider).await?;
+        let target = self
+            .target(&case.payment.domain, &attempt.target, &provider)
+            .await?;
+        let call = ProviderCall {
+            target,
+            now_ms: now_ms(),
+        };
+        Ok((provider, call))
     }
 
     /// Asks, and settles what the platform states. Writes nothing else.
@@ -115,21 +159,28 @@ impl Payments {
         attempt: &Attempt,
         cause: &'static str,
     ) -> Result<Asked> {
-        let provider = self.provider(attempt.provider).await?;
-        let target = self
-            .target(&case.payment.domain, &attempt.target, &provider)
-            .await?;
-        let call = ProviderCall {
-            target,
-            now_ms: now_ms(),
-        };
-        match provider
-            .check(call, AttemptView::of(&case.payment, attempt))
-            .await?
-        {
+        let (provider, call) = self.call_for(case, attempt).await?;
+        let view = AttemptView::of(&case.payment, attempt);
+        let said = provider.check(call, view).await?;
+        self.heard_outcome(attempt, said, cause).await
+    }
+
+    /// Settles what a provider points at.
+    async fn heard_outcome(
+        &self,
+        attempt: &Attempt,
+        said: std::result::Result<Outcome, Fault>,
+        cause: &'static str,
+    ) -> Result<Asked> {
+        match said {
             Ok(Outcome::Trade { claim, statement }) => {
                 let settled = self.settle_by(attempt, &claim, &statement, cause).await?;
                 Ok(Asked::Settled(settled))
+            }
+            Ok(Outcome::Refund { claim, statement }) => {
+                self.settle_refund_by(attempt, &claim, &statement, cause)
+                    .await?;
+                Ok(Asked::Pending)
             }
             Ok(Outcome::NotFound) => Ok(Asked::NotFound),
             Ok(_) => Ok(Asked::Pending),
@@ -153,12 +204,7 @@ impl Payments {
         cause: &'static str,
     ) -> Result<Settled> {
         let id = attempt.payment;
-        let case = self
-            .0
-            .store
-            .case(id)
-            .await?
-            .ok_or_else(super::caller::no_such_payment)?;
+        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
         let provider = self.provider(attempt.provider).await?;
         let target = self
             .target(&case.payment.domain, &attempt.target, &provider)
@@ -193,10 +239,10 @@ impl Payments {
                     statement: stored,
                     cause,
                 };
-                settle(case, &evidence, now).ok_or_else(super::caller::no_such_payment)
+                settle(case, &evidence, now).ok_or_else(no_such_payment)
             })
             .await?
-            .ok_or_else(super::caller::no_such_payment)??;
+            .ok_or_else(no_such_payment)??;
         if settled.is_alert() {
             tracing::error!(target: "audit", payment = %id, trade_no = %attempt.trade_no, what = settled.as_str(), "ALERT");
         } else {
@@ -207,41 +253,36 @@ impl Payments {
     }
 }
 
-fn is_open(attempt: &Attempt) -> bool {
-    matches!(attempt.state, AttemptState::Intent | AttemptState::Wait)
+/// What asking found, as far as the next step depends on it.
+pub(super) fn heard(asked: &Result<Asked>) -> Heard {
+    match asked {
+        Ok(Asked::Settled(settled)) => Heard::of(*settled),
+        Ok(Asked::Pending) => Heard::Waiting,
+        Ok(Asked::NotFound) => Heard::NotFound,
+        Err(_) => Heard::Nothing,
+    }
 }
 
 /// Leases the attempt, unless somebody has it or it was asked about just now.
 fn lease_for_check(
     case: &Case,
-    trade_no: &super::model::TradeNo,
+    trade_no: &TradeNo,
     now: Ams,
 ) -> (Option<Changes>, Option<Attempt>) {
-    let found = case
-        .attempts
-        .iter()
-        .find(|attempt| attempt.trade_no == *trade_no);
-    let Some(attempt) = found.filter(|a| is_open(a) && a.leased_until_ms <= now) else {
+    let free = case.attempt(trade_no).filter(|attempt| {
+        attempt.is_open() && attempt.leased_until_ms <= now && now >= attempt.asked_ms + PAUSE
+    });
+    let Some(attempt) = free else {
         return (None, None);
     };
-    let asked_lately = attempt.asks > 0 && attempt.ask_at_ms > now + EAGER_LEFT;
-    if asked_lately {
-        return (None, None);
-    }
-    let mut leased = attempt.clone();
-    leased.fence += 1;
-    leased.leased_until_ms = now + LEASE;
+    let leased = lease(attempt, now);
     (Some(only(case, leased.clone())), Some(leased))
 }
-
-/// An attempt that is asked about every 5 s was asked less than [`PAUSE`] ago when more than this is
-/// left until the next question.
-const EAGER_LEFT: Ams = 5_000 - PAUSE;
 
 /// The attempt is given back, with its next time to ask.
 fn asked_once(
     case: &Case,
-    trade_no: &super::model::TradeNo,
+    trade_no: &TradeNo,
     fence: u64,
     error: Option<String>,
     now: Ams,
@@ -249,35 +290,16 @@ fn asked_once(
     let mut attempt = held_by(case, trade_no, fence)?;
     attempt.leased_until_ms = 0;
     attempt.asks = attempt.asks.saturating_add(1);
+    attempt.asked_ms = now;
     attempt.last_error = error;
     attempt.ask_at_ms = next_ask(&attempt, now);
     Some(only(case, attempt))
 }
 
 /// A change of an attempt that is no news about the payment.
-fn only(case: &Case, attempt: Attempt) -> Changes {
+pub(super) fn only(case: &Case, attempt: Attempt) -> Changes {
     Changes {
-        payment: case.payment.clone(),
         attempts: vec![attempt],
-        history: Vec::new(),
-        statement: None,
-        deliver: false,
-    }
-}
-
-impl Payments {
-    /// Ends payments that expired before they were sent.
-    pub async fn expire(&self, id: PaymentId) -> Result<()> {
-        let now = now_ms();
-        self.0
-            .store
-            .change(id, move |case| {
-                let due = case.payment.state == super::model::State::New
-                    && case.payment.expires_ms <= now;
-                Ok::<_, PayError>((due.then(|| super::send::expire(&case.payment, now)), ()))
-            })
-            .await?;
-        self.rang(id);
-        Ok(())
+        ..Changes::of(case.payment.clone())
     }
 }

@@ -32,9 +32,23 @@ pub enum Act {
     Send,
     /// Decide on it by hand.
     Resolve,
+    /// End it unpaid.
+    Close,
+    /// Give money back.
+    Refund,
 }
 
 impl Caller {
+    /// The name for the history.
+    pub fn name(&self) -> String {
+        match self {
+            Caller::Root => "root".to_owned(),
+            Caller::Op => "op".to_owned(),
+            Caller::Domain { name, .. } => name.clone(),
+            Caller::Ticket(_) => "buyer".to_owned(),
+        }
+    }
+
     /// Whether this caller may do that with this payment. A payment that the caller may not even
     /// see is "no such payment".
     pub fn may(&self, act: Act, payment: &Payment) -> Result<()> {

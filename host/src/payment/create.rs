@@ -134,6 +134,7 @@ impl Payments {
             fail_why: None,
             hold: None,
             late: false,
+            refunded_minor: 0,
             created_ms: now,
             changed_ms: now,
             sent_ms: 0,
@@ -234,6 +235,9 @@ impl Payments {
             edit_platform(payment, "free", |kept| kept.extend(notes));
         }
         attempt.state = AttemptState::Ok;
+        attempt.paid_minor = Some(0);
+        attempt.leased_until_ms = 0;
+        attempt.ask_at_ms = 0;
         payment.state = State::Ok;
         payment.pay_type = Some("free".into());
         payment.target = Some(String::new());

@@ -66,6 +66,16 @@ refusals! {
     busy = 409 "e.pay.send.busy";
     /// The deadline for paying has passed.
     expired = 409 "e.pay.expired";
+    /// Only what is paid can be refunded.
+    not_paid = 409 "e.pay.refund.notPaid";
+    /// All that was paid went back, or nothing was paid.
+    nothing_to_refund = 409 "e.pay.refund.nothingLeft";
+    /// More than what is left of what was paid.
+    refund_too_much = 422 "e.pay.refund.tooMuch";
+    /// The payment is paid: it cannot be closed or undone any more.
+    already_paid = 409 "e.pay.close.paid";
+    /// Nothing of this payment can be undone.
+    not_reversible = 409 "e.pay.reverse.unavailable";
     /// The payment is held for a decision by hand.
     held = 409 "e.pay.held";
     /// The payment is not held.

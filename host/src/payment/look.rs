@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::model::{Change, Payment, PaymentId};
+use super::model::{Case, Change, Payment, PaymentId};
 use super::{Payments, now_ms};
 use crate::store::{Column, Delivery, Find, FindError, Order};
 
@@ -40,6 +40,11 @@ impl Payments {
     /// One payment.
     pub async fn get(&self, caller: &Caller, id: PaymentId) -> Result<Payment> {
         Ok(self.case_for(caller, Act::Read, id).await?.payment)
+    }
+
+    /// One payment with its attempts and refunds, for its owner.
+    pub async fn case(&self, caller: &Caller, id: PaymentId) -> Result<Case> {
+        self.case_for(caller, Act::Inspect, id).await
     }
 
     /// Every change of a payment, the earliest first.

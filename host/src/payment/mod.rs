@@ -5,15 +5,17 @@
 //! |---|---|
 //! | [`model`], [`money`], [`state`] | what a payment is |
 //! | [`view`] | how it looks as JSON |
-//! | [`settle`] | what a verified statement changes |
-//! | [`create`], [`send`], [`ask`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
+//! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
+//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
 
 pub mod ask;
 pub mod caller;
+mod closing;
 pub mod create;
 pub mod deliver;
+mod ending;
 pub mod error;
 pub mod keys;
 pub mod look;
@@ -21,9 +23,12 @@ pub mod model;
 pub mod money;
 pub mod providers;
 pub mod receive;
+pub mod refund;
+mod refunding;
 pub mod resolve;
 pub mod schedule;
 pub mod send;
+mod sending;
 pub mod settle;
 pub mod state;
 pub mod targets;
@@ -39,7 +44,7 @@ use crate::home::DataRoot;
 use crate::plugin::Plugins;
 use crate::store::Store;
 use caller::{Act, Caller, no_such_payment};
-use error::Result;
+use error::{PayError, Result};
 use keys::Keys;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
@@ -52,6 +57,9 @@ use ticket::Tickets;
 pub struct Options {
     /// Where platforms reach this host, without a trailing slash: `https://pay.example.com`.
     pub public_url: String,
+    /// Whether another pay type may be begun while the platform cannot close the earlier attempt yet, so that a buyer
+    /// could pay both (the second one is given back then). Otherwise the buyer has to wait.
+    pub overlap: bool,
 }
 
 /// The verbs. Cheap to clone; every clone is the same.
@@ -140,6 +148,20 @@ impl Payments {
         self.0
             .work
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// Does the work to its end even when whoever waits for it goes away: a call of a platform and the writing down of its
+/// answer belong together.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => {
+            tracing::error!(%error, "a call of a platform ended badly");
+            Err(PayError::internal("a fault of the host; its log says more"))
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::error::PayError;
-use super::model::{Ams, AttemptState, Case, Changes, TradeNo};
+use super::model::{Ams, Attempt, Case, TradeNo};
+use super::settle::Settled;
 use super::{Payments, now_ms};
 use crate::plugin::{AttemptView, Hint, Outcome, ProviderCall};
 use crate::trust::{Message, Reply};
@@ -167,13 +168,23 @@ impl Payments {
             .map_err(|fault| again(fault.to_string()))?;
         match outcome {
             Outcome::Trade { claim, statement } => {
-                self.settle_by(attempt, &claim, &statement, "notification")
+                let settled = self
+                    .settle_by(attempt, &claim, &statement, "notification")
+                    .await
+                    .map_err(|error| again(error.to_string()))?;
+                if settled == Settled::Parked {
+                    return Err(again(settled.as_str().into()));
+                }
+                Ok(replies.taken)
+            }
+            Outcome::Refund { claim, statement } => {
+                self.settle_refund_by(attempt, &claim, &statement, "notification")
                     .await
                     .map_err(|error| again(error.to_string()))?;
                 Ok(replies.taken)
             }
             Outcome::Ignored => Ok(replies.taken),
-            Outcome::Refund { .. } | Outcome::Pending | Outcome::NotFound | Outcome::Ask => {
+            Outcome::Pending | Outcome::NotFound | Outcome::Ask => {
                 self.bring_forward(case, trade_no).await;
                 Err(again("it proves nothing; the platform is asked".into()))
             }
@@ -187,18 +198,12 @@ impl Payments {
         let brought = self.0.store.change(case.payment.id, move |case| {
             let found = case.attempts.iter().find(|a| a.trade_no == trade_no);
             let sooner = found
-                .filter(|a| matches!(a.state, AttemptState::Intent | AttemptState::Wait))
+                .filter(|a: &&Attempt| a.is_open())
                 .filter(|a| a.ask_at_ms > soon)
                 .map(|attempt| {
                     let mut attempt = attempt.clone();
                     attempt.ask_at_ms = soon;
-                    Changes {
-                        payment: case.payment.clone(),
-                        attempts: vec![attempt],
-                        history: Vec::new(),
-                        statement: None,
-                        deliver: false,
-                    }
+                    super::ask::only(case, attempt)
                 });
             Ok::<_, PayError>((sooner, ()))
         });

@@ -4,7 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::model::{Ams, AttemptState, Case, Change, Changes, FailWhy, Payment, PaymentId, State};
+use super::model::{
+    Ams, Attempt, AttemptState, Case, Change, Changes, FailWhy, Hold, Payment, PaymentId, Refund,
+    RefundCause, State,
+};
+use super::refunding;
+use super::schedule::next_ask;
 use super::settle::edit_platform;
 use super::{Payments, now_ms};
 
@@ -62,15 +67,10 @@ fn rule(
     let Some(hold) = case.payment.hold.clone() else {
         return Err(PayError::not_held("the payment is not held"));
     };
-    if decision == Decision::Refund {
-        return Err(PayError::cannot_resolve(
-            "this release cannot give money back: refund it at the platform, then dismiss the hold",
-        ));
-    }
     let mut payment = case.payment.clone();
     payment.hold = None;
     payment.changed_ms = now;
-    let mut attempts = Vec::new();
+    let (mut attempts, mut refunds) = (Vec::new(), Vec::new());
     let attempt = case
         .attempts
         .iter()
@@ -86,16 +86,34 @@ fn rule(
             payment.fail_why = None;
             payment.closed_ms = now;
             payment.presentation = None;
-            attempts.extend(attempt.cloned().map(|mut attempt| {
-                attempt.state = AttemptState::Ok;
-                attempt.fail_why = None;
-                attempt.ask_at_ms = 0;
-                attempt
-            }));
+            if let Some(attempt) = attempt {
+                payment.pay_type = Some(attempt.pay_type.clone());
+                payment.target = Some(attempt.target.name.clone());
+                edit_platform(&mut payment, &attempt.target.platform, |notes| {
+                    notes.insert("trade_no".into(), json!(attempt.trade_no));
+                    notes.insert("transaction_id".into(), json!(attempt.transaction_id));
+                    notes.insert("at".into(), json!(now));
+                    notes.insert("accepted".into(), json!(hold.paid_text));
+                });
+                attempts.push(Attempt {
+                    state: AttemptState::Ok,
+                    fail_why: None,
+                    ending: None,
+                    paid_minor: paid_minor(&case.payment, &hold),
+                    ask_at_ms: 0,
+                    ..attempt.clone()
+                });
+            }
             "accept"
         }
         Decision::Dismiss | Decision::Refund => {
             if let Some(attempt) = attempt {
+                if decision == Decision::Refund {
+                    let (paid, back) = give_back(&case.payment, attempt, &hold, now)?;
+                    detail.insert("refund_no".into(), json!(back.refund_no));
+                    attempts.push(paid);
+                    refunds.push(back);
+                }
                 edit_platform(&mut payment, &attempt.target.platform, |notes| {
                     let known = notes.entry("dismissed").or_insert_with(|| json!({}));
                     if let Value::Object(known) = known {
@@ -106,7 +124,10 @@ fn rule(
                     }
                 });
             }
-            "dismiss"
+            match decision {
+                Decision::Refund => "refund",
+                _ => "dismiss",
+            }
         }
     };
     detail.insert("decision".into(), json!(word));
@@ -123,11 +144,49 @@ fn rule(
         && payment.callback.is_some()
         && case.payment.state != State::Ok;
     let changes = Changes {
-        payment: payment.clone(),
         attempts,
+        refunds,
         history: vec![line],
-        statement: None,
         deliver,
+        ..Changes::of(payment.clone())
     };
     Ok((Some(changes), payment))
+}
+
+/// What was paid, where it can be read and is in the payment's own currency.
+fn paid_minor(payment: &Payment, hold: &Hold) -> Option<i64> {
+    let same = hold.paid_currency == payment.total.currency().code();
+    hold.paid_minor.filter(|_| same)
+}
+
+/// The attempt whose money goes back, over, and the refund of all that was paid for it.
+fn give_back(
+    payment: &Payment,
+    attempt: &Attempt,
+    hold: &Hold,
+    now: Ams,
+) -> Result<(Attempt, Refund)> {
+    let paid = paid_minor(payment, hold).filter(|paid| *paid > 0).ok_or_else(|| {
+        PayError::cannot_resolve(
+            "the amount that the platform states cannot be read, or is in another currency: refund it at the \
+             platform, then dismiss the hold",
+        )
+    })?;
+    let mut over = attempt.clone();
+    if over.state != AttemptState::Ok {
+        over.state = AttemptState::Fail;
+        over.fail_why = Some(FailWhy::Closed);
+        over.ending = None;
+        over.leased_until_ms = 0;
+    }
+    over.paid_minor = Some(paid);
+    over.ask_at_ms = next_ask(&over, now);
+    let back = refunding::order(
+        &over,
+        paid,
+        "held for another amount",
+        RefundCause::Resolved,
+        now,
+    );
+    Ok((over, back))
 }

@@ -12,21 +12,35 @@ const EAGER_EVERY: Ams = 5 * SECOND;
 const EAGER_FOR: Ams = 5 * MINUTE;
 /// Where asking has grown to when the deadline is far.
 const SLOWEST: Ams = 10 * MINUTE;
+/// Where asking has grown to when an attempt is to be ended and the platform does not say how it stands.
+const SLOWEST_ENDING: Ams = HOUR;
 /// After the time until which an attempt stays payable: nothing that was paid is lost.
 const AFTERWARDS: [Ams; 4] = [10 * MINUTE, HOUR, 24 * HOUR, 48 * HOUR];
 
 /// When to ask about this attempt next, at `now`; 0 for never.
 ///
 /// Open attempts are asked about every 5 s for five minutes, then after a tenth of their age, at
-/// most every 10 min. Past the time until which the platform may take money, and for attempts that
-/// ended without money, it is asked 10 min, 1 h, 24 h and 48 h after that time.
+/// most every 10 min. An attempt that is being ended, or whose end is not known when its time has run out, is asked
+/// about at growing pauses of at most an hour, until the platform says how it ended. Attempts that ended without money
+/// are asked about 10 min, 1 h, 24 h and 48 h after the time until which the platform may take money.
 pub fn next_ask(attempt: &Attempt, now: Ams) -> Ams {
     let open = match attempt.state {
         AttemptState::Ok => return 0,
         AttemptState::Intent | AttemptState::Wait => true,
         AttemptState::Refused | AttemptState::Fail => false,
     };
-    if open && now < attempt.payable_until_ms {
+    if let Some(ending) = attempt.ending.filter(|_| open) {
+        let pause = (now.saturating_sub(ending.since_ms) / 4).clamp(EAGER_EVERY, SLOWEST_ENDING);
+        let soon = now + pause;
+        // What could not be closed before somebody uses it is over when its time has run out.
+        let over = attempt.payable_until_ms + SECOND;
+        return if now < over { soon.min(over) } else { soon };
+    }
+    if open && now >= attempt.payable_until_ms {
+        let late = now.saturating_sub(attempt.payable_until_ms);
+        return now + (late / 4).clamp(EAGER_EVERY, SLOWEST_ENDING);
+    }
+    if open {
         let age = now.saturating_sub(attempt.created_ms);
         let pause = if age < EAGER_FOR {
             EAGER_EVERY
@@ -44,7 +58,7 @@ pub fn next_ask(attempt: &Attempt, now: Ams) -> Ams {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::test_attempt;
+    use super::super::model::{EndWhy, Ending, test_attempt};
     use super::*;
 
     #[test]
@@ -62,6 +76,33 @@ mod tests {
         assert_eq!(next_ask(&attempt, start + HOUR), start + HOUR + 6 * MINUTE);
         let end = attempt.payable_until_ms;
         assert_eq!(next_ask(&attempt, end - SECOND), end + SECOND);
+        // Unknown at the deadline: it is asked about until the platform says how it ended.
+        assert_eq!(next_ask(&attempt, end + SECOND), end + 6 * SECOND);
+        assert_eq!(next_ask(&attempt, end + HOUR), end + HOUR + 15 * MINUTE);
+        assert_eq!(
+            next_ask(&attempt, end + 90 * 24 * HOUR),
+            end + (90 * 24 + 1) * HOUR
+        );
+    }
+
+    #[test]
+    fn what_is_being_ended_is_asked_about_at_the_latest_when_its_time_has_run_out() {
+        let mut attempt = test_attempt();
+        attempt.ending = Some(Ending {
+            why: EndWhy::Closed,
+            since_ms: attempt.created_ms,
+        });
+        let (start, end) = (attempt.created_ms, attempt.payable_until_ms);
+        assert_eq!(next_ask(&attempt, start), start + 5 * SECOND);
+        assert_eq!(next_ask(&attempt, end - SECOND), end + SECOND);
+        assert!(next_ask(&attempt, end + SECOND) > end + SECOND);
+    }
+
+    #[test]
+    fn what_ended_without_money_is_asked_about_four_times_more() {
+        let mut attempt = test_attempt();
+        attempt.state = AttemptState::Fail;
+        let end = attempt.payable_until_ms;
         assert_eq!(next_ask(&attempt, end + SECOND), end + 10 * MINUTE);
         assert_eq!(next_ask(&attempt, end + 2 * HOUR), end + 24 * HOUR);
         assert_eq!(next_ask(&attempt, end + 49 * HOUR), 0);

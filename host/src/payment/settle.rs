@@ -6,10 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::ending;
 use super::model::{
-    Ams, Attempt, AttemptState, Case, Change, Changes, FailWhy, Hold, Payment, State,
-    StoredStatement, TradeNo,
+    Ams, Attempt, AttemptState, Case, Change, Changes, EndWhy, Ending, FailWhy, Hold, Payment,
+    RefundCause, State, StoredStatement, TradeNo,
 };
+use super::refunding;
 use super::schedule::next_ask;
 use crate::trust::{Reading, Stated};
 
@@ -28,6 +30,10 @@ pub enum Settled {
     Failed,
     /// Money went back at the platform; recorded.
     Refunded,
+    /// The buyer agreed; the money has to be captured.
+    Approved,
+    /// The attempt is being undone: nothing is acted upon until that has come to its end.
+    Parked,
     /// Nothing is decided yet.
     Waiting,
     /// It says what is committed already.
@@ -46,6 +52,8 @@ impl Settled {
             Settled::Held => "held",
             Settled::Failed => "failed",
             Settled::Refunded => "refunded at the platform",
+            Settled::Approved => "approved",
+            Settled::Parked => "parked while the payment is being undone",
             Settled::Waiting => "waiting",
             Settled::Repeated => "repeated",
             Settled::Contradiction => "contradiction",
@@ -89,12 +97,16 @@ pub fn settle(
         evidence,
         now,
     };
+    if attempt.is_being_reversed() {
+        return Some((None, Settled::Parked));
+    }
     let result = match evidence.reading.state {
         Stated::Paid => step.paid(),
         Stated::Refunded => step.refunded(),
         Stated::Closed => step.ended(FailWhy::Closed),
         Stated::Declined => step.ended(FailWhy::Declined),
-        Stated::Approved | Stated::Waiting | Stated::Other(_) => step.waiting(),
+        Stated::Approved => step.approved(),
+        Stated::Waiting | Stated::Other(_) => step.waiting(),
     };
     Some(result)
 }
@@ -109,11 +121,11 @@ struct Step<'a> {
 impl Step<'_> {
     fn paid(&self) -> (Option<Changes>, Settled) {
         let payment = &self.case.payment;
+        if self.attempt.state == AttemptState::Ok {
+            return self.paid_again();
+        }
         if !self.amount_matches() {
             return self.mismatch();
-        }
-        if self.attempt.state == AttemptState::Ok {
-            return self.external_refund().unwrap_or((None, Settled::Repeated));
         }
         match (payment.state, payment.fail_why) {
             (State::Ok, _) => self.extra(),
@@ -125,6 +137,19 @@ impl Step<'_> {
         }
     }
 
+    /// About an attempt that is known to be paid: it repeats what is committed, and may tell of money that went back.
+    fn paid_again(&self) -> (Option<Changes>, Settled) {
+        let stated = self.evidence.reading.amount;
+        let known = stated.is_some_and(|amount| {
+            Some(amount.minor()) == self.attempt.paid_minor
+                && amount.currency() == self.case.payment.total.currency()
+        });
+        if !known {
+            return self.contradiction("the amount or currency is not what was paid");
+        }
+        self.external_refund().unwrap_or((None, Settled::Repeated))
+    }
+
     fn amount_matches(&self) -> bool {
         self.evidence.reading.amount == Some(self.case.payment.total)
     }
@@ -133,7 +158,7 @@ impl Step<'_> {
         let mut payment = self.changed_payment();
         payment.state = State::Ok;
         payment.fail_why = None;
-        payment.hold = None;
+        let dropped = payment.hold.take();
         payment.late = settled == Settled::PaidLate;
         payment.closed_ms = self.now;
         payment.pay_type = Some(self.attempt.pay_type.clone());
@@ -143,19 +168,47 @@ impl Step<'_> {
         let deliver = payment.callback.is_some();
         let mut changes = self.changes(payment, self.paid_attempt());
         changes.deliver = deliver;
+        changes.attempts.extend(self.superseded());
+        if let Some(hold) = dropped {
+            changes = with_detail(changes, "hold", json!(hold));
+        }
         (Some(changes), settled)
+    }
+
+    /// The other attempts that could still be paid are closed from now on.
+    fn superseded(&self) -> impl Iterator<Item = Attempt> {
+        let others = ending::others(self.case, &self.attempt.trade_no);
+        let open = others.filter(|other| other.is_open() && other.ending.is_none());
+        open.map(|other| Attempt {
+            ending: Some(Ending {
+                why: EndWhy::Superseded,
+                since_ms: self.now,
+            }),
+            ask_at_ms: self.now,
+            ..other.clone()
+        })
     }
 
     /// OK through another attempt already: this money has to be given back.
     fn extra(&self) -> (Option<Changes>, Settled) {
         let mut payment = self.changed_payment();
         self.note_platform(&mut payment, "extra");
-        let changes = self.changes(payment, self.paid_attempt());
+        let total = payment.total.minor();
+        let mut changes = self.changes(payment, self.paid_attempt());
+        let back = refunding::order(
+            self.attempt,
+            total,
+            "paid twice",
+            RefundCause::Extra,
+            self.now,
+        );
+        let number = back.refund_no.to_string();
+        changes.refunds.push(back);
         (
             Some(with_detail(
                 changes,
                 "extra",
-                json!("paid twice: give this one back"),
+                json!({ "refund_no": number }),
             )),
             Settled::Extra,
         )
@@ -173,10 +226,8 @@ impl Step<'_> {
         let statement = self.evidence.statement.digest.to_string();
         let reading = self.evidence.reading;
         let mut payment = self.changed_payment();
-        let known = payment
-            .hold
-            .as_ref()
-            .is_some_and(|h| h.trade_no == self.attempt.trade_no.as_str());
+        // One decision at a time: what another attempt says meanwhile comes back with the next question about it.
+        let known = payment.hold.is_some();
         let amount = json!([reading.amount_text, reading.currency_text, why]);
         let dismissed = self.edit_notes(&mut payment, |notes| {
             notes
@@ -199,6 +250,7 @@ impl Step<'_> {
         });
         let mut attempt = self.touched_attempt();
         attempt.transaction_id = reading.transaction.clone().or(attempt.transaction_id);
+        attempt.ending = None;
         let changes = self.changes(payment, attempt);
         (
             Some(with_detail(changes, "held", json!(why))),
@@ -229,6 +281,11 @@ impl Step<'_> {
             State::Ok if self.attempt.state == AttemptState::Ok => {
                 self.external_refund().unwrap_or((None, Settled::Repeated))
             }
+            _ if self.case.reserved_minor(&self.attempt.trade_no) > 0
+                || self.attempt.fail_why == Some(FailWhy::Reversed) =>
+            {
+                (None, Settled::Repeated)
+            }
             State::Ok => self.contradiction("an attempt that nobody knew to be paid was refunded"),
             State::New | State::Wait | State::Fail => {
                 self.hold("the platform says it was paid and given back")
@@ -236,24 +293,27 @@ impl Step<'_> {
         }
     }
 
-    /// A refund that was made at the platform's own console, when its total is news.
+    /// What went back beyond the host's own refunds was refunded at the platform's own console: recorded when it is
+    /// news.
     fn external_refund(&self) -> Option<(Option<Changes>, Settled)> {
         let reading = self.evidence.reading;
+        let paid = self.attempt.paid_minor.unwrap_or(0);
         let total = match (reading.refunded, &reading.state) {
-            (Some(refunded), _) if !refunded.is_zero() => refunded.minor(),
-            (_, Stated::Refunded) => self.case.payment.total.minor(),
+            (Some(refunded), _) if !refunded.is_zero() => refunded.minor().min(paid),
+            (_, Stated::Refunded) => paid,
             _ => return None,
         };
+        let outside = total - self.case.reserved_minor(&self.attempt.trade_no);
         let mut payment = self.changed_payment();
-        let before = self.edit_notes(&mut payment, |notes| {
-            notes.insert("refunded".into(), json!(total))
-        });
-        if before.and_then(|known| known.as_i64()).unwrap_or(0) >= total {
+        let known = refunding::outside_minor(&payment, self.attempt);
+        if outside <= known {
             return None;
         }
+        refunding::note_outside(&mut payment, self.attempt, outside);
+        payment.refunded_minor = payment.refunded_minor.saturating_add(outside - known);
         let changes = self.changes(payment, self.attempt.clone());
         Some((
-            Some(with_detail(changes, "refunded", json!(total))),
+            Some(with_detail(changes, "refunded", json!(outside))),
             Settled::Refunded,
         ))
     }
@@ -265,26 +325,31 @@ impl Step<'_> {
             AttemptState::Fail => return (None, Settled::Repeated),
             AttemptState::Intent | AttemptState::Wait | AttemptState::Refused => {}
         }
-        let mut attempt = self.touched_attempt();
-        attempt.state = AttemptState::Fail;
-        attempt.fail_why = Some(why);
-        attempt.leased_until_ms = 0;
-        attempt.ask_at_ms = next_ask(&attempt, self.now);
-        let mut payment = self.changed_payment();
-        let others_open = self.case.attempts.iter().any(|other| {
-            other.trade_no != attempt.trade_no
-                && matches!(other.state, AttemptState::Intent | AttemptState::Wait)
-        });
-        if payment.state == State::Wait && payment.hold.is_none() && !others_open {
-            payment.state = State::Fail;
-            payment.fail_why = Some(match why {
-                FailWhy::Closed if self.now >= payment.expires_ms => FailWhy::Expired,
-                other => other,
-            });
-            payment.closed_ms = self.now;
-            payment.presentation = None;
-        }
+        let (why, ends_payment) =
+            ending::refused_by_platform(self.case, self.attempt, why, self.now);
+        let (payment, attempt) = ending::over(self.case, self.attempt, why, ends_payment, self.now);
         (Some(self.changes(payment, attempt)), Settled::Failed)
+    }
+
+    /// The buyer agreed: whoever asks next has the money captured.
+    fn approved(&self) -> (Option<Changes>, Settled) {
+        if !self.attempt.is_open() {
+            return (None, Settled::Repeated);
+        }
+        let mut payment = self.changed_payment();
+        let known = self.edit_notes(&mut payment, |notes| {
+            notes.insert("approved".into(), json!(self.attempt.trade_no))
+        });
+        if known == Some(json!(self.attempt.trade_no)) {
+            return (None, Settled::Approved);
+        }
+        let mut attempt = self.touched_attempt();
+        attempt.ask_at_ms = self.now;
+        let changes = self.changes(payment, attempt);
+        (
+            Some(with_detail(changes, "approved", json!(true))),
+            Settled::Approved,
+        )
     }
 
     fn waiting(&self) -> (Option<Changes>, Settled) {
@@ -319,6 +384,8 @@ impl Step<'_> {
         let mut attempt = self.attempt.clone();
         attempt.state = AttemptState::Ok;
         attempt.fail_why = None;
+        attempt.ending = None;
+        attempt.paid_minor = self.evidence.reading.amount.map(|amount| amount.minor());
         attempt.transaction_id = self
             .evidence
             .reading
@@ -369,11 +436,10 @@ impl Step<'_> {
             detail: Map::new(),
         };
         Changes {
-            payment,
             attempts: vec![attempt],
             history: vec![line],
             statement: Some(self.evidence.statement.clone()),
-            deliver: false,
+            ..Changes::of(payment)
         }
     }
 }

@@ -12,7 +12,7 @@ use super::error::{PayError, Result};
 use super::model::{Digest, Offer, Payment, TargetRef};
 use super::providers::Current;
 use crate::home::NewTarget;
-use crate::plugin::Provider;
+use crate::plugin::{Fault, Provider, ProviderCall};
 use crate::trust::{FieldError, Target};
 
 /// Targets with their keys read, kept while they are in use.
@@ -135,6 +135,9 @@ impl Payments {
             name: offer.pay_target.clone(),
             version,
         };
+        // Settings that the current provider cannot use are told before anything is written.
+        let loaded = self.provider(provider.digest).await?;
+        self.target(&payment.domain, &target, &loaded).await?;
         Ok(Chosen {
             provider,
             target,
@@ -257,6 +260,39 @@ impl Payments {
             .home(domain)?
             .put_target(platform, name, new)
             .await?)
+    }
+
+    /// Lets the provider make a harmless signed request with a target's settings. What it found is for the owner, whether
+    /// the settings work or not.
+    pub async fn test_target(
+        &self,
+        domain: &str,
+        platform: &str,
+        name: &str,
+    ) -> Result<std::result::Result<String, String>> {
+        let current = self.0.providers.of_platform(platform).ok_or_else(|| {
+            PayError::no_provider(format!("no provider for the platform {}", quoted(platform)))
+        })?;
+        let stored = self.0.home.home(domain)?.target(platform, name).await?;
+        let stored = stored.ok_or_else(|| PayError::not_found("no such target"))?;
+        let provider = self.provider(current.digest).await?;
+        let reference = TargetRef {
+            platform: platform.to_owned(),
+            name: name.to_owned(),
+            version: stored.version,
+        };
+        let target = self.target(domain, &reference, &provider).await?;
+        let call = ProviderCall {
+            target,
+            now_ms: super::now_ms(),
+        };
+        Ok(match provider.probe(call).await? {
+            Ok(said) => Ok(said),
+            Err(Fault::Unsupported) => {
+                Err("this provider has no harmless request to test with".to_owned())
+            }
+            Err(fault) => Err(fault.to_string()),
+        })
     }
 
     /// What is shown of a target: its public settings, and which secrets are set.

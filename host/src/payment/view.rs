@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Payment, PresentationKind};
+use super::model::{Attempt, Case, Payment, PresentationKind, Refund};
 
 /// Names that metadata may not use, besides the names of platforms: the payment's own fields, what
 /// `create` takes, and what the original kept on its payment objects.
@@ -128,6 +128,7 @@ pub fn to_json(payment: &Payment, now: u64) -> Map<String, Value> {
     );
     put("expi", json!(p.expires_ms));
     put("late", json!(p.late));
+    put("refunded", json!(p.refunded_minor));
     put(
         "overdue",
         json!(p.state == super::model::State::Wait && now > p.expires_ms),
@@ -144,6 +145,56 @@ pub fn to_json(payment: &Payment, now: u64) -> Map<String, Value> {
         }
     }
     out
+}
+
+/// The payment for its owner: with its attempts and refunds.
+pub fn case_to_json(case: &Case, now: u64) -> Map<String, Value> {
+    let mut out = to_json(&case.payment, now);
+    let attempts: Vec<Value> = case.attempts.iter().map(attempt_to_json).collect();
+    out.insert("attempts".into(), json!(attempts));
+    let currency = case.payment.total.currency();
+    let refunds: Vec<Value> = case
+        .refunds
+        .iter()
+        .map(|refund| refund_to_json(refund, currency.caller_code()))
+        .collect();
+    out.insert("refunds".into(), json!(refunds));
+    out
+}
+
+fn attempt_to_json(attempt: &Attempt) -> Value {
+    json!({
+        "trade_no": attempt.trade_no,
+        "pay_tp": attempt.pay_type,
+        "pay_target": attempt.target.name,
+        "st": attempt.state.as_str(),
+        "fail_why": attempt.fail_why.map(|why| why.as_str()),
+        "ending": attempt.ending.map(|ending| ending.why.as_str()),
+        "ct": attempt.created_ms,
+        "payable_until": attempt.payable_until_ms,
+        "paid": attempt.paid_minor,
+        "transaction_id": attempt.transaction_id,
+        "asks": attempt.asks,
+        "ask_at": attempt.ask_at_ms,
+        "error": attempt.last_error,
+    })
+}
+
+/// A refund as callers see it.
+pub fn refund_to_json(refund: &Refund, currency: &str) -> Value {
+    json!({
+        "refund_no": refund.refund_no,
+        "trade_no": refund.trade_no,
+        "fee": refund.amount_minor,
+        "cur": currency,
+        "reason": refund.reason,
+        "cause": refund.cause.as_str(),
+        "st": refund.state.as_str(),
+        "ct": refund.created_ms,
+        "close_at": refund.ended_ms,
+        "transaction_id": refund.transaction_id,
+        "error": refund.last_error,
+    })
 }
 
 /// `re_obj`: an object for JSON, otherwise a text.

@@ -1,6 +1,8 @@
 //! What holds for every payment, whatever a rule says: asserted before anything is written.
 
-use crate::payment::model::{Attempt, AttemptState, Case, Change, Changes, Payment, State};
+use crate::payment::model::{
+    Attempt, AttemptState, Case, Change, Changes, Payment, RefundState, State,
+};
 use crate::payment::state::may_follow;
 
 use super::{NewPayment, StoreError};
@@ -65,6 +67,7 @@ pub(super) fn check_change(before: &Case, changes: &Changes) -> Result<(), Store
             check_attempt_change(earlier, attempt)?;
         }
     }
+    check_refunds(before, changes)?;
     check_delivery(new, changes.deliver)
 }
 
@@ -74,6 +77,11 @@ fn is_no_news(before: &Case, changes: &Changes) -> bool {
     before.payment == changes.payment
         && changes.statement.is_none()
         && !changes.deliver
+        && changes.refunds.iter().all(|refund| {
+            before
+                .refund(&refund.refund_no)
+                .is_some_and(|known| known.state == refund.state)
+        })
         && changes.attempts.iter().all(|attempt| {
             let known = before
                 .attempts
@@ -150,6 +158,61 @@ fn check_attempt_change(old: &Attempt, new: &Attempt) -> Result<(), StoreError> 
             )
         },
     )
+}
+
+/// No attempt gives back more than was paid for it, what was ordered stays as it was, and what ended stays ended.
+fn check_refunds(before: &Case, changes: &Changes) -> Result<(), StoreError> {
+    if changes.refunds.is_empty() {
+        return Ok(());
+    }
+    let mut after = before.clone();
+    for attempt in &changes.attempts {
+        match after
+            .attempts
+            .iter_mut()
+            .find(|known| known.trade_no == attempt.trade_no)
+        {
+            Some(known) => *known = attempt.clone(),
+            None => after.attempts.push(attempt.clone()),
+        }
+    }
+    for refund in &changes.refunds {
+        let number = &refund.refund_no;
+        match after
+            .refunds
+            .iter_mut()
+            .find(|known| known.refund_no == *number)
+        {
+            None => after.refunds.push(refund.clone()),
+            Some(known) => {
+                let same = known.trade_no == refund.trade_no
+                    && known.amount_minor == refund.amount_minor
+                    && known.reason == refund.reason
+                    && known.cause == refund.cause
+                    && known.created_ms == refund.created_ms;
+                holds(same, || {
+                    format!("what refund {number} was ordered with may not change")
+                })?;
+                holds(
+                    known.state != RefundState::Ok || refund.state == RefundState::Ok,
+                    || format!("refund {number} was made; that is never taken back"),
+                )?;
+                *known = refund.clone();
+            }
+        }
+    }
+    for refund in &changes.refunds {
+        let attempt = after.attempt(&refund.trade_no);
+        let paid = attempt.and_then(|attempt| attempt.paid_minor).unwrap_or(0);
+        let reserved = after.reserved_minor(&refund.trade_no);
+        holds(reserved <= paid, || {
+            format!(
+                "attempt {} would give back {reserved} of {paid}",
+                refund.trade_no
+            )
+        })?;
+    }
+    Ok(())
 }
 
 fn check_delivery(payment: &Payment, deliver: bool) -> Result<(), StoreError> {

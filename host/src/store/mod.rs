@@ -39,7 +39,7 @@ pub use error::StoreError;
 pub use find::{Column, Find, FindError, Operand, Order};
 pub use kv::Event;
 pub use outbox::{Delivery, DeliveryState, Effects, Finished};
-pub use payments::{Created, IdempotencyKey, NewPayment};
+pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub use schedule::{AskingRoom, DueAsk};
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::payment::model::{
-    Attempt, Case, Change, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
+    Ams, Attempt, Case, Change, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
 };
 
-use super::sqlite::{case, content, history, idempotency, payment};
+use super::sqlite::idempotency::{self, Earlier};
+use super::sqlite::{case, content, history, payment};
 use super::{Store, StoreError, invariants};
 
 /// A payment with everything that is written together with it.
@@ -48,6 +49,17 @@ pub enum Created {
     KeyUsedForOtherBody,
 }
 
+/// What became of a change with an idempotency key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Once {
+    /// The rule ran; this is its answer.
+    Made(String),
+    /// The same request ran it before; this was its answer then.
+    Repeated(String),
+    /// The key belongs to another request; nothing was written.
+    KeyUsedForOtherBody,
+}
+
 impl Store {
     /// Stores a new payment.
     ///
@@ -68,7 +80,9 @@ impl Store {
     ) -> Result<Option<Created>, StoreError> {
         let domain = domain.to_owned();
         self.database
-            .read(move |connection| idempotency::find(connection, &domain, &key))
+            .read(move |connection| {
+                Ok(idempotency::find(connection, &domain, &key)?.map(Created::from))
+            })
             .await
     }
 
@@ -119,6 +133,52 @@ impl Store {
                         invariants::check_change(&before, &changes)?;
                         case::apply(connection, &changes)?;
                         Ok(Some(Ok(answer)))
+                    }
+                }
+            })
+            .await
+    }
+
+    /// The same for a request with an `Idempotency-Key`, in the same transaction: the rule runs for the first one, and a
+    /// repetition gets what that one made. The rule's answer is what was made, such as a refund's number.
+    pub async fn change_once<E, F>(
+        &self,
+        id: PaymentId,
+        key: IdempotencyKey,
+        now: Ams,
+        rule: F,
+    ) -> Result<Option<Result<Once, E>>, StoreError>
+    where
+        F: FnOnce(&Case) -> Result<(Option<Changes>, String), E> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.database
+            .write(move |connection| {
+                let Some(before) = case::load(connection, id)? else {
+                    return Ok(None);
+                };
+                let domain = &before.payment.domain;
+                match idempotency::find(connection, domain, &key)? {
+                    Some(Earlier::Same {
+                        payment,
+                        made: Some(made),
+                    }) if payment == id => {
+                        return Ok(Some(Ok(Once::Repeated(made))));
+                    }
+                    Some(_) => return Ok(Some(Ok(Once::KeyUsedForOtherBody))),
+                    None => {}
+                }
+                match rule(&before) {
+                    Err(refused) => Ok(Some(Err(refused))),
+                    Ok((changes, made)) => {
+                        if let Some(changes) = changes {
+                            invariants::check_change(&before, &changes)?;
+                            case::apply(connection, &changes)?;
+                        }
+                        if let Some(seq) = payment::seq(connection, id)? {
+                            idempotency::keep(connection, seq, domain, &key, Some(&made), now)?;
+                        }
+                        Ok(Some(Ok(Once::Made(made))))
                     }
                 }
             })

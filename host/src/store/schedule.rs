@@ -1,9 +1,9 @@
-//! What is due: attempts that a platform is to be asked about, and payments that nobody sent in time.
+//! What is due: attempts and refunds that a platform is to be asked about, and payments that nobody can pay any more.
 
-use crate::payment::model::{Ams, Attempt, PaymentId};
+use crate::payment::model::{Ams, Attempt, PaymentId, Refund};
 
 use super::sqlite::attempt;
-use super::sqlite::payment;
+use super::sqlite::{payment, refund};
 use super::{Store, StoreError};
 
 /// How much more may be asked at once.
@@ -64,14 +64,32 @@ impl Store {
         self.database.read(attempt::next_ask).await
     }
 
-    /// At most `limit` payments that are still NEW although their deadline has come, the most overdue first.
-    pub async fn expired_new(&self, now: Ams, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+    /// The same for refunds.
+    pub async fn claim_refunds(
+        &self,
+        now: Ams,
+        until: Ams,
+        limit: u32,
+    ) -> Result<Vec<Refund>, StoreError> {
         self.database
-            .read(move |connection| payment::expired_new(connection, now, limit))
+            .write(move |connection| refund::claim(connection, now, until, limit))
             .await
     }
 
-    /// The earliest deadline of a payment that is still NEW.
+    /// When the next refund is due or its lease runs out.
+    pub async fn next_refund(&self) -> Result<Option<Ams>, StoreError> {
+        self.database.read(refund::next_due).await
+    }
+
+    /// At most `limit` payments past their deadline that were never sent or have no open attempt, the most overdue
+    /// first. What is held is not among them.
+    pub async fn expired(&self, now: Ams, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        self.database
+            .read(move |connection| payment::expired(connection, now, limit))
+            .await
+    }
+
+    /// The earliest deadline of such a payment.
     pub async fn next_expiry(&self) -> Result<Option<Ams>, StoreError> {
         self.database.read(payment::next_expiry).await
     }

@@ -1,5 +1,5 @@
-//! Background work: questions that are due (查单), callbacks to deliver, payments that expired
-//! unsent. Everything is in the store; this room only wakes up, leases and calls the verbs, so that
+//! Background work: questions that are due (查单), refunds on their way, callbacks to deliver, payments that nobody
+//! can pay any more. Everything is in the store; this room only wakes up, leases and calls the verbs, so that
 //! a crash loses nothing but time.
 
 mod running;
@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::payment::model::{Ams, Attempt};
+use crate::payment::model::{Ams, Attempt, Refund};
 use crate::payment::{Payments, now_ms};
 use crate::store::{AskingRoom, Delivery, StoreError};
 use running::Running;
 
 /// Questions under way at once: platforms limit requests to some tens a second per merchant.
 const ASKS_AT_ONCE: u32 = 16;
+/// Refunds under way at once: they are rare, and nobody waits for them.
+const REFUNDS_AT_ONCE: u32 = 4;
 /// Of these, of one domain: one whose platform does not answer leaves room to the others.
 const ASKS_OF_A_DOMAIN: u32 = 4;
 /// Of these, at one platform: one that does not answer leaves room to the others.
@@ -47,6 +49,13 @@ pub async fn run(payments: Payments, stop: CancellationToken) {
             DELIVERIES_AT_ONCE,
             Work::Delivering
         ),
+        attend(
+            "refunding",
+            &payments,
+            &stop,
+            REFUNDS_AT_ONCE,
+            Work::Refunding
+        ),
         attend("expiring", &payments, &stop, 1, Work::Expiring),
     );
 }
@@ -55,6 +64,7 @@ pub async fn run(payments: Payments, stop: CancellationToken) {
 enum Work {
     Asking,
     Delivering,
+    Refunding,
     Expiring,
 }
 
@@ -126,8 +136,17 @@ async fn begin(
             }
             store.next_delivery().await?
         }
+        Work::Refunding => {
+            for refund in store.claim_refunds(now, now + ASK_LEASE, room).await? {
+                let payments = payments.clone();
+                running.begin(None, async move {
+                    refund_once(&payments, &refund).await;
+                });
+            }
+            store.next_refund().await?
+        }
         Work::Expiring => {
-            for id in store.expired_new(now, EXPIRIES_AT_ONCE).await? {
+            for id in store.expired(now, EXPIRIES_AT_ONCE).await? {
                 if let Err(error) = payments.expire(id).await {
                     tracing::error!(%id, %error, "expiring");
                     return Ok(AFTER_FAILURE);
@@ -154,6 +173,12 @@ fn until(next: Option<Ams>, running: &Running) -> Duration {
 async fn ask(payments: &Payments, attempt: &Attempt) {
     if let Err(error) = payments.ask(attempt).await {
         tracing::warn!(trade_no = %attempt.trade_no, %error, "asking");
+    }
+}
+
+async fn refund_once(payments: &Payments, refund: &Refund) {
+    if let Err(error) = payments.pursue_refund(refund).await {
+        tracing::warn!(refund_no = %refund.refund_no, %error, "refunding");
     }
 }
 

@@ -15,7 +15,7 @@ async fn an_unknown_address_or_method_is_named_in_the_envelope() {
         "/pay",
         "/pay/",
         "/pay/ajax",
-        "/pay/ajax/refund",
+        "/pay/ajax/nothing",
         "/pay/ajax/get/more",
         "/pay/callback/",
         "/pay/callback/a/b",

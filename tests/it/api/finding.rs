@@ -133,11 +133,12 @@ async fn payments_are_sorted_and_come_in_pages() {
     let page = query(shop, &asked).await.data();
     assert_eq!(page["pager"], json!({ "total": 3, "skip": 0, "limit": 2 }));
     assert_eq!(page["list"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        page["list"][0],
-        shop.payment(&ids[3]).await,
-        "as get shows it"
-    );
+    let mut shown = shop.payment(&ids[3]).await;
+    for only_there in ["attempts", "refunds"] {
+        assert!(shown[only_there].is_array());
+        shown.as_object_mut().unwrap().remove(only_there);
+    }
+    assert_eq!(page["list"][0], shown, "as get shows it");
 
     for number in 0..7 {
         shop.create(json!({ "brief": format!("{number}") })).await;

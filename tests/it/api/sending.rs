@@ -131,7 +131,11 @@ async fn a_payment_is_sent_by_one_way_at_a_time() {
     let refusal = send(shop, &by("main")).await.refusal();
     assert_eq!(refusal, (409, "e.pay.send.switch".to_owned()));
     assert_eq!(shop.payment(&id).await["pay_target"], "second");
-    assert_eq!(shop.causes(&id).await, ["create", "send", "sent"]);
+    assert_eq!(
+        shop.causes(&id).await,
+        ["create", "send", "sent", "end", "end given up"],
+        "the platform cannot close a code that nobody scanned"
+    );
 
     world
         .alipay

@@ -44,6 +44,26 @@ pub(super) enum Pay {
     Re(re::Re),
     /// Show every change of a payment
     History(One),
+    /// End a payment unpaid
+    Close(One),
+    /// Undo a till payment of unknown end
+    Reverse(One),
+    /// Give money back
+    Refund {
+        /// The payment
+        id: String,
+        /// How much, in minor units, with its currency if need be; all that is left without it (-fee)
+        #[arg(long)]
+        fee: Option<String>,
+        /// Why, for the buyer and the books
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// Repeating the call with the same key gives nothing back twice
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+        #[command(flatten)]
+        print: Print,
+    },
     /// Decide about a payment on hold
     Resolve {
         /// The payment
@@ -114,6 +134,23 @@ impl Pay {
                 let call = Call::get(&["pay", "ajax", "history"]).query("id", one.id);
                 Ok(one.print.show(&client.call(call).await?))
             }
+            Pay::Close(one) => Ok(one.print.show(&client.call(about("close", &one.id)).await?)),
+            Pay::Reverse(one) => Ok(one
+                .print
+                .show(&client.call(about("reverse", &one.id)).await?)),
+            Pay::Refund {
+                id,
+                fee,
+                reason,
+                idempotency_key,
+                print,
+            } => {
+                let body = json!({ "id": id, "fee": fee, "reason": reason });
+                let mut call = Call::post(&["pay", "ajax", "refund"], body);
+                call.headers
+                    .extend(idempotency_key.map(|key| ("Idempotency-Key".to_owned(), key)));
+                Ok(print.show(&client.call(call).await?))
+            }
             Pay::Resolve {
                 id,
                 decision,
@@ -160,6 +197,10 @@ fn qr_text(data: &Value) -> Option<&str> {
 
 fn check(id: &str) -> Call {
     Call::get(&["pay", "ajax", "check"]).query("id", id)
+}
+
+fn about(verb: &str, id: &str) -> Call {
+    Call::post(&["pay", "ajax", verb], json!({ "id": id }))
 }
 
 fn send_call(id: &str, pay_tp: &str, target: Option<&str>, args: &[String]) -> Call {

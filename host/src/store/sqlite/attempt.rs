@@ -13,25 +13,26 @@ use crate::store::{AskingRoom, DueAsk, StoreError};
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT attempt.trade_no, payment.id, number, attempt.pay_type, \
     target_platform, target_name, target_version, provider, attempt.state, attempt.fail_why, \
-    attempt.created_ms, attempt.expires_ms, payable_until_ms, client_ip, args, notify_url, notes, \
-    transaction_id, fence, leased_until_ms, ask_at_ms, asks, last_error \
+    attempt.created_ms, attempt.expires_ms, payable_until_ms, client_ip, args, notify_url, \
+    ending, paid_minor, notes, attempt.transaction_id, fence, leased_until_ms, ask_at_ms, asks, asked_ms, last_error \
     FROM attempt JOIN payment ON payment.seq = attempt.payment";
 
 /// A known attempt keeps what it was sent with, and its payment.
 const UPSERT: &str = "INSERT INTO attempt (domain, \
     trade_no, payment, number, pay_type, target_platform, \
     target_name, target_version, provider, state, fail_why, created_ms, expires_ms, \
-    payable_until_ms, client_ip, args, notify_url, notes, transaction_id, fence, leased_until_ms, \
-    ask_at_ms, asks, last_error) \
+    payable_until_ms, client_ip, args, notify_url, ending, paid_minor, notes, transaction_id, fence, \
+    leased_until_ms, ask_at_ms, asks, asked_ms, last_error) \
     VALUES ((SELECT domain FROM payment WHERE seq = ?2), \
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-    ?20, ?21, ?22, ?23) \
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26) \
     ON CONFLICT (trade_no) DO UPDATE SET state = excluded.state, fail_why = excluded.fail_why, \
     expires_ms = excluded.expires_ms, payable_until_ms = excluded.payable_until_ms, \
-    client_ip = excluded.client_ip, args = excluded.args, notes = excluded.notes, \
+    client_ip = excluded.client_ip, args = excluded.args, ending = excluded.ending, \
+    paid_minor = excluded.paid_minor, notes = excluded.notes, \
     transaction_id = excluded.transaction_id, fence = excluded.fence, \
     leased_until_ms = excluded.leased_until_ms, ask_at_ms = excluded.ask_at_ms, \
-    asks = excluded.asks, last_error = excluded.last_error \
+    asks = excluded.asks, asked_ms = excluded.asked_ms, last_error = excluded.last_error \
     WHERE payment = excluded.payment";
 
 /// Adds an attempt to the payment `seq`, or writes what may change of it.
@@ -53,12 +54,15 @@ pub(super) fn put(connection: &Connection, seq: i64, attempt: &Attempt) -> Resul
         attempt.client_ip,
         json(&attempt.args)?,
         attempt.notify_url,
+        attempt.ending.as_ref().map(json).transpose()?,
+        attempt.paid_minor,
         json(&attempt.notes)?,
         attempt.transaction_id,
         integer(attempt.fence)?,
         integer(attempt.leased_until_ms)?,
         integer(attempt.ask_at_ms)?,
         attempt.asks,
+        integer(attempt.asked_ms)?,
         attempt.last_error,
     ])?;
     if written == 1 {
@@ -283,12 +287,15 @@ fn decode(row: &Row<'_>) -> Result<Attempt, StoreError> {
         client_ip: columns.next()?,
         args: columns.json()?,
         notify_url: columns.next()?,
+        ending: columns.json_or_null()?,
+        paid_minor: columns.next()?,
         notes: columns.json()?,
         transaction_id: columns.next()?,
         fence: columns.unsigned()?,
         leased_until_ms: columns.unsigned()?,
         ask_at_ms: columns.unsigned()?,
         asks: columns.next()?,
+        asked_ms: columns.unsigned()?,
         last_error: columns.next()?,
     })
 }

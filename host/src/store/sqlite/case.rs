@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{attempt, content, delivery, history, idempotency, payment};
+use super::{attempt, content, delivery, history, idempotency, payment, refund};
 use crate::payment::model::{Case, Changes, PaymentId, TradeNo};
 use crate::store::{Created, NewPayment, StoreError, invariants};
 
@@ -14,7 +14,7 @@ pub(in crate::store) fn create(
     if let Some(key) = &new.idempotency
         && let Some(earlier) = idempotency::find(connection, &new.payment.domain, key)?
     {
-        return Ok(earlier);
+        return Ok(earlier.into());
     }
     invariants::check_new(new)?;
     if payment::seq(connection, new.payment.id)?.is_some() {
@@ -32,7 +32,14 @@ pub(in crate::store) fn create(
         delivery::add(connection, seq, &new.payment)?;
     }
     if let Some(key) = &new.idempotency {
-        idempotency::keep(connection, seq, &new.payment, key)?;
+        idempotency::keep(
+            connection,
+            seq,
+            &new.payment.domain,
+            key,
+            None,
+            new.payment.created_ms,
+        )?;
     }
     Ok(Created::Made)
 }
@@ -48,6 +55,7 @@ pub(in crate::store) fn load(
     Ok(Some(Case {
         payment,
         attempts: attempt::of(connection, seq)?,
+        refunds: refund::of(connection, seq)?,
     }))
 }
 
@@ -76,6 +84,9 @@ pub(in crate::store) fn apply(
     payment::update(connection, &changes.payment)?;
     for attempt in &changes.attempts {
         attempt::put(connection, seq, attempt)?;
+    }
+    for refund in &changes.refunds {
+        refund::put(connection, seq, refund)?;
     }
     history::append(connection, seq, &changes.history)?;
     if changes.deliver {

@@ -1,18 +1,40 @@
-//! The table `idempotency`: which request made which payment.
+//! The table `idempotency`: which request made what.
 
 use rusqlite::{Connection, params};
 
 use super::row::{Columns, integer};
-use crate::payment::model::Payment;
+use crate::payment::model::{Ams, PaymentId};
 use crate::store::{Created, IdempotencyKey, StoreError};
+
+/// What a domain used a key for before.
+pub(in crate::store) enum Earlier {
+    /// The same request.
+    Same {
+        /// The payment that it made or changed.
+        payment: PaymentId,
+        /// What it made besides, such as a refund's number.
+        made: Option<String>,
+    },
+    /// Another request.
+    OtherBody,
+}
+
+impl From<Earlier> for Created {
+    fn from(earlier: Earlier) -> Created {
+        match earlier {
+            Earlier::Same { payment, .. } => Created::Repeated(payment),
+            Earlier::OtherBody => Created::KeyUsedForOtherBody,
+        }
+    }
+}
 
 /// What the domain used this key for before.
 pub(in crate::store) fn find(
     connection: &Connection,
     domain: &str,
     key: &IdempotencyKey,
-) -> Result<Option<Created>, StoreError> {
-    let sql = "SELECT body, payment.id FROM idempotency \
+) -> Result<Option<Earlier>, StoreError> {
+    let sql = "SELECT body, payment.id, made FROM idempotency \
         JOIN payment ON payment.seq = idempotency.payment \
         WHERE idempotency.domain = ?1 AND verb = ?2 AND key = ?3";
     let mut statement = connection.prepare_cached(sql)?;
@@ -22,30 +44,34 @@ pub(in crate::store) fn find(
     };
     let mut columns = Columns::of(row);
     let body = columns.digest()?;
-    let id = columns.id()?;
+    let payment = columns.id()?;
+    let made = columns.next()?;
     Ok(Some(if body == key.body {
-        Created::Repeated(id)
+        Earlier::Same { payment, made }
     } else {
-        Created::KeyUsedForOtherBody
+        Earlier::OtherBody
     }))
 }
 
-/// Remembers that this request made the payment `seq`.
-pub(super) fn keep(
+/// Remembers what this request made of the payment `seq`.
+pub(in crate::store) fn keep(
     connection: &Connection,
     seq: i64,
-    payment: &Payment,
+    domain: &str,
     key: &IdempotencyKey,
+    made: Option<&str>,
+    now: Ams,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO idempotency (domain, verb, key, body, payment, created_ms) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO idempotency (domain, verb, key, body, payment, made, created_ms) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     connection.prepare_cached(sql)?.execute(params![
-        payment.domain,
+        domain,
         key.verb,
         key.key,
         key.body.0,
         seq,
-        integer(payment.created_ms)?,
+        made,
+        integer(now)?,
     ])?;
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) mod idempotency;
 pub(super) mod kv;
 pub(super) mod payment;
 pub(super) mod provider;
+pub(super) mod refund;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

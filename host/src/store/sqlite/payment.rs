@@ -12,24 +12,24 @@ use crate::store::StoreError;
 
 /// In the order in which [`decode`] reads them; `seq` comes first.
 pub(super) const COLUMNS: &str = "seq, id, domain, domain_id, test, brief, fee_minor, currency, \
-    price_minor, state, fail_why, hold, late, created_ms, changed_ms, sent_ms, closed_ms, \
+    price_minor, state, fail_why, hold, late, refunded_minor, created_ms, changed_ms, sent_ms, closed_ms, \
     expires_ms, pay_type, target, presentation, presentation_content, presentation_until_ms, \
     buyer_tp, buyer_id, buyer_name, callback_name, callback_kind, callback_digest, callback_len, \
     applied_ms, applied_result, offers, platforms, meta, revision";
 
 const INSERT: &str = "INSERT INTO payment (id, domain, domain_id, test, brief, fee_minor, currency, \
-    price_minor, state, fail_why, hold, late, created_ms, changed_ms, sent_ms, closed_ms, \
+    price_minor, state, fail_why, hold, late, refunded_minor, created_ms, changed_ms, sent_ms, closed_ms, \
     expires_ms, pay_type, target, presentation, presentation_content, presentation_until_ms, \
     buyer_tp, buyer_id, buyer_name, callback_name, callback_kind, callback_digest, callback_len, \
     applied_ms, applied_result, offers, platforms, meta, revision) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)";
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)";
 
 /// Names no column that is fixed at creation, so that their indexes are not touched either.
 const UPDATE: &str = "UPDATE payment SET state = ?3, fail_why = ?4, hold = ?5, late = ?6, \
     changed_ms = ?7, sent_ms = ?8, closed_ms = ?9, expires_ms = ?10, pay_type = ?11, target = ?12, \
     presentation = ?13, presentation_content = ?14, presentation_until_ms = ?15, buyer_tp = ?16, \
-    buyer_id = ?17, buyer_name = ?18, platforms = ?19, revision = revision + 1 \
+    buyer_id = ?17, buyer_name = ?18, platforms = ?19, refunded_minor = ?20, revision = revision + 1 \
     WHERE id = ?1 AND revision = ?2";
 
 /// Stores a new payment and gives its `seq`.
@@ -49,6 +49,7 @@ pub(super) fn insert(connection: &Connection, payment: &Payment) -> Result<i64, 
         payment.fail_why.map(|why| why.as_str()),
         payment.hold.as_ref().map(json).transpose()?,
         payment.late,
+        payment.refunded_minor,
         integer(payment.created_ms)?,
         integer(payment.changed_ms)?,
         integer(payment.sent_ms)?,
@@ -103,6 +104,7 @@ pub(super) fn update(connection: &Connection, payment: &Payment) -> Result<(), S
         payment.buyer.id,
         payment.buyer.name,
         json(&payment.platforms)?,
+        payment.refunded_minor,
     ])?;
     at_revision(written, payment)
 }
@@ -159,15 +161,22 @@ pub(super) fn load(
     rows.next()?.map(decode).transpose()
 }
 
-/// At most `limit` payments that are NEW past their deadline.
-pub(in crate::store) fn expired_new(
+/// Payments that end by the deadline alone: never sent, or without an attempt that the platform may still take money
+/// for. Held ones wait for a person. The condition on the state is that of the index `payment_expiry`.
+const IDLE: &str = "state IN ('NEW', 'WAIT') AND expires_ms > 0 AND hold IS NULL AND (state = 'NEW' OR \
+    NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.payment = payment.seq \
+    AND attempt.state IN ('INTENT', 'WAIT')))";
+
+/// At most `limit` payments past their deadline that nobody can pay any more.
+pub(in crate::store) fn expired(
     connection: &Connection,
     now: Ams,
     limit: u32,
 ) -> Result<Vec<PaymentId>, StoreError> {
-    let sql = "SELECT id FROM payment WHERE state = 'NEW' AND expires_ms > 0 AND expires_ms <= ?1 \
-        ORDER BY expires_ms LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT id FROM payment WHERE {IDLE} AND expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![integer(now)?, limit])?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
@@ -176,11 +185,10 @@ pub(in crate::store) fn expired_new(
     Ok(ids)
 }
 
-/// The earliest deadline of a NEW payment.
+/// The earliest deadline of such a payment.
 pub(in crate::store) fn next_expiry(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    let sql = "SELECT expires_ms FROM payment WHERE state = 'NEW' AND expires_ms > 0 \
-        ORDER BY expires_ms LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
+    let sql = format!("SELECT expires_ms FROM payment WHERE {IDLE} ORDER BY expires_ms LIMIT 1");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     rows.next()?
         .map(|row| Columns::of(row).unsigned())
@@ -203,6 +211,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<(i64, Payment), StoreError> {
         fail_why: columns.parsed_or_null(FailWhy::parse)?,
         hold: columns.json_or_null()?,
         late: columns.next()?,
+        refunded_minor: columns.next()?,
         created_ms: columns.unsigned()?,
         changed_ms: columns.unsigned()?,
         sent_ms: columns.unsigned()?,

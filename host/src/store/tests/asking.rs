@@ -232,7 +232,7 @@ async fn a_lease_that_is_over_at_once_is_refused() {
 }
 
 #[tokio::test]
-async fn payments_that_nobody_sent_in_time_are_found() {
+async fn payments_that_nobody_can_pay_any_more_are_found() {
     let shop = Shop::open();
     let make = |expires_ms, state| {
         shop.make(Payment {
@@ -243,16 +243,28 @@ async fn payments_that_nobody_sent_in_time_are_found() {
     };
     let second = make(20, State::New).await;
     let first = make(10, State::New).await;
-    make(5, State::Wait).await;
+    let unsent = make(5, State::Wait).await;
+    let waiting = Payment {
+        expires_ms: 4,
+        state: State::Wait,
+        ..payment("shop")
+    };
+    shop.store
+        .create(NewPayment {
+            attempts: vec![attempt(waiting.id, 1)],
+            ..new(waiting)
+        })
+        .await
+        .unwrap();
     make(0, State::New).await;
     make(30, State::New).await;
-    assert_eq!(shop.store.next_expiry().await.unwrap(), Some(10));
+    assert_eq!(shop.store.next_expiry().await.unwrap(), Some(5));
     assert_eq!(
-        shop.store.expired_new(20, 9).await.unwrap(),
-        [first, second]
+        shop.store.expired(20, 9).await.unwrap(),
+        [unsent, first, second]
     );
-    assert_eq!(shop.store.expired_new(20, 1).await.unwrap(), [first]);
-    assert!(shop.store.expired_new(9, 9).await.unwrap().is_empty());
+    assert_eq!(shop.store.expired(20, 1).await.unwrap(), [unsent]);
+    assert!(shop.store.expired(4, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]

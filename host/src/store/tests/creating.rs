@@ -21,6 +21,7 @@ async fn every_field_comes_back_as_it_was_given() {
     let mut case = Case {
         payment,
         attempts: attempts.clone(),
+        refunds: Vec::new(),
     };
     assert_eq!(shop.store.case(id).await.unwrap(), Some(case.clone()));
     let shop = shop.reopen().await;

@@ -61,6 +61,7 @@ CREATE TABLE payment (
     fail_why              TEXT,
     hold                  TEXT,                  -- JSON
     late                  INTEGER NOT NULL CHECK (late IN (0, 1)),
+    refunded_minor        INTEGER NOT NULL CHECK (refunded_minor >= 0),
     created_ms            INTEGER NOT NULL,
     changed_ms            INTEGER NOT NULL,
     sent_ms               INTEGER NOT NULL,
@@ -95,7 +96,7 @@ CREATE INDEX payment_buyer_id ON payment (domain, buyer_id, created_ms) WHERE bu
 CREATE INDEX payment_buyer_name ON payment (domain, buyer_name, created_ms) WHERE buyer_name <> '';
 CREATE INDEX payment_all_created ON payment (created_ms);
 CREATE INDEX payment_all_changed ON payment (changed_ms);
-CREATE INDEX payment_expiry ON payment (expires_ms) WHERE state = 'NEW' AND expires_ms > 0;
+CREATE INDEX payment_expiry ON payment (expires_ms) WHERE state IN ('NEW', 'WAIT') AND expires_ms > 0;
 
 CREATE TABLE attempt (
     trade_no         TEXT PRIMARY KEY CHECK (length(trade_no) = 32),
@@ -115,18 +116,41 @@ CREATE TABLE attempt (
     client_ip        TEXT,
     args             TEXT NOT NULL,              -- JSON
     notify_url       TEXT NOT NULL,
+    ending           TEXT,                       -- JSON
+    paid_minor       INTEGER,
     notes            TEXT NOT NULL,              -- JSON
     transaction_id   TEXT,
     fence            INTEGER NOT NULL,
     leased_until_ms  INTEGER NOT NULL,
     ask_at_ms        INTEGER NOT NULL,
     asks             INTEGER NOT NULL,
+    asked_ms         INTEGER NOT NULL,
     last_error       TEXT,
     UNIQUE (payment, number)
 ) STRICT;
 -- An attempt is to be asked about when its time has come and nobody works on it.
 CREATE INDEX attempt_ask ON attempt (max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
 CREATE INDEX attempt_turn ON attempt (domain, target_platform, max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
+
+CREATE TABLE refund (
+    refund_no       TEXT PRIMARY KEY CHECK (length(refund_no) = 32),
+    payment         INTEGER NOT NULL REFERENCES payment (seq),
+    trade_no        TEXT NOT NULL REFERENCES attempt (trade_no),
+    amount_minor    INTEGER NOT NULL CHECK (amount_minor > 0),
+    reason          TEXT NOT NULL,
+    cause           TEXT NOT NULL CHECK (cause IN ('ASKED', 'EXTRA', 'RESOLVED')),
+    state           TEXT NOT NULL CHECK (state IN ('INTENT', 'WAIT', 'STUCK', 'OK', 'FAIL')),
+    created_ms      INTEGER NOT NULL,
+    ended_ms        INTEGER NOT NULL,
+    transaction_id  TEXT,
+    fence           INTEGER NOT NULL,
+    leased_until_ms INTEGER NOT NULL,
+    ask_at_ms       INTEGER NOT NULL,
+    asks            INTEGER NOT NULL,
+    last_error      TEXT
+) STRICT;
+CREATE INDEX refund_payment ON refund (payment);
+CREATE INDEX refund_ask ON refund (max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
 
 -- Evidence: what platforms stated. Never changed, never removed.
 CREATE TABLE statement (
@@ -166,6 +190,7 @@ CREATE TABLE idempotency (
     key        TEXT NOT NULL,
     body       BLOB NOT NULL,
     payment    INTEGER NOT NULL REFERENCES payment (seq),
+    made       TEXT,                             -- what was made besides the payment, such as a refund's number
     created_ms INTEGER NOT NULL,
     PRIMARY KEY (domain, verb, key)
 ) STRICT, WITHOUT ROWID;

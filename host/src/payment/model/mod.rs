@@ -1,121 +1,39 @@
-//! The payment and its attempts, as the store keeps them and the rules change them.
+//! The payment, its attempts and refunds, as the store keeps them and the rules change them.
+//!
+//! | file | is |
+//! |---|---|
+//! | [`ids`] | by what they are known |
+//! | here | the payment, and what a rule sees and wants written |
+//! | [`attempt`], [`refund`] | one try at getting it paid; money that goes back |
 
-use std::fmt;
+mod attempt;
+mod ids;
+mod refund;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::money::Money;
 
-/// Milliseconds since 1970 (the user's document says AMS, 绝对毫秒数); 0 means "has not happened".
-pub type Ams = u64;
+pub use attempt::{Attempt, AttemptState, EndWhy, Ending, Lease, TargetRef};
+pub use ids::{Ams, Digest, PaymentId, RefundNo, TradeNo};
+pub use refund::{Refund, RefundCause, RefundState};
 
-/// A payment's id: a time-ordered UUID (version 7), written as 32 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PaymentId(Uuid);
-
-impl PaymentId {
-    /// A new id; later ones sort behind earlier ones.
-    pub fn generate() -> PaymentId {
-        PaymentId(Uuid::now_v7())
-    }
-
-    /// Reads 32 hex digits or the dashed form, in any case.
-    pub fn parse(text: &str) -> Option<PaymentId> {
-        let text = text.trim();
-        matches!(text.len(), 32 | 36)
-            .then(|| Uuid::try_parse(text).ok().map(PaymentId))
-            .flatten()
-    }
+macro_rules! as_text {
+    ($type:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl $type {
+            /// The word that is stored and shown.
+            pub fn as_str(&self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+            /// Reads that word.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
 }
-
-impl fmt::Display for PaymentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.simple())
-    }
-}
-
-impl fmt::Debug for PaymentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The number by which a platform knows an attempt: 32 lower-case hex digits. The first attempt's
-/// number is the payment's id.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct TradeNo(String);
-
-impl TradeNo {
-    /// The number of a payment's first attempt.
-    pub fn first(id: PaymentId) -> TradeNo {
-        TradeNo(id.to_string())
-    }
-
-    /// A number for a later attempt.
-    pub fn generate() -> TradeNo {
-        TradeNo(Uuid::now_v7().simple().to_string())
-    }
-
-    /// Takes only the exact form: 32 lower-case hex digits.
-    pub fn parse(text: &str) -> Option<TradeNo> {
-        let exact =
-            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        exact.then(|| TradeNo(text.to_owned()))
-    }
-
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TradeNo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// SHA-256 of a component or of a callback's content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of these bytes.
-    pub fn of(bytes: &[u8]) -> Digest {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-        let mut out = [0; 32];
-        out.copy_from_slice(digest.as_ref());
-        Digest(out)
-    }
-
-    /// Reads 64 hex digits.
-    pub fn parse(text: &str) -> Option<Digest> {
-        let mut out = [0; 32];
-        hex::decode_to_slice(text, &mut out)
-            .ok()
-            .map(|()| Digest(out))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+use as_text;
 
 /// Where a payment stands (`st`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
@@ -145,39 +63,8 @@ pub enum FailWhy {
     Reversed,
 }
 
-/// Where an attempt stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum AttemptState {
-    /// Written before the platform was called; the platform may or may not know it.
-    Intent,
-    /// The platform took the order.
-    Wait,
-    /// The provider said before any trade was made that it cannot be sent like this.
-    Refused,
-    /// Paid, by a verified statement.
-    Ok,
-    /// Definitely not paid.
-    Fail,
-}
-
-macro_rules! as_text {
-    ($type:ty { $($variant:ident = $text:literal),+ $(,)? }) => {
-        impl $type {
-            /// The word that is stored and shown.
-            pub fn as_str(&self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-            /// Reads that word.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
 as_text!(State { New = "NEW", Wait = "WAIT", Ok = "OK", Fail = "FAIL" });
 as_text!(FailWhy { Declined = "DECLINED", Closed = "CLOSED", Expired = "EXPIRED", Reversed = "REVERSED" });
-as_text!(AttemptState { Intent = "INTENT", Wait = "WAIT", Refused = "REFUSED", Ok = "OK", Fail = "FAIL" });
 as_text!(PresentationKind { Link = "LINK", Iframe = "IFRAME", Qrcode = "QRCODE", Json = "JSON", Text = "TEXT" });
 as_text!(CallbackKind { Component = "component" });
 
@@ -298,6 +185,8 @@ pub struct Payment {
     pub hold: Option<Hold>,
     /// `late`: paid after it had expired or was closed.
     pub late: bool,
+    /// `refunded`: minor units that were given back, by the host's refunds and at the platform's own console.
+    pub refunded_minor: i64,
     /// `ct`
     pub created_ms: Ams,
     /// `lm`
@@ -330,73 +219,6 @@ pub struct Payment {
     pub meta: Map<String, Value>,
     /// Counts the changes; a change names the revision it was made from.
     pub revision: u64,
-}
-
-/// Which version of a domain's target an attempt uses.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct TargetRef {
-    /// The platform, such as `zfb`.
-    pub platform: String,
-    /// The target's name in the domain; empty for `free`.
-    pub name: String,
-    /// Counted from 1; 0 for `free`.
-    pub version: u32,
-}
-
-/// The right to call the platform for an attempt; whoever holds an older fence may not write.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Lease {
-    /// Grows with every lease of the attempt.
-    pub fence: u64,
-    /// Until when it is held.
-    pub until_ms: Ams,
-}
-
-/// One attempt to get a payment paid.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Attempt {
-    /// The platform's number for it.
-    pub trade_no: TradeNo,
-    /// The payment it belongs to.
-    pub payment: PaymentId,
-    /// Counted from 1.
-    pub number: u32,
-    /// Such as `zfb.qrcode`.
-    pub pay_type: String,
-    /// With the version of its settings and keys that this attempt stays with.
-    pub target: TargetRef,
-    /// The provider component that this attempt stays with.
-    pub provider: Digest,
-    /// Where it stands.
-    pub state: AttemptState,
-    /// Set with [`AttemptState::Fail`].
-    pub fail_why: Option<FailWhy>,
-    /// When the intent was written.
-    pub created_ms: Ams,
-    /// What the provider is told as its end; the same on every resend.
-    pub expires_ms: Ams,
-    /// Until when the platform may still take money for it.
-    pub payable_until_ms: Ams,
-    /// The buyer's address, where the caller told it.
-    pub client_ip: Option<String>,
-    /// The caller's arguments; empty for pay types that may not be sent twice.
-    pub args: Vec<String>,
-    /// Where the platform sends its notification.
-    pub notify_url: String,
-    /// What the provider noted.
-    pub notes: Map<String, Value>,
-    /// What the platform calls the trade, once a statement said so.
-    pub transaction_id: Option<String>,
-    /// Grows with every lease.
-    pub fence: u64,
-    /// Until when somebody is calling the platform; 0 when nobody is.
-    pub leased_until_ms: Ams,
-    /// When to ask the platform next; 0 for never.
-    pub ask_at_ms: Ams,
-    /// How often it has been asked.
-    pub asks: u32,
-    /// What went wrong last, in English, without secrets.
-    pub last_error: Option<String>,
 }
 
 /// A statement that was acted upon, kept as evidence.
@@ -445,6 +267,8 @@ pub struct Case {
     pub payment: Payment,
     /// Its attempts.
     pub attempts: Vec<Attempt>,
+    /// Its refunds, the earliest first.
+    pub refunds: Vec<Refund>,
 }
 
 /// What a rule wants written: all of it in one transaction, or nothing.
@@ -454,6 +278,8 @@ pub struct Changes {
     pub payment: Payment,
     /// Attempts that are new or changed.
     pub attempts: Vec<Attempt>,
+    /// Refunds that are new or changed.
+    pub refunds: Vec<Refund>,
     /// Lines for the history: at least one, unless only the bookkeeping of known attempts changes (lease, next
     /// question).
     pub history: Vec<Change>,
@@ -461,6 +287,47 @@ pub struct Changes {
     pub statement: Option<StoredStatement>,
     /// The payment became OK and has a callback: put its delivery into the outbox.
     pub deliver: bool,
+}
+
+impl Changes {
+    /// The payment from now on, and nothing besides.
+    pub fn of(payment: Payment) -> Changes {
+        Changes {
+            payment,
+            attempts: Vec::new(),
+            refunds: Vec::new(),
+            history: Vec::new(),
+            statement: None,
+            deliver: false,
+        }
+    }
+}
+
+impl Case {
+    /// The attempt with this number.
+    pub fn attempt(&self, trade_no: &TradeNo) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .find(|attempt| attempt.trade_no == *trade_no)
+    }
+
+    /// The refund with this number.
+    pub fn refund(&self, refund_no: &RefundNo) -> Option<&Refund> {
+        self.refunds
+            .iter()
+            .find(|refund| refund.refund_no == *refund_no)
+    }
+
+    /// What of an attempt's money is given back or on its way, in minor units.
+    pub fn reserved_minor(&self, trade_no: &TradeNo) -> i64 {
+        let of_attempt = self
+            .refunds
+            .iter()
+            .filter(|refund| refund.trade_no == *trade_no);
+        of_attempt
+            .filter(|refund| refund.reserves())
+            .fold(0, |sum, refund| sum.saturating_add(refund.amount_minor))
+    }
 }
 
 /// A payment as `create` makes it, for the tests of this crate.
@@ -478,6 +345,7 @@ pub(crate) fn test_payment() -> Payment {
         fail_why: None,
         hold: None,
         late: false,
+        refunded_minor: 0,
         created_ms: 1_000_000,
         changed_ms: 1_000_000,
         sent_ms: 0,
@@ -524,12 +392,15 @@ pub(crate) fn test_attempt() -> Attempt {
         client_ip: None,
         args: Vec::new(),
         notify_url: "http://127.0.0.1/pay/re/x".into(),
+        ending: None,
+        paid_minor: None,
         notes: Map::new(),
         transaction_id: None,
         fence: 0,
         leased_until_ms: 0,
         ask_at_ms: 0,
         asks: 0,
+        asked_ms: 0,
         last_error: None,
     }
 }

@@ -1,0 +1,124 @@
+//! The table `refund`, with the schedule for calling platforms that stands in its columns.
+
+use rusqlite::{Connection, Row, params};
+
+use super::row::{Columns, integer};
+use crate::payment::model::{Ams, Refund, RefundCause, RefundNo, RefundState, TradeNo};
+use crate::store::StoreError;
+
+/// In the order in which [`decode`] reads them.
+const SELECT: &str = "SELECT refund_no, payment.id, trade_no, amount_minor, reason, cause, refund.state, \
+    refund.created_ms, ended_ms, transaction_id, fence, leased_until_ms, ask_at_ms, asks, last_error \
+    FROM refund JOIN payment ON payment.seq = refund.payment";
+
+/// A known refund keeps what was ordered.
+const UPSERT: &str = "INSERT INTO refund (refund_no, payment, trade_no, amount_minor, reason, cause, state, \
+    created_ms, ended_ms, transaction_id, fence, leased_until_ms, ask_at_ms, asks, last_error) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+    ON CONFLICT (refund_no) DO UPDATE SET state = excluded.state, ended_ms = excluded.ended_ms, \
+    transaction_id = excluded.transaction_id, fence = excluded.fence, \
+    leased_until_ms = excluded.leased_until_ms, ask_at_ms = excluded.ask_at_ms, \
+    asks = excluded.asks, last_error = excluded.last_error \
+    WHERE payment = excluded.payment";
+
+/// Adds a refund to the payment `seq`, or writes what may change of it.
+pub(super) fn put(connection: &Connection, seq: i64, refund: &Refund) -> Result<(), StoreError> {
+    let written = connection.prepare_cached(UPSERT)?.execute(params![
+        refund.refund_no.as_str(),
+        seq,
+        refund.trade_no.as_str(),
+        refund.amount_minor,
+        refund.reason,
+        refund.cause.as_str(),
+        refund.state.as_str(),
+        integer(refund.created_ms)?,
+        integer(refund.ended_ms)?,
+        refund.transaction_id,
+        integer(refund.fence)?,
+        integer(refund.leased_until_ms)?,
+        integer(refund.ask_at_ms)?,
+        refund.asks,
+        refund.last_error,
+    ])?;
+    if written == 1 {
+        return Ok(());
+    }
+    Err(StoreError::Invariant(format!(
+        "refund {} belongs to another payment",
+        refund.refund_no
+    )))
+}
+
+/// A payment's refunds, the earliest first.
+pub(super) fn of(connection: &Connection, seq: i64) -> Result<Vec<Refund>, StoreError> {
+    let sql = format!("{SELECT} WHERE refund.payment = ?1 ORDER BY refund.rowid");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([seq])?;
+    let mut refunds = Vec::new();
+    while let Some(row) = rows.next()? {
+        refunds.push(decode(row)?);
+    }
+    Ok(refunds)
+}
+
+/// Leases refunds that are due and free. The expressions are those of the index `refund_ask`.
+pub(in crate::store) fn claim(
+    connection: &Connection,
+    now: Ams,
+    until: Ams,
+    limit: u32,
+) -> Result<Vec<Refund>, StoreError> {
+    let (now, until) = (integer(now)?, integer(until)?);
+    let due = "SELECT refund_no FROM refund \
+        WHERE ask_at_ms > 0 AND max(ask_at_ms, leased_until_ms) <= ?1 \
+        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT ?2";
+    let numbers = connection
+        .prepare_cached(due)?
+        .query_map(params![now, limit], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    let lease = "UPDATE refund SET fence = fence + 1, leased_until_ms = ?2 WHERE refund_no = ?1";
+    let mut lease = connection.prepare_cached(lease)?;
+    let load = format!("{SELECT} WHERE refund_no = ?1");
+    let mut load = connection.prepare_cached(&load)?;
+    let mut claimed = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        lease.execute(params![number, until])?;
+        let mut rows = load.query([number])?;
+        if let Some(row) = rows.next()? {
+            claimed.push(decode(row)?);
+        }
+    }
+    Ok(claimed)
+}
+
+/// When the next refund can be claimed.
+pub(in crate::store) fn next_due(connection: &Connection) -> Result<Option<Ams>, StoreError> {
+    let sql = "SELECT max(ask_at_ms, leased_until_ms) FROM refund WHERE ask_at_ms > 0 \
+        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    rows.next()?
+        .map(|row| Columns::of(row).unsigned())
+        .transpose()
+}
+
+fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(Refund {
+        refund_no: columns.parsed(RefundNo::parse)?,
+        payment: columns.id()?,
+        trade_no: columns.parsed(TradeNo::parse)?,
+        amount_minor: columns.next()?,
+        reason: columns.next()?,
+        cause: columns.parsed(RefundCause::parse)?,
+        state: columns.parsed(RefundState::parse)?,
+        created_ms: columns.unsigned()?,
+        ended_ms: columns.unsigned()?,
+        transaction_id: columns.next()?,
+        fence: columns.unsigned()?,
+        leased_until_ms: columns.unsigned()?,
+        ask_at_ms: columns.unsigned()?,
+        asks: columns.next()?,
+        last_error: columns.next()?,
+    })
+}
