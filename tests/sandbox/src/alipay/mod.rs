@@ -17,9 +17,11 @@
 mod account;
 mod answer;
 mod book;
+pub mod certificate;
 mod clock;
 mod content;
 mod control;
+pub mod encryption;
 mod failure;
 mod fen;
 mod gateway;
