@@ -6,13 +6,14 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::account::App;
-use super::clock;
-use super::content::{OrderContent, Reference};
+use super::bill::Bills;
+use super::content::{Reference, Scene};
 use super::failure::Failure;
-use super::misbehaviour::{AnswerFault, Fault, Misbehaviour, NotificationFault};
+use super::misbehaviour::{AnswerFault, BillFault, Fault, Misbehaviour, NotificationFault};
 use super::numbers::Numbers;
 use super::order::{BuyerError, Order};
-use super::view::{NotificationView, RequestView, TradeView};
+use super::view::{NotificationView, RequestView};
+use super::wallet::{Buyer, Wallet};
 
 /// How many requests and how many notifications are remembered; older ones are forgotten, so
 /// that a demo may run for days.
@@ -27,30 +28,57 @@ pub(super) struct Book {
     pub(super) apps: HashMap<String, Arc<App>>,
     pub(super) orders: BTreeMap<OrderKey, Order>,
     pub(super) misbehaviours: Vec<Misbehaviour>,
+    pub(super) wallet: Wallet,
+    pub(super) bills: Bills,
     codes: HashMap<String, OrderKey>,
+    /// `notify_id` of each order's notifications, in the order of what they tell.
+    announced: HashMap<String, Vec<String>>,
     requests: VecDeque<RequestView>,
     notifications: VecDeque<NotificationView>,
 }
 
 impl Book {
-    /// Registers an order, or repeats the answer for the same one; gives the code.
-    pub(super) fn precreate(
+    /// Registers an order, or repeats the answer for the same one; gives the code that leads a
+    /// buyer to it.
+    pub(super) fn register(
         &mut self,
-        app: &Arc<App>,
-        content: OrderContent,
-        notify_url: Option<String>,
-        numbers: &Numbers,
+        order: Order,
+        make_code: impl FnOnce() -> String,
         now: OffsetDateTime,
     ) -> Result<String, Failure> {
-        let key = (app.app_id.clone(), content.out_trade_no.clone());
-        if let Some(order) = self.orders.get(&key) {
-            order.repeat(&content)?;
+        let key = order.key();
+        if let Some(known) = self.orders.get(&key) {
+            known.repeat(&order.content)?;
         }
-        let fresh = || Order::new(Arc::clone(app), content, notify_url, now);
-        let order = self.orders.entry(key.clone()).or_insert_with(fresh);
-        let code = order.code(numbers, now);
+        let known = self.orders.entry(key.clone()).or_insert(order);
+        let code = known.code(make_code, now);
         self.codes.insert(code.clone(), key);
         Ok(code)
+    }
+
+    /// The till has read a buyer's code: registers the order and begins its trade, unless the
+    /// code or its buyer does not do. Whether it is paid the trade's state says.
+    pub(super) fn ring_up(
+        &mut self,
+        order: Order,
+        scene: &Scene,
+        numbers: &Numbers,
+        now: OffsetDateTime,
+    ) -> Result<&Order, Failure> {
+        let key = order.key();
+        if let Some(known) = self.orders.get(&key) {
+            known.repeat(&order.content)?;
+        }
+        let buyer = self.wallet.take(scene, now)?;
+        if let Some(failure) = buyer.refusal() {
+            return Err(failure);
+        }
+        let known = self.orders.entry(key).or_insert(order);
+        let trade = known.begin(numbers, now);
+        if buyer == Buyer::Pays {
+            trade.pay(now);
+        }
+        Ok(known)
     }
 
     /// The order that a request is about; `trade_no` wins over `out_trade_no`.
@@ -92,8 +120,11 @@ impl Book {
         operation: Option<&str>,
         trade: Option<&str>,
     ) -> Option<AnswerFault> {
+        let cancels = operation == Some("alipay.trade.cancel");
         let fault = self.take(|entry| {
+            let of_cancel = matches!(entry.what, Fault::Answer(AnswerFault::CancelAgain { .. }));
             matches!(entry.what, Fault::Answer(_))
+                && (cancels || !of_cancel)
                 && entry
                     .operation
                     .as_deref()
@@ -105,7 +136,7 @@ impl Book {
         })?;
         match fault {
             Fault::Answer(fault) => Some(fault),
-            Fault::Notification(_) => None,
+            Fault::Notification(_) | Fault::Bill(_) => None,
         }
     }
 
@@ -117,7 +148,19 @@ impl Book {
         })?;
         match fault {
             Fault::Notification(fault) => Some(fault),
-            Fault::Answer(_) => None,
+            Fault::Answer(_) | Fault::Bill(_) => None,
+        }
+    }
+
+    /// The misbehaviour that the next line of a bill shows; counts it.
+    pub(super) fn take_bill_fault(&mut self, trade: &str) -> Option<BillFault> {
+        let fault = self.take(|entry| {
+            matches!(entry.what, Fault::Bill(_))
+                && entry.trade.as_deref().is_none_or(|wanted| trade == wanted)
+        })?;
+        match fault {
+            Fault::Bill(fault) => Some(fault),
+            Fault::Answer(_) | Fault::Notification(_) => None,
         }
     }
 
@@ -150,6 +193,19 @@ impl Book {
         self.notifications.iter().cloned().collect()
     }
 
+    /// Remembers that a notification of an order is to go out.
+    pub(super) fn announce(&mut self, out_trade_no: &str, notify_id: &str) {
+        let announced = self.announced.entry(out_trade_no.to_owned()).or_default();
+        announced.push(notify_id.to_owned());
+    }
+
+    /// Whether a notification that was announced after this one has gone out.
+    pub(super) fn was_overtaken(&self, out_trade_no: &str, notify_id: &str) -> bool {
+        let announced = self.announced.get(out_trade_no).into_iter().flatten();
+        let mut later = announced.skip_while(|id| *id != notify_id).skip(1);
+        later.any(|id| self.notifications.iter().any(|view| view.notify_id == *id))
+    }
+
     /// The first notification of an order.
     pub(super) fn first_notification(&self, out_trade_no: &str) -> Option<&NotificationView> {
         self.notifications
@@ -163,29 +219,4 @@ fn remember<T>(recent: &mut VecDeque<T>, view: T) {
         recent.pop_front();
     }
     recent.push_back(view);
-}
-
-impl Order {
-    /// A copy for whoever looks; `base` is where codes lead to.
-    pub(super) fn view(&self, base: &str) -> TradeView {
-        let trade = self.trade.as_ref();
-        TradeView {
-            app_id: self.app.app_id.clone(),
-            out_trade_no: self.content.out_trade_no.clone(),
-            subject: self.content.subject.clone(),
-            total: self.content.total,
-            qr_code: self
-                .codes
-                .last()
-                .map(|code| format!("{base}/qr/{}", code.code))
-                .unwrap_or_default(),
-            notify_url: self.notify_url.clone(),
-            created_ms: clock::ms(self.created),
-            trade_no: trade.map(|trade| trade.trade_no.clone()),
-            status: trade.map(|trade| trade.status),
-            paid_ms: trade.and_then(|trade| trade.paid).map(clock::ms),
-            closed_ms: trade.and_then(|trade| trade.closed).map(clock::ms),
-            refunded: trade.and_then(|trade| trade.refunded).map(|(_, fee)| fee),
-        }
-    }
 }

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use time::format_description::StaticFormatDescription;
 use time::macros::{format_description, offset, time};
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 const FORM: StaticFormatDescription =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const EXACT: StaticFormatDescription =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]");
 const DAY: StaticFormatDescription = format_description!("[year][month][day]");
+const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day]");
+const CHINESE: StaticFormatDescription =
+    format_description!("[year]年[month]月[day]日 [hour]:[minute]:[second]");
 const CHINA: UtcOffset = offset!(+8);
 
 /// The time now, in GMT+8.
@@ -26,6 +31,16 @@ pub(super) fn text(at: OffsetDateTime) -> String {
     at.to_offset(CHINA).format(FORM).unwrap_or_default()
 }
 
+/// `yyyy-MM-dd HH:mm:ss.SSS`, as `gmt_refund` is written.
+pub(super) fn exact_text(at: OffsetDateTime) -> String {
+    at.to_offset(CHINA).format(EXACT).unwrap_or_default()
+}
+
+/// `yyyy年MM月dd日 HH:mm:ss`, as bills write times.
+pub(super) fn chinese_text(at: OffsetDateTime) -> String {
+    at.to_offset(CHINA).format(CHINESE).unwrap_or_default()
+}
+
 /// `yyyyMMdd`, the start of Alipay's own numbers.
 pub(super) fn day(at: OffsetDateTime) -> String {
     at.to_offset(CHINA).format(DAY).unwrap_or_default()
@@ -38,6 +53,41 @@ pub(super) fn parse(text: &str) -> Option<OffsetDateTime> {
     }
     let local = PrimitiveDateTime::parse(text, FORM).ok()?;
     Some(local.assume_offset(CHINA))
+}
+
+/// A day or a month of a bill, from its first moment to the first one after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Period {
+    pub(super) from: OffsetDateTime,
+    pub(super) until: OffsetDateTime,
+}
+
+impl Period {
+    /// Reads `yyyy-MM-dd` or `yyyy-MM`.
+    pub(super) fn parse(text: &str) -> Option<Period> {
+        let midnight = |date: Date| PrimitiveDateTime::new(date, time!(00:00)).assume_offset(CHINA);
+        if text.len() == "yyyy-MM-dd".len() {
+            let day = Date::parse(text, DATE).ok()?;
+            return Some(Period {
+                from: midnight(day),
+                until: midnight(day.next_day()?),
+            });
+        }
+        if text.len() != "yyyy-MM".len() {
+            return None;
+        }
+        let first = Date::parse(&format!("{text}-01"), DATE).ok()?;
+        let days = i64::from(first.month().length(first.year()));
+        Some(Period {
+            from: midnight(first),
+            until: midnight(first.checked_add(time::Duration::days(days))?),
+        })
+    }
+
+    /// Whether a time is in it.
+    pub(super) fn holds(self, at: OffsetDateTime) -> bool {
+        (self.from..self.until).contains(&at)
+    }
 }
 
 /// How long something may be paid: `timeout_express` and its like.
@@ -100,6 +150,20 @@ mod tests {
             "",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_period_is_a_day_or_a_month_of_gmt_plus_8() {
+        let day = Period::parse("2026-02-28").unwrap();
+        assert!(day.holds(parse("2026-02-28 00:00:00").unwrap()));
+        assert!(day.holds(parse("2026-02-28 23:59:59").unwrap()));
+        assert!(!day.holds(parse("2026-03-01 00:00:00").unwrap()));
+        let month = Period::parse("2028-02").unwrap();
+        assert_eq!(chinese_text(month.from), "2028年02月01日 00:00:00");
+        assert_eq!(chinese_text(month.until), "2028年03月01日 00:00:00");
+        for wrong in ["", "2026", "2026-02-30", "2026-13", "20260201", "2026-2-01"] {
+            assert_eq!(Period::parse(wrong), None, "{wrong}");
         }
     }
 

@@ -1,106 +1,22 @@
-//! The buyer's side over HTTP, for a browser or `curl`: the page behind a QR code, and the
-//! platform's state and misbehaviours.
+//! The platform's state, what happens to its orders, and its misbehaviours, over HTTP for `curl`.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::clock;
+use super::command::{self, Command, CommandError};
+use super::line::Line;
 use super::misbehaviour::Misbehaviour;
-use super::order::{BuyerError, TradeStatus};
 use super::platform::Platform;
+use super::transport;
 use super::view::{NotificationView, RequestView, TradeView};
-
-/// What the buyer's app read from the screen.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Scanned {
-    qr_code: String,
-}
-
-/// `GET /qr/{code}`: what a QR code leads to.
-pub(super) async fn code_page(
-    State(platform): State<Arc<Platform>>,
-    Path(code): Path<String>,
-) -> Response {
-    let view = {
-        let book = platform.book();
-        let key = book.coded(&code).ok();
-        key.and_then(|key| book.orders.get(&key))
-            .map(|order| order.view(&platform.base_url))
-    };
-    match view {
-        Some(view) => {
-            let qr_code = format!("{}/qr/{code}", platform.base_url);
-            Html(page(&view, &qr_code)).into_response()
-        }
-        None => (
-            StatusCode::NOT_FOUND,
-            Html(frame("<p>二维码无效 · no such code</p>")),
-        )
-            .into_response(),
-    }
-}
-
-/// `POST /buyer/pay`: scans and pays. A form answers with the page, JSON with JSON.
-pub(super) async fn pay(
-    State(platform): State<Arc<Platform>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    buy(&platform, &headers, &body, true)
-}
-
-/// `POST /buyer/scan`: scans and does not pay.
-pub(super) async fn scan(
-    State(platform): State<Arc<Platform>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    buy(&platform, &headers, &body, false)
-}
-
-fn buy(platform: &Arc<Platform>, headers: &HeaderMap, body: &[u8], pays: bool) -> Response {
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if content_type.starts_with("application/x-www-form-urlencoded") {
-        let found = form_urlencoded::parse(body).find(|(name, _)| name == "qr_code");
-        let qr_code = found
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default();
-        return match platform.buy(&qr_code, pays) {
-            Ok(view) => Html(page(&view, &qr_code)).into_response(),
-            Err(error) => {
-                (status_of(error), Html(frame(&format!("<p>{error}</p>")))).into_response()
-            }
-        };
-    }
-    let refused =
-        |status, why: String| (status, Json(json!({"ok": false, "error": why}))).into_response();
-    let scanned: Scanned = match serde_json::from_slice(body) {
-        Ok(scanned) => scanned,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, error.to_string()),
-    };
-    match platform.buy(&scanned.qr_code, pays) {
-        Ok(view) => Json(json!({"ok": true, "trade": view})).into_response(),
-        Err(error) => refused(status_of(error), error.to_string()),
-    }
-}
-
-fn status_of(error: BuyerError) -> StatusCode {
-    match error {
-        BuyerError::UnknownCode => StatusCode::NOT_FOUND,
-        BuyerError::Expired | BuyerError::Closed => StatusCode::GONE,
-        BuyerError::AlreadyPaid => StatusCode::CONFLICT,
-    }
-}
+use super::wallet::Buyer;
 
 /// `GET /trades`.
 pub(super) async fn trades(State(platform): State<Arc<Platform>>) -> Json<Vec<TradeView>> {
@@ -109,7 +25,7 @@ pub(super) async fn trades(State(platform): State<Arc<Platform>>) -> Json<Vec<Tr
             .book()
             .orders
             .values()
-            .map(|order| order.view(&platform.base_url))
+            .map(|order| TradeView::of(order, &platform.base_url))
             .collect(),
     )
 }
@@ -141,32 +57,86 @@ pub(super) async fn behave(State(platform): State<Arc<Platform>>) -> StatusCode 
     StatusCode::NO_CONTENT
 }
 
-fn page(view: &TradeView, qr_code: &str) -> String {
-    let (total, seller) = (view.total, escaped(&view.app_id));
-    let (subject, code) = (escaped(&view.subject), escaped(qr_code));
-    let below = match view.status {
-        None | Some(TradeStatus::WaitBuyerPay) => format!(
-            "<form method=\"post\" action=\"/buyer/pay\"><input type=\"hidden\" name=\"qr_code\" \
-             value=\"{code}\"><button>付款 · Pay {total} yuan</button></form>"
-        ),
-        Some(status) => format!("<p><strong>{}</strong></p>", status.as_str()),
+/// `POST /trades/{out_trade_no}`: one [`Command`] as JSON.
+pub(super) async fn command(
+    State(platform): State<Arc<Platform>>,
+    Path(out_trade_no): Path<String>,
+    Json(command): Json<Command>,
+) -> Response {
+    match command::obey(&platform, &out_trade_no, &command) {
+        Ok(view) => Json(json!({"ok": true, "trade": view})).into_response(),
+        Err(error) => {
+            let status = match error {
+                CommandError::NoOrder => StatusCode::NOT_FOUND,
+                CommandError::State => StatusCode::CONFLICT,
+            };
+            (
+                status,
+                Json(json!({"ok": false, "error": error.to_string()})),
+            )
+                .into_response()
+        }
+    }
+}
+
+/// What the buyer does whose code is to be shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shown {
+    #[serde(default)]
+    buyer: Buyer,
+    /// A face before a camera instead of a code on the phone.
+    #[serde(default)]
+    face: bool,
+}
+
+/// `POST /buyer/code`: a payment code for the till, good for a minute.
+pub(super) async fn show_code(
+    State(platform): State<Arc<Platform>>,
+    Json(shown): Json<Shown>,
+) -> Json<Value> {
+    let (mut book, now) = (platform.book(), clock::now());
+    let code = if shown.face {
+        book.wallet.show_face(shown.buyer, &platform.numbers, now)
+    } else {
+        book.wallet.show(shown.buyer, &platform.numbers, now)
     };
-    frame(&format!(
-        "<h1>{subject}</h1><p>¥{total} → {seller}</p>{below}"
-    ))
+    Json(json!({"auth_code": code}))
 }
 
-fn frame(content: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"zh\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>Simulated Alipay</title></head><body><p>模拟支付宝，不涉及真实\
-         资金 · Simulated Alipay, no real money</p>{content}</body></html>"
-    )
+/// `POST /bills/publish`: bills of the day and the month that still run are given out too.
+pub(super) async fn publish_bills(State(platform): State<Arc<Platform>>) -> StatusCode {
+    platform.book().bills.published = true;
+    StatusCode::NO_CONTENT
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+/// Which file a bill's address means.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    token: String,
+}
+
+/// `GET /downloadBillFile.resource`: the file of a bill. Nobody signs it.
+pub(super) async fn bill_file(
+    State(platform): State<Arc<Platform>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let (file, fault) = {
+        let mut book = platform.book();
+        let fault = book.take_answer_fault(Some("bill.download"), None);
+        (book.bills.file(&wanted.token, clock::now()), fault)
+    };
+    if let Some(response) = transport::instead(&platform, &line, fault.as_ref()).await {
+        return response;
+    }
+    let content_type = "application/octet-stream;charset=GBK";
+    match file {
+        Some(file) => transport::send(&platform, fault.as_ref(), content_type, file),
+        None => {
+            let page = "<html><body>下载地址已失效</body></html>";
+            (StatusCode::FORBIDDEN, Html(page)).into_response()
+        }
+    }
 }

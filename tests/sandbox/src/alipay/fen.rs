@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An amount of fen, a hundredth of a yuan. Written and serialized as yuan with two decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,16 @@ impl Fen {
     /// How many fen.
     pub const fn get(self) -> u64 {
         self.0
+    }
+
+    /// Both together; none past the end of the integer.
+    pub(super) fn plus(self, other: Fen) -> Option<Fen> {
+        self.0.checked_add(other.0).map(Fen)
+    }
+
+    /// What is left; none when there is less.
+    pub(super) fn minus(self, other: Fen) -> Option<Fen> {
+        self.0.checked_sub(other.0).map(Fen)
     }
 
     /// Reads yuan such as `88`, `88.8` or `88.80`; up to 12 digits before the point, no sign, no
@@ -59,6 +69,20 @@ impl fmt::Display for Fen {
 impl Serialize for Fen {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// From yuan in a string, so that no float comes in between.
+impl<'de> Deserialize<'de> for Fen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fen, D::Error> {
+        let yuan = String::deserialize(deserializer)?;
+        Fen::parse(&yuan).ok_or_else(|| de::Error::custom("not an amount of yuan"))
+    }
+}
+
+impl std::iter::Sum for Fen {
+    fn sum<I: Iterator<Item = Fen>>(amounts: I) -> Fen {
+        Fen(amounts.fold(0, |sum, amount| sum.saturating_add(amount.0)))
     }
 }
 

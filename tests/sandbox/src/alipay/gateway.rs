@@ -1,25 +1,28 @@
 //! `/gateway.do`: takes a request, decides, and answers, rightly or as it was told to misbehave.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::account::App;
-use super::answer::Answer;
+use super::answer::{Answer, Stranger};
 use super::clock;
 use super::content;
 use super::failure::Failure;
 use super::line::Line;
 use super::misbehaviour::{AnswerFault, Fault};
 use super::operation;
-use super::parameters::{Call, Parameters, SignatureCheck};
+use super::pages;
+use super::parameters::{Call, Operation, Parameters, SignatureCheck};
 use super::platform::Platform;
+use super::transport;
 use super::view::RequestView;
+
+/// Every answer calls itself HTML, as Alipay's do.
+const CONTENT_TYPE: &str = "text/html;charset=utf-8";
 
 /// A request as far as it was understood.
 struct Admitted {
@@ -28,6 +31,31 @@ struct Admitted {
     app: Option<Arc<App>>,
     signature: SignatureCheck,
     verdict: Result<Call, Failure>,
+}
+
+impl Admitted {
+    /// The order that it names, as far as that can be read.
+    fn trade(&self) -> Option<String> {
+        match &self.verdict {
+            Ok(call) => content::named_trade(&call.biz_content),
+            Err(_) => self
+                .parameters
+                .get("biz_content")
+                .and_then(content::named_trade),
+        }
+    }
+
+    /// Whether the buyer's browser sent it.
+    fn is_page(&self) -> bool {
+        let method = self.method.as_deref().map(Operation::of);
+        matches!(method, Some(Ok(operation)) if operation.is_page())
+    }
+
+    /// The answer's shape.
+    fn blank(&self) -> Answer {
+        let encrypted = matches!(&self.verdict, Ok(call) if call.encrypted);
+        Answer::new(self.method.as_deref(), self.app.clone()).encrypted(encrypted)
+    }
 }
 
 /// Handles one request.
@@ -45,26 +73,33 @@ pub(super) async fn gateway(
         Bytes::new()
     };
     let admitted = admit(&platform, &query.unwrap_or_default(), &form);
-    let trade = admitted
-        .parameters
-        .get("biz_content")
-        .and_then(content::named_trade);
+    let trade = admitted.trade();
     let fault = platform
         .book()
         .take_answer_fault(admitted.method.as_deref(), trade.as_deref());
-    let answer = processes(fault.as_ref()).then(|| answer(&platform, &admitted));
+    let processes = fault.as_ref().is_none_or(AnswerFault::processes);
+    let answer = processes.then(|| answer(&platform, &admitted));
     record(
         &platform,
         &admitted,
         http_method.as_str(),
-        trade,
+        trade.clone(),
         answer.as_ref(),
         fault.as_ref(),
     );
+    if let Some(response) = transport::instead(&platform, &line, fault.as_ref()).await {
+        return response;
+    }
     // A request that was dropped still needs a shape to be answered in.
-    let answer =
-        answer.unwrap_or_else(|| Answer::new(admitted.method.as_deref(), admitted.app.clone()));
-    respond(&platform, &line, answer, fault).await
+    let mut answer = answer.unwrap_or_else(|| admitted.blank());
+    if let Some(fault) = &fault {
+        operation::spoil(&mut answer, trade.as_deref(), fault);
+    }
+    if admitted.is_page() {
+        return to_the_browser(&answer);
+    }
+    let body = written(&platform, &answer, fault.as_ref()).await;
+    transport::send(&platform, fault.as_ref(), CONTENT_TYPE, body)
 }
 
 /// Only a form is read; a body of another type leaves its parameters missing.
@@ -105,23 +140,8 @@ fn check(
     parameters.check(&app, clock::now(), &mut admitted.signature)
 }
 
-/// Whether the request takes effect in spite of the fault.
-fn processes(fault: Option<&AnswerFault>) -> bool {
-    match fault {
-        Some(
-            AnswerFault::Silent { processed }
-            | AnswerFault::HangUp { processed }
-            | AnswerFault::HttpStatus { processed, .. }
-            | AnswerFault::Busy { processed }
-            | AnswerFault::SystemError { processed },
-        ) => *processed,
-        Some(AnswerFault::BusyInGbk) => false,
-        _ => true,
-    }
-}
-
 fn answer(platform: &Arc<Platform>, admitted: &Admitted) -> Answer {
-    let blank = Answer::new(admitted.method.as_deref(), admitted.app.clone());
+    let blank = admitted.blank();
     match (&admitted.verdict, &admitted.app) {
         (Ok(call), Some(app)) => operation::perform(platform, app, call, blank),
         (Err(failure), _) => blank.failed(failure),
@@ -160,53 +180,30 @@ fn record(
     platform.changed();
 }
 
-async fn respond(
-    platform: &Platform,
-    line: &Line,
-    mut answer: Answer,
-    fault: Option<AnswerFault>,
-) -> Response {
-    match &fault {
-        Some(AnswerFault::Late { ms }) => {
-            platform.pause(Duration::from_millis(*ms)).await;
+/// The answer's bytes.
+async fn written(platform: &Platform, answer: &Answer, fault: Option<&AnswerFault>) -> Vec<u8> {
+    let foreign = match fault {
+        Some(AnswerFault::BusyInGbk) => return answer.busy_in_gbk(),
+        Some(AnswerFault::SignedByStranger | AnswerFault::UnknownCertificate) => {
+            platform.stranger().await.ok()
         }
-        Some(AnswerFault::Silent { .. }) => {
-            platform.stopped().await;
-            line.cut();
-        }
-        Some(AnswerFault::HangUp { .. }) => line.cut(),
-        Some(AnswerFault::HttpStatus { status, .. }) => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
-            return (
-                status,
-                Html(format!("<html><body><h1>{status}</h1></body></html>")),
-            )
-                .into_response();
-        }
-        Some(AnswerFault::Busy { .. }) => answer = answer.instead(&Failure::busy()),
-        Some(AnswerFault::BusyInGbk) => return page(platform, answer.busy_in_gbk()),
-        Some(AnswerFault::SystemError { .. }) => answer = answer.instead(&Failure::system_error()),
-        Some(AnswerFault::Other(values)) => put_all(&mut answer, values),
-        _ => {}
-    }
-    let stranger = match &fault {
-        Some(AnswerFault::SignedByStranger) => platform.stranger().await.ok(),
         _ => None,
     };
-    page(platform, answer.write(fault.as_ref(), stranger))
+    let stranger = foreign.map(|key| Stranger {
+        key,
+        cert_sn: platform.numbers.token(),
+    });
+    answer.write(fault, stranger.as_ref())
 }
 
-fn put_all(answer: &mut Answer, values: &BTreeMap<String, String>) {
-    for (name, value) in values {
-        answer.put(name, value);
+/// A browser is led to the page, or told why there is none.
+fn to_the_browser(answer: &Answer) -> Response {
+    match answer.field("cashier") {
+        Some(cashier) => Redirect::to(cashier).into_response(),
+        None => {
+            let said = |name| answer.field(name).unwrap_or_default();
+            let refusal = pages::refusal(said("code"), said("sub_code"), said("sub_msg"));
+            Html(refusal).into_response()
+        }
     }
-}
-
-/// Every answer is 200 and calls itself HTML, as Alipay's do.
-fn page(platform: &Platform, body: Vec<u8>) -> Response {
-    let headers = [
-        ("content-type", "text/html;charset=utf-8".to_owned()),
-        ("trace_id", platform.numbers.trace_id()),
-    ];
-    (headers, body).into_response()
 }

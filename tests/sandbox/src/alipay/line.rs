@@ -12,8 +12,12 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A listener whose connections can be cut.
-pub(super) struct Lines(pub(super) TcpListener);
+/// A listener whose connections can be cut, one of them or all.
+pub(super) struct Lines {
+    pub(super) listener: TcpListener,
+    /// While it is set every connection ends at once, new and old ones.
+    pub(super) down: Arc<AtomicBool>,
+}
 
 /// A handler's hold on the connection that its request came by.
 #[derive(Clone, Debug)]
@@ -42,19 +46,23 @@ impl Listener for Lines {
     type Addr = Line;
 
     async fn accept(&mut self) -> (CuttableStream, Line) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
-        let line = Line::new(peer);
-        (
-            CuttableStream {
+        loop {
+            let (stream, peer) = Listener::accept(&mut self.listener).await;
+            if self.down.load(Ordering::Acquire) {
+                continue;
+            }
+            let line = Line::new(peer);
+            let stream = CuttableStream {
                 stream,
                 cut: Arc::clone(&line.cut),
-            },
-            line,
-        )
+                down: Arc::clone(&self.down),
+            };
+            return (stream, line);
+        }
     }
 
     fn local_addr(&self) -> io::Result<Line> {
-        self.0.local_addr().map(Line::new)
+        self.listener.local_addr().map(Line::new)
     }
 }
 
@@ -68,6 +76,13 @@ impl Connected<IncomingStream<'_, Lines>> for Line {
 pub(super) struct CuttableStream {
     stream: TcpStream,
     cut: Arc<AtomicBool>,
+    down: Arc<AtomicBool>,
+}
+
+impl CuttableStream {
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire) || self.down.load(Ordering::Acquire)
+    }
 }
 
 impl AsyncRead for CuttableStream {
@@ -76,7 +91,14 @@ impl AsyncRead for CuttableStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        // What a caller says to a server that is down is not heard.
+        if self.down.load(Ordering::Acquire) && read.is_ready() {
+            buf.set_filled(before);
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        read
     }
 }
 
@@ -86,7 +108,7 @@ impl AsyncWrite for CuttableStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.cut.load(Ordering::Acquire) {
+        if self.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.stream).poll_write(cx, buf)

@@ -1,41 +1,67 @@
-//! Alipay, simulated: the gateway with `alipay.trade.precreate`, `query`, `close` and `cancel`,
-//! a buyer who scans and pays, and the notifications with their repeats.
+//! Alipay, simulated: the gateway with its operations, buyers who pay by QR code, by page and at
+//! the till, and the notifications with their repeats.
 //!
 //! [`Alipay`] is the way in; the rooms below it are its own. What it does wrong on command is in
-//! [`Misbehaviour`]; the rules of signing are in [`signing`], for whoever writes messages by hand.
+//! [`Misbehaviour`]; the rules of signing, of encrypting content and of naming certificates are in
+//! [`signing`], [`encryption`] and [`certificate`], for whoever writes messages by hand.
+//!
+//! | operation | here |
+//! |---|---|
+//! | `alipay.trade.precreate`, `pay`, `page.pay`, `wap.pay` | an order and its way to the buyer |
+//! | `alipay.trade.query`, `close`, `cancel` | the trade that the buyer began |
+//! | `alipay.trade.refund`, `alipay.trade.fastpay.refund.query` | money that goes back |
+//! | `alipay.data.dataservice.bill.downloadurl.query` | the bill of a day or a month |
+//! | `alipay.open.app.alipaycert.download` | a new certificate of Alipay's |
 //!
 //! Over HTTP, on the same port as the gateway:
 //!
 //! | address | does |
 //! |---|---|
 //! | `ANY /gateway.do` | the gateway |
-//! | `GET /qr/{code}` | what a QR code leads to: a page with a button to pay |
-//! | `POST /buyer/scan`, `/buyer/pay` | the buyer, by `{"qr_code": "…"}` |
+//! | `GET /qr/{code}`, `/cashier/{token}` | what a QR code or a merchant's link leads to: a page with a button to pay |
+//! | `GET /downloadBillFile.resource` | the file of a bill |
+//! | `POST /buyer/scan`, `/buyer/pay` | the buyer, by `{"qr_code": "…"}`: the code's text or the page's address |
+//! | `POST /buyer/code` | a payment code for the till, by `{"buyer": "pays"}` or what else a [`Buyer`] does |
+//! | `POST /buyer/confirm`, `/buyer/refuse`, `/buyer/walk_away` | the buyer who was asked, by `{"out_trade_no": "…"}` |
 //! | `GET /trades`, `/requests`, `/notifications` | what happened |
+//! | `POST /trades/{out_trade_no}` | a [`Command`] as JSON |
+//! | `POST /bills/publish` | the bill of today can be had at once |
 //! | `POST /misbehave`, `DELETE /misbehave` | a [`Misbehaviour`] as JSON, or none any more |
 
 mod account;
 mod answer;
+mod authority;
+mod bill;
 mod book;
+mod buyer;
+pub mod certificate;
 mod clock;
+mod command;
 mod content;
 mod control;
+pub mod encryption;
 mod failure;
 mod fen;
 mod gateway;
+mod letter;
 mod line;
 mod misbehaviour;
 mod notification;
 mod numbers;
 mod operation;
 mod order;
+mod pages;
 mod parameters;
 mod platform;
 pub mod signing;
+mod trade;
+mod transport;
 mod view;
+mod wallet;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -43,15 +69,23 @@ use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use account::Account;
+pub use account::{Account, Certificates};
+pub use command::{Command, Issuer};
+pub use content::OrderKind;
 pub use fen::Fen;
 pub use misbehaviour::{
-    AnswerFault, Fault, Misbehaviour, Notice, NoticeBytes, NoticeSignature, NotificationFault,
+    AnswerFault, BillFault, Fault, Misbehaviour, Notice, NoticeBytes, NoticeSignature,
+    NotificationFault,
 };
-pub use order::{BuyerError, TradeStatus};
+pub use order::BuyerError;
 pub use parameters::SignatureCheck;
-pub use view::{NotificationView, RequestView, TradeView};
+pub use trade::{RefundState, TradeStatus};
+pub use view::{NotificationView, RefundView, RequestView, TradeView};
+pub use wallet::Buyer;
 
+use account::App;
+use authority::Authority;
+use letter::Letter;
 use line::{Line, Lines};
 use numbers::Numbers;
 use platform::Platform;
@@ -93,6 +127,9 @@ pub enum SandboxError {
     /// An account's keys cannot be made.
     #[error("cannot make the account's keys")]
     Keys(#[from] signing::KeyError),
+    /// No account has this app's number, or it is not in certificate mode where that is needed.
+    #[error("no account that could do this has the app {0}")]
+    NoAccount(String),
     /// No order has this number.
     #[error("no order has the number {0}")]
     NoOrder(String),
@@ -151,13 +188,25 @@ impl Alipay {
     /// # Errors
     /// [`SandboxError::Keys`].
     pub async fn open_account(&self) -> Result<Account, SandboxError> {
+        self.open(None).await
+    }
+
+    /// Opens a merchant's account in certificate mode (公钥证书). The first one takes a second.
+    ///
+    /// # Errors
+    /// [`SandboxError::Keys`].
+    pub async fn open_certified_account(&self) -> Result<Account, SandboxError> {
+        let authority = Arc::clone(self.platform.authority().await?);
+        self.open(Some(authority)).await
+    }
+
+    async fn open(&self, authority: Option<Arc<Authority>>) -> Result<Account, SandboxError> {
         let platform = Arc::clone(&self.platform);
-        let made = tokio::task::spawn_blocking(move || account::App::open(&platform.numbers)).await;
+        let open = move || App::open(&platform.numbers, authority.as_deref());
+        let made = tokio::task::spawn_blocking(open).await;
         let (app, account) = made.unwrap_or(Err(signing::KeyError::Generate))?;
-        self.platform
-            .book()
-            .apps
-            .insert(app.app_id.clone(), Arc::new(app));
+        let mut book = self.platform.book();
+        book.apps.insert(app.app_id.clone(), Arc::new(app));
         Ok(account)
     }
 
@@ -166,7 +215,7 @@ impl Alipay {
         let book = self.platform.book();
         book.orders
             .values()
-            .map(|order| order.view(&self.platform.base_url))
+            .map(|order| TradeView::of(order, &self.platform.base_url))
             .collect()
     }
 
@@ -201,70 +250,15 @@ impl Alipay {
         }
     }
 
-    /// The buyer scans the code: the trade begins and waits for payment. No notification.
-    ///
-    /// # Errors
-    /// As for the buyer at the till.
-    pub async fn scan(&self, qr_code: &str) -> Result<TradeView, BuyerError> {
-        self.platform.buy(qr_code, false)
+    /// Nobody can reach the platform: every connection ends at once, with the gateway's and all
+    /// others of this port. It goes on by itself, and its notifications go out.
+    pub fn go_down(&self) {
+        self.platform.down.store(true, Ordering::Release);
     }
 
-    /// The buyer scans the code and pays. The notification follows in the background.
-    ///
-    /// # Errors
-    /// As for the buyer at the till.
-    pub async fn pay(&self, qr_code: &str) -> Result<TradeView, BuyerError> {
-        self.platform.buy(qr_code, true)
-    }
-
-    /// Lets the time of an order's codes and of its trade run out now. A trade that waits for the
-    /// buyer is closed, with its notification.
-    ///
-    /// # Errors
-    /// [`SandboxError::NoOrder`].
-    pub fn run_out(&self, out_trade_no: &str) -> Result<(), SandboxError> {
-        let key = {
-            let mut book = self.platform.book();
-            let key = book.named(out_trade_no);
-            if let Some(order) = key.as_ref().and_then(|key| book.orders.get_mut(key)) {
-                order.run_out(clock::now());
-            }
-            key.ok_or_else(|| SandboxError::NoOrder(out_trade_no.to_owned()))?
-        };
-        self.platform.lapse(&key);
-        self.platform.changed();
-        Ok(())
-    }
-
-    /// The time for refunds of a paid trade is over: `TRADE_FINISHED`, with its notification.
-    ///
-    /// # Errors
-    /// [`SandboxError::NoOrder`]; [`SandboxError::State`] when it is not paid.
-    pub fn finish(&self, out_trade_no: &str) -> Result<(), SandboxError> {
-        self.change(out_trade_no, order::Order::finish)
-    }
-
-    /// The merchant gives money back by Alipay's own console, with its notification: a part
-    /// leaves `TRADE_SUCCESS`, the whole makes `TRADE_CLOSED`.
-    ///
-    /// # Errors
-    /// [`SandboxError::NoOrder`]; [`SandboxError::State`] when it is not paid or so much is not left.
-    pub fn refund(&self, out_trade_no: &str, fee: Fen) -> Result<(), SandboxError> {
-        self.change(out_trade_no, |order| order.refund(fee, clock::now()))
-    }
-
-    fn change(
-        &self,
-        out_trade_no: &str,
-        change: impl FnOnce(&mut order::Order) -> bool,
-    ) -> Result<(), SandboxError> {
-        if self.trade(out_trade_no).is_none() {
-            return Err(SandboxError::NoOrder(out_trade_no.to_owned()));
-        }
-        if !self.platform.change(out_trade_no, change) {
-            return Err(SandboxError::State(out_trade_no.to_owned()));
-        }
-        Ok(())
+    /// The platform can be reached again.
+    pub fn come_up(&self) {
+        self.platform.down.store(false, Ordering::Release);
     }
 
     /// Adds something to be done wrong, after what is already there.
@@ -293,10 +287,10 @@ impl Alipay {
             let order = book
                 .named(out_trade_no)
                 .and_then(|key| book.orders.get(&key));
-            order.map(|order| notification::Letter::any(&self.platform, order))
+            order.map(|order| Letter::any(&self.platform, order))
         };
         let letter = letter.ok_or_else(|| SandboxError::NoOrder(out_trade_no.to_owned()))?;
-        if notice.url.is_none() && !letter.has_address() {
+        if notice.url.is_none() && letter.url.is_none() {
             return Err(SandboxError::NoAddress(out_trade_no.to_owned()));
         }
         Ok(notification::send(&self.platform, &letter, notice, 1).await)
@@ -324,20 +318,32 @@ impl Drop for Alipay {
 async fn serve(platform: Arc<Platform>, listener: TcpListener) {
     let routes = Router::new()
         .route("/gateway.do", any(gateway::gateway))
-        .route("/qr/{code}", get(control::code_page))
-        .route("/buyer/scan", post(control::scan))
-        .route("/buyer/pay", post(control::pay))
+        .route("/qr/{code}", get(pages::code))
+        .route("/cashier/{token}", get(pages::cashier))
+        .route("/downloadBillFile.resource", get(control::bill_file))
+        .route("/buyer/scan", post(pages::scan))
+        .route("/buyer/pay", post(pages::pay))
+        .route("/buyer/code", post(control::show_code))
+        .route("/buyer/confirm", post(pages::confirm))
+        .route("/buyer/refuse", post(pages::refuse))
+        .route("/buyer/walk_away", post(pages::walk_away))
         .route("/trades", get(control::trades))
+        .route("/trades/{out_trade_no}", post(control::command))
         .route("/requests", get(control::requests))
         .route("/notifications", get(control::notifications))
+        .route("/bills/publish", post(control::publish_bills))
         .route(
             "/misbehave",
             post(control::misbehave).delete(control::behave),
         )
         .with_state(Arc::clone(&platform));
     let service = routes.into_make_service_with_connect_info::<Line>();
+    let lines = Lines {
+        listener,
+        down: Arc::clone(&platform.down),
+    };
     let stopped = async move { platform.stopped().await };
-    if let Err(error) = axum::serve(Lines(listener), service)
+    if let Err(error) = axum::serve(lines, service)
         .with_graceful_shutdown(stopped)
         .await
     {

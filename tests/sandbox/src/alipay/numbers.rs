@@ -54,6 +54,11 @@ impl Numbers {
         format!("{}002221{:020}", clock::day(at), self.next())
     }
 
+    /// A refund that has no number of the merchant's: made by hand, or by cancelling.
+    pub(super) fn refund_no(&self, at: OffsetDateTime) -> String {
+        format!("{}{:020}", clock::day(at), self.next())
+    }
+
     /// What stands in a QR code: `bax` and 24 opaque characters.
     pub(super) fn code(&self) -> String {
         let (mut left, mut right) = (self.next(), self.next());
@@ -65,6 +70,33 @@ impl Numbers {
             }
         }
         code
+    }
+
+    /// The serial number of a certificate: 16 bytes, the first of them Alipay's `20`.
+    pub(super) fn certificate_serial(&self) -> [u8; 16] {
+        let number = (u128::from(self.next()) << 64) | u128::from(self.next());
+        let mut bytes = number.to_be_bytes();
+        if let Some(first) = bytes.first_mut() {
+            *first = 0x20;
+        }
+        bytes
+    }
+
+    /// A payment code that a buyer's phone shows: 18 digits, the first two from 25 to 30.
+    pub(super) fn payment_code(&self) -> String {
+        let (kind, rest) = (25 + self.next() % 6, self.next() % 10_000_000_000_000_000);
+        format!("{kind}{rest:016}")
+    }
+
+    /// What a camera that knows the buyer's face gives: `fp` and 33 hex digits.
+    pub(super) fn face_code(&self) -> String {
+        let (left, right) = (self.next(), self.next());
+        format!("fp{left:016x}{right:016x}{:x}", self.next() % 16)
+    }
+
+    /// What makes a link hard to guess: 32 hex digits.
+    pub(super) fn token(&self) -> String {
+        format!("{:016x}{:016x}", self.next(), self.next())
     }
 
     /// The trace of one answer, as its `trace_id` header gives it.

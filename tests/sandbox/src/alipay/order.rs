@@ -1,50 +1,25 @@
-//! An order and the trade that a scan makes of it: the states and their rules, without I/O.
+//! An order and the trade that a buyer makes of it: the states and their rules, without I/O.
 //!
-//! `precreate` only registers an order with a QR code. The trade begins when a buyer scans the
-//! code: until then `query` and `close` know nothing of it, and the code stays payable until its
-//! own end, whatever the merchant asks.
+//! `precreate` and the pages only register an order with a code. The trade begins when a buyer
+//! comes by the code: until then `query` and `close` know nothing of it, and the code stays
+//! payable until its own end, whatever the merchant asks. At the till the trade begins at once.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::account::App;
-use super::content::OrderContent;
+use super::book::OrderKey;
+use super::content::{OrderContent, RefundContent};
 use super::failure::Failure;
 use super::fen::Fen;
 use super::numbers::Numbers;
-
-/// `trade_status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum TradeStatus {
-    /// A buyer scanned the code and has not paid.
-    WaitBuyerPay,
-    /// Paid; refunds are possible.
-    TradeSuccess,
-    /// Paid, and the time for refunds is over.
-    TradeFinished,
-    /// Not paid in time, closed by the merchant, or refunded in full.
-    TradeClosed,
-}
-
-impl TradeStatus {
-    /// As messages write it, such as `TRADE_SUCCESS`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TradeStatus::WaitBuyerPay => "WAIT_BUYER_PAY",
-            TradeStatus::TradeSuccess => "TRADE_SUCCESS",
-            TradeStatus::TradeFinished => "TRADE_FINISHED",
-            TradeStatus::TradeClosed => "TRADE_CLOSED",
-        }
-    }
-}
+use super::trade::{Refund, RefundState, Trade, TradeStatus};
 
 /// Why the buyer cannot pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuyerError {
-    /// The text is no code of this platform.
+    /// The text is no code or page of this platform.
     #[error("this is not a code of this platform")]
     UnknownCode,
     /// The code or the trade is past its time.
@@ -56,21 +31,16 @@ pub enum BuyerError {
     /// The trade was paid before.
     #[error("the trade is already paid")]
     AlreadyPaid,
+    /// No buyer is being asked: no such order, nobody began its trade, or the buyer walked away.
+    #[error("no buyer is being asked to pay this")]
+    NobodyAsked,
+    /// The platform refused the link of a page.
+    #[error("the platform refused the link")]
+    PageRefused,
 }
 
-/// What a buyer's scan began.
-#[derive(Clone, Debug)]
-pub(super) struct Trade {
-    pub(super) trade_no: String,
-    pub(super) status: TradeStatus,
-    pub(super) created: OffsetDateTime,
-    pub(super) pay_until: OffsetDateTime,
-    pub(super) paid: Option<OffsetDateTime>,
-    pub(super) closed: Option<OffsetDateTime>,
-    pub(super) refunded: Option<(OffsetDateTime, Fen)>,
-}
-
-/// A QR code's content, `bax…`, and its time.
+/// What leads a buyer to an order: the content of a QR code, `bax…`, or a page's token; and its
+/// time.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
     pub(super) code: String,
@@ -83,9 +53,15 @@ pub(super) struct Order {
     pub(super) app: Arc<App>,
     pub(super) content: OrderContent,
     pub(super) notify_url: Option<String>,
+    /// Where the buyer's browser goes after a page.
+    pub(super) return_url: Option<String>,
+    /// The address with what Alipay says that the browser went to.
+    pub(super) returned_to: Option<String>,
     pub(super) created: OffsetDateTime,
     pub(super) codes: Vec<Code>,
     pub(super) trade: Option<Trade>,
+    /// The next refund is taken and its money does not move yet.
+    pub(super) holds_refund: bool,
 }
 
 /// What `cancel` did.
@@ -111,35 +87,38 @@ impl Order {
             app,
             content,
             notify_url,
+            return_url: None,
+            returned_to: None,
             created: now,
             codes: Vec::new(),
             trade: None,
+            holds_refund: false,
         }
     }
 
-    /// The answer to a repeated `precreate`: only for an open order and the same content.
+    /// Its place in the book: its app and the merchant's number.
+    pub(super) fn key(&self) -> OrderKey {
+        (self.app.app_id.clone(), self.content.out_trade_no.clone())
+    }
+
+    /// The answer to a repeated order: only for an open one and the same content.
     pub(super) fn repeat(&self, content: &OrderContent) -> Result<(), Failure> {
         match self.trade.as_ref().map(|trade| trade.status) {
             Some(TradeStatus::TradeSuccess | TradeStatus::TradeFinished) => {
-                Err(Failure::business("ACQ.TRADE_HAS_SUCCESS", "交易已被支付"))
+                Err(Failure::business("ACQ.TRADE_HAS_SUCCESS"))
             }
-            Some(TradeStatus::TradeClosed) => {
-                Err(Failure::business("ACQ.TRADE_HAS_CLOSE", "交易已经关闭"))
-            }
-            _ if self.content != *content => Err(Failure::business(
-                "ACQ.CONTEXT_INCONSISTENT",
-                "交易信息被篡改",
-            )),
+            Some(TradeStatus::TradeClosed) => Err(Failure::business("ACQ.TRADE_HAS_CLOSE")),
+            _ if self.content != *content => Err(Failure::business("ACQ.CONTEXT_INCONSISTENT")),
             _ => Ok(()),
         }
     }
 
-    /// The newest code if it can still be scanned, otherwise a new one.
-    pub(super) fn code(&mut self, numbers: &Numbers, now: OffsetDateTime) -> String {
+    /// The newest code if it still leads here, otherwise a new one.
+    pub(super) fn code(&mut self, make: impl FnOnce() -> String, now: OffsetDateTime) -> String {
         if let Some(code) = self.codes.last().filter(|code| now < code.ends) {
             return code.code.clone();
         }
-        let code = numbers.code();
+        let code = make();
         self.codes.push(Code {
             code: code.clone(),
             made: now,
@@ -148,7 +127,7 @@ impl Order {
         code
     }
 
-    /// The buyer scans a code: the trade begins, or goes on.
+    /// The buyer comes by a code: the trade begins, or goes on.
     pub(super) fn scan(
         &mut self,
         code: &str,
@@ -163,16 +142,10 @@ impl Order {
         if self.trade.is_none() && now >= code.ends {
             return Err(BuyerError::Expired);
         }
-        let (content, made) = (&self.content, code.made);
-        let trade = self.trade.get_or_insert_with(|| Trade {
-            trade_no: numbers.trade_no(now),
-            status: TradeStatus::WaitBuyerPay,
-            created: now,
-            pay_until: content.trade_ends(made, now),
-            paid: None,
-            closed: None,
-            refunded: None,
-        });
+        let ends = self.content.trade_ends(code.made, now);
+        let trade = self
+            .trade
+            .get_or_insert_with(|| Trade::new(numbers.trade_no(now), now, ends));
         match trade.status {
             TradeStatus::WaitBuyerPay if now >= trade.pay_until => Err(BuyerError::Expired),
             TradeStatus::WaitBuyerPay => Ok(trade),
@@ -181,20 +154,28 @@ impl Order {
         }
     }
 
-    /// The buyer scans a code and pays.
-    pub(super) fn pay(
-        &mut self,
-        code: &str,
-        numbers: &Numbers,
-        now: OffsetDateTime,
-    ) -> Result<(), BuyerError> {
-        let trade = self.scan(code, numbers, now)?;
-        trade.status = TradeStatus::TradeSuccess;
-        trade.paid = Some(now);
-        Ok(())
+    /// The till has a buyer: the trade begins, or goes on.
+    pub(super) fn begin(&mut self, numbers: &Numbers, now: OffsetDateTime) -> &mut Trade {
+        let ends = self.content.trade_ends(now, now);
+        let trade = self
+            .trade
+            .get_or_insert_with(|| Trade::new(numbers.trade_no(now), now, ends));
+        trade.deserted = false;
+        trade
     }
 
-    /// The trade, once a buyer scanned.
+    /// The trade whose buyer is being asked.
+    pub(super) fn asked(&mut self) -> Result<&mut Trade, BuyerError> {
+        let trade = self.trade.as_mut().ok_or(BuyerError::NobodyAsked)?;
+        match trade.status {
+            TradeStatus::WaitBuyerPay if trade.deserted => Err(BuyerError::NobodyAsked),
+            TradeStatus::WaitBuyerPay => Ok(trade),
+            TradeStatus::TradeClosed => Err(BuyerError::Closed),
+            TradeStatus::TradeSuccess | TradeStatus::TradeFinished => Err(BuyerError::AlreadyPaid),
+        }
+    }
+
+    /// The trade, once a buyer began it.
     pub(super) fn trade(&self) -> Result<&Trade, Failure> {
         self.trade.as_ref().ok_or_else(not_exist)
     }
@@ -203,17 +184,18 @@ impl Order {
     pub(super) fn close(&mut self, now: OffsetDateTime) -> Result<&Trade, Failure> {
         let trade = self.trade.as_mut().ok_or_else(not_exist)?;
         if trade.status != TradeStatus::WaitBuyerPay {
-            return Err(Failure::business(
-                "ACQ.TRADE_STATUS_ERROR",
-                "交易状态不合法",
-            ));
+            return Err(Failure::business("ACQ.TRADE_STATUS_ERROR"));
         }
         trade.close(now);
         Ok(trade)
     }
 
-    /// The merchant cancels: an open trade is closed, a paid one is refunded in full.
-    pub(super) fn cancel(&mut self, now: OffsetDateTime) -> Result<Cancelled, Failure> {
+    /// The merchant cancels: an open trade is closed, what is left of a paid one is given back.
+    pub(super) fn cancel(
+        &mut self,
+        numbers: &Numbers,
+        now: OffsetDateTime,
+    ) -> Result<Cancelled, Failure> {
         let total = self.content.total;
         let Some(trade) = self.trade.as_mut() else {
             return Ok(Cancelled::Nothing);
@@ -221,19 +203,121 @@ impl Order {
         match trade.status {
             TradeStatus::WaitBuyerPay => {
                 trade.close(now);
-                Ok(Cancelled::Closed)
+                return Ok(Cancelled::Closed);
             }
-            TradeStatus::TradeSuccess => {
-                trade.close(now);
-                trade.refunded = Some((now, total));
-                Ok(Cancelled::Refunded)
+            TradeStatus::TradeClosed => return Ok(Cancelled::Already),
+            TradeStatus::TradeFinished => {
+                return Err(Failure::business("ACQ.CANCEL_NOT_ALLOWED"));
             }
-            TradeStatus::TradeFinished => Err(Failure::business(
-                "ACQ.CANCEL_NOT_ALLOWED",
-                "本笔交易不允许撤销",
-            )),
-            TradeStatus::TradeClosed => Ok(Cancelled::Already),
+            TradeStatus::TradeSuccess => trade.refundable()?,
         }
+        // A refund whose money has not moved would go back twice.
+        if trade.reserved() != trade.refunded() {
+            return Err(Failure::system_error());
+        }
+        let amount = total.minus(trade.refunded()).unwrap_or_default();
+        if !self.app.spend(amount) {
+            return Err(Failure::business("ACQ.SELLER_BALANCE_NOT_ENOUGH"));
+        }
+        let refund = Refund {
+            request_no: numbers.refund_no(now),
+            amount,
+            reason: None,
+            state: RefundState::Done,
+            at: now,
+        };
+        trade.give_back(refund, total);
+        Ok(Cancelled::Refunded)
+    }
+
+    /// The merchant gives money back by the gateway: true when money moved just now, false when
+    /// it moved before or does not yet.
+    pub(super) fn refund(
+        &mut self,
+        demand: &RefundContent,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        let total = self.content.total;
+        let trade = self.trade.as_mut().ok_or_else(not_exist)?;
+        if demand.request_no.is_none() && demand.amount < total {
+            return Err(Failure::field("out_request_no"));
+        }
+        let number = demand.request_no.as_ref();
+        let request_no = number.unwrap_or(&self.content.out_trade_no).clone();
+        let known = trade.refund(&request_no);
+        if let Some(known) = known.filter(|known| known.state != RefundState::Failed) {
+            if known.amount != demand.amount {
+                return Err(Failure::business("ACQ.DISCORDANT_REPEAT_REQUEST"));
+            }
+            return Ok(false);
+        }
+        trade.refundable()?;
+        let sum = trade.reserved().plus(demand.amount);
+        if sum.is_none_or(|sum| sum > total) {
+            return Err(Failure::business("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL"));
+        }
+        if !self.app.spend(demand.amount) {
+            return Err(Failure::business("ACQ.SELLER_BALANCE_NOT_ENOUGH"));
+        }
+        let holds = std::mem::take(&mut self.holds_refund);
+        let refund = Refund {
+            request_no,
+            amount: demand.amount,
+            reason: demand.reason.clone(),
+            state: if holds {
+                RefundState::Pending
+            } else {
+                RefundState::Done
+            },
+            at: now,
+        };
+        trade.give_back(refund, total);
+        Ok(!holds)
+    }
+
+    /// The merchant gives money back by Alipay's console; false when it is not paid or so much is
+    /// not left.
+    pub(super) fn refund_by_hand(
+        &mut self,
+        amount: Fen,
+        numbers: &Numbers,
+        now: OffsetDateTime,
+    ) -> bool {
+        let demand = RefundContent::by_hand(amount, numbers.refund_no(now));
+        // What is to be held is a refund by the gateway.
+        let held = std::mem::take(&mut self.holds_refund);
+        let done = self.refund(&demand, now).unwrap_or(false);
+        self.holds_refund = held;
+        done
+    }
+
+    /// A refund whose money did not move ends; false when there is none such.
+    pub(super) fn end_refund(&mut self, request_no: &str, done: bool, now: OffsetDateTime) -> bool {
+        let total = self.content.total;
+        let Some(trade) = self.trade.as_mut() else {
+            return false;
+        };
+        let pending = trade.refund(request_no).cloned();
+        let Some(refund) = pending.filter(|refund| refund.state == RefundState::Pending) else {
+            return false;
+        };
+        if !done {
+            self.app.earn(refund.amount);
+        }
+        let state = if done {
+            RefundState::Done
+        } else {
+            RefundState::Failed
+        };
+        trade.give_back(
+            Refund {
+                state,
+                at: now,
+                ..refund
+            },
+            total,
+        );
+        true
     }
 
     /// Closes a trade that waited longer than it may; whether it did just now.
@@ -258,31 +342,6 @@ impl Order {
         }
     }
 
-    /// Gives money back; false when it is not paid or so much is not left.
-    pub(super) fn refund(&mut self, fee: Fen, now: OffsetDateTime) -> bool {
-        let total = self.content.total;
-        let Some(trade) = self
-            .trade
-            .as_mut()
-            .filter(|trade| trade.status == TradeStatus::TradeSuccess)
-        else {
-            return false;
-        };
-        let before = trade.refunded.map_or(0, |(_, fee)| fee.get());
-        let Some(sum) = before
-            .checked_add(fee.get())
-            .map(Fen::new)
-            .filter(|sum| *sum <= total)
-        else {
-            return false;
-        };
-        trade.refunded = Some((now, sum));
-        if sum == total {
-            trade.close(now);
-        }
-        true
-    }
-
     /// Ends every code and the time for paying now.
     pub(super) fn run_out(&mut self, now: OffsetDateTime) {
         for code in &mut self.codes {
@@ -292,16 +351,21 @@ impl Order {
             trade.pay_until = trade.pay_until.min(now);
         }
     }
-}
 
-impl Trade {
-    fn close(&mut self, now: OffsetDateTime) {
-        self.status = TradeStatus::TradeClosed;
-        self.closed = Some(now);
+    /// Moves every time of it into the past, as if all had happened then.
+    pub(super) fn backdate(&mut self, by: time::Duration) {
+        self.created -= by;
+        for code in &mut self.codes {
+            code.made -= by;
+            code.ends -= by;
+        }
+        if let Some(trade) = self.trade.as_mut() {
+            trade.backdate(by);
+        }
     }
 }
 
-/// Nobody scanned, or no such order.
+/// Nobody began the trade, or no such order.
 pub(super) fn not_exist() -> Failure {
-    Failure::business("ACQ.TRADE_NOT_EXIST", "交易不存在")
+    Failure::business("ACQ.TRADE_NOT_EXIST")
 }

@@ -16,37 +16,52 @@ use super::signing;
 const TIMESTAMP_WINDOW: Duration = Duration::minutes(15);
 
 /// Operations that Alipay has and that an app here is not subscribed to.
-const UNSUBSCRIBED: [&str; 9] = [
-    "alipay.trade.pay",
+const UNSUBSCRIBED: [&str; 4] = [
     "alipay.trade.create",
-    "alipay.trade.refund",
-    "alipay.trade.fastpay.refund.query",
-    "alipay.trade.page.pay",
-    "alipay.trade.wap.pay",
     "alipay.trade.app.pay",
     "alipay.trade.orderinfo.sync",
-    "alipay.data.dataservice.bill.downloadurl.query",
+    "alipay.trade.order.settle",
 ];
 
 /// An operation that the simulation performs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Precreate,
+    Pay,
+    PagePay,
+    WapPay,
     Query,
     Close,
     Cancel,
+    Refund,
+    RefundQuery,
+    Bill,
+    Certificate,
 }
 
 impl Operation {
-    fn of(method: &str) -> Result<Operation, Failure> {
+    /// The operation of a method's name.
+    pub(super) fn of(method: &str) -> Result<Operation, Failure> {
         match method {
             "alipay.trade.precreate" => Ok(Operation::Precreate),
+            "alipay.trade.pay" => Ok(Operation::Pay),
+            "alipay.trade.page.pay" => Ok(Operation::PagePay),
+            "alipay.trade.wap.pay" => Ok(Operation::WapPay),
             "alipay.trade.query" => Ok(Operation::Query),
             "alipay.trade.close" => Ok(Operation::Close),
             "alipay.trade.cancel" => Ok(Operation::Cancel),
+            "alipay.trade.refund" => Ok(Operation::Refund),
+            "alipay.trade.fastpay.refund.query" => Ok(Operation::RefundQuery),
+            "alipay.data.dataservice.bill.downloadurl.query" => Ok(Operation::Bill),
+            "alipay.open.app.alipaycert.download" => Ok(Operation::Certificate),
             other if UNSUBSCRIBED.contains(&other) => Err(Failure::permission()),
             _ => Err(Failure::invalid("isv.invalid-method", "不存在的方法名")),
         }
+    }
+
+    /// Whether the buyer's browser comes with it, not the merchant's server.
+    pub(super) fn is_page(self) -> bool {
+        matches!(self, Operation::PagePay | Operation::WapPay)
     }
 }
 
@@ -54,7 +69,11 @@ impl Operation {
 pub(super) struct Call {
     pub(super) operation: Operation,
     pub(super) notify_url: Option<String>,
+    pub(super) return_url: Option<String>,
+    /// Decrypted, where it came encrypted.
     pub(super) biz_content: String,
+    /// Whether the answer's content is to be encrypted as well.
+    pub(super) encrypted: bool,
 }
 
 /// What became of a request's signature.
@@ -137,6 +156,7 @@ impl Parameters {
         signature: &mut SignatureCheck,
     ) -> Result<Call, Failure> {
         self.check_forms(now)?;
+        self.check_certificates(app)?;
         let sign = self
             .get("sign")
             .ok_or_else(|| Failure::missing("isv.missing-signature", "缺少签名参数"))?;
@@ -152,15 +172,62 @@ impl Parameters {
         }
         *signature = SignatureCheck::Valid;
         let operation = Operation::of(self.method()?)?;
-        let notify_url = self.get("notify_url").map(notify_url).transpose()?;
-        let biz_content = self
+        let content = self
             .get("biz_content")
             .ok_or_else(|| Failure::parameter("biz_content 为空"))?;
+        let encrypted = match self.get("encrypt_type") {
+            None => false,
+            Some("AES") => true,
+            Some(_) => {
+                return Err(Failure::invalid(
+                    "isv.invalid-encrypt-type",
+                    "无效的加密类型",
+                ));
+            }
+        };
+        let biz_content = if encrypted {
+            let content = app.content_key.decrypt(content);
+            content.ok_or_else(Failure::decryption)?
+        } else {
+            content.to_owned()
+        };
         Ok(Call {
             operation,
-            notify_url,
-            biz_content: biz_content.to_owned(),
+            notify_url: self.address("notify_url")?,
+            return_url: self.address("return_url")?,
+            biz_content,
+            encrypted,
         })
+    }
+
+    /// The numbers that certificate mode asks for, and that key mode does not know.
+    fn check_certificates(&self, app: &App) -> Result<(), Failure> {
+        let unknown = || Failure::invalid("isv.app-cert-not-exist", "应用公钥证书不存在");
+        let Some(certified) = &app.certified else {
+            return match self.get("app_cert_sn") {
+                Some(_) => Err(unknown()),
+                None => Ok(()),
+            };
+        };
+        match self.get("app_cert_sn") {
+            None => Err(Failure::invalid(
+                "isv.missing-app-cert-sn",
+                "缺少应用公钥证书序列号",
+            )),
+            Some(sn) if sn != certified.app_cert_sn => Err(unknown()),
+            Some(_) => Ok(()),
+        }?;
+        match self.get("alipay_root_cert_sn") {
+            None => Err(Failure::invalid(
+                "isv.missing-alipay-root-cert-sn",
+                "缺少支付宝根证书序列号",
+            )),
+            Some(sn) if sn != certified.root_cert_sn => Err(Failure::invalid(
+                "isv.invalid-alipay-root-cert-sn",
+                "无效的支付宝根证书序列号",
+            )),
+            Some(_) => Ok(()),
+        }
     }
 
     fn check_forms(&self, now: OffsetDateTime) -> Result<(), Failure> {
@@ -202,24 +269,38 @@ impl Parameters {
             .get("timestamp")
             .ok_or_else(|| Failure::missing("isv.missing-timestamp", "缺少时间戳参数"))?;
         match clock::parse(timestamp) {
-            Some(sent) if (now - sent).abs() <= TIMESTAMP_WINDOW => Ok(()),
+            Some(sent) if sent - now <= TIMESTAMP_WINDOW && now - sent <= self.oldest() => Ok(()),
             _ => Err(Failure::invalid(
                 "isv.invalid-timestamp",
                 "非法的时间戳参数",
             )),
         }
     }
-}
 
-/// An address that Alipay would notify: absolute, http or https, at most 256 characters.
-fn notify_url(text: &str) -> Result<String, Failure> {
-    let wrong = || Failure::parameter("notify_url");
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let fits = text.len() <= 256
-        && matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none();
-    fits.then(|| text.to_owned()).ok_or_else(wrong)
+    /// How old a request may be. A buyer opens the link of a page when it suits: as long as a
+    /// trade can live.
+    fn oldest(&self) -> Duration {
+        match self.method().and_then(Operation::of) {
+            Ok(operation) if operation.is_page() => Duration::days(15),
+            _ => TIMESTAMP_WINDOW,
+        }
+    }
+
+    /// An address that Alipay would call or lead a browser to: absolute, http or https, at most
+    /// 256 characters, all of which a header can carry.
+    fn address(&self, name: &str) -> Result<Option<String>, Failure> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let url = Url::parse(text).map_err(|_| Failure::parameter(name))?;
+        let fits = text.len() <= 256
+            && text.bytes().all(|b| b.is_ascii_graphic())
+            && matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none();
+        fits.then(|| Some(text.to_owned()))
+            .ok_or_else(|| Failure::parameter(name))
+    }
 }

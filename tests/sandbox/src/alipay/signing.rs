@@ -116,13 +116,18 @@ impl SigningKey {
             .map_err(|_| KeyError::Form)
     }
 
+    /// PKCS#8 in DER: a secret.
+    pub(super) fn pkcs8(&self) -> Result<Vec<u8>, KeyError> {
+        let der: Pkcs8V1Der<'_> = self.0.as_der().map_err(|_| KeyError::Form)?;
+        Ok(der.as_ref().to_vec())
+    }
+
     /// Bare base64 of PKCS#8: a secret.
     ///
     /// # Errors
     /// [`KeyError::Form`] when the key cannot be written, which does not happen to a generated one.
     pub fn pkcs8_base64(&self) -> Result<String, KeyError> {
-        let der: Pkcs8V1Der<'_> = self.0.as_der().map_err(|_| KeyError::Form)?;
-        Ok(STANDARD.encode(der.as_ref()))
+        self.pkcs8().map(|der| STANDARD.encode(der))
     }
 
     /// Bare base64 of the public key's SubjectPublicKeyInfo.
@@ -166,6 +171,11 @@ impl VerifyingKey {
             .map_err(|_| KeyError::Form)
     }
 
+    /// SubjectPublicKeyInfo as it stands in a certificate.
+    pub(super) fn from_der(der: Vec<u8>) -> VerifyingKey {
+        VerifyingKey(der)
+    }
+
     /// Whether the signature, in base64, is this key's over the text.
     pub fn verify(&self, text: &[u8], signature: &str) -> bool {
         let Ok(signature) = STANDARD.decode(signature) else {
@@ -181,6 +191,7 @@ impl VerifyingKey {
 mod tests {
     use serde_json::Value;
 
+    use super::super::certificate;
     use super::*;
 
     fn vectors() -> Vec<Value> {
@@ -189,6 +200,9 @@ mod tests {
     }
 
     fn key(inputs: &Value) -> VerifyingKey {
+        if let Some(pem) = inputs["certificate_pem"].as_str() {
+            return certificate::public_key(pem).unwrap();
+        }
         let text = inputs["alipay_public_key_der_b64"]
             .as_str()
             .or(inputs["alipay_public_key_pem"].as_str());
@@ -228,15 +242,30 @@ mod tests {
     }
 
     #[test]
-    fn the_published_text_with_sign_type_is_the_rule_of_requests() {
+    fn published_texts_with_sign_type_are_the_rule_of_requests() {
+        let mut seen = 0;
+        for vector in vectors().iter().filter(|v| v["rule"] == "request") {
+            let (id, inputs, expected) = (&vector["id"], &vector["inputs"], &vector["expected"]);
+            let text = request_text(pairs(inputs));
+            assert_eq!(text, expected["sign_content"].as_str().unwrap(), "{id}");
+            let sign = inputs["form"]["sign"].as_str().unwrap();
+            let key = key(inputs);
+            assert_eq!(key.verify(text.as_bytes(), sign), expected["valid"], "{id}");
+            assert!(!key.verify(notification_text(pairs(inputs)).as_bytes(), sign));
+            seen += 1;
+        }
+        assert_eq!(seen, 4);
+    }
+
+    #[test]
+    fn a_published_text_of_an_answer_verifies() {
         let vectors = vectors();
-        let vector = vectors.iter().find(|v| v["rule"] == "request").unwrap();
+        let vector = vectors.iter().find(|v| v["rule"] == "text").unwrap();
         let inputs = &vector["inputs"];
-        let text = request_text(pairs(inputs));
-        assert_eq!(text, vector["expected"]["sign_content"].as_str().unwrap());
-        let sign = inputs["form"]["sign"].as_str().unwrap();
+        let text = inputs["sign_content"].as_str().unwrap();
+        let sign = inputs["sign"].as_str().unwrap();
         assert!(key(inputs).verify(text.as_bytes(), sign));
-        assert!(!key(inputs).verify(notification_text(pairs(inputs)).as_bytes(), sign));
+        assert!(!key(inputs).verify(text.replace("0.01", "0.02").as_bytes(), sign));
     }
 
     #[test]

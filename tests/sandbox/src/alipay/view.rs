@@ -2,37 +2,110 @@
 
 use serde::Serialize;
 
+use super::clock;
+use super::content::OrderKind;
 use super::fen::Fen;
-use super::order::TradeStatus;
+use super::order::Order;
 use super::parameters::SignatureCheck;
+use super::trade::{Refund, RefundState, TradeStatus};
 
-/// An order, and its trade once a buyer scanned.
+/// An order, and its trade once a buyer began it.
 #[derive(Clone, Debug, Serialize)]
 pub struct TradeView {
     /// The app that registered it.
     pub app_id: String,
     /// The merchant's number.
     pub out_trade_no: String,
+    /// How it reaches its buyer.
+    pub kind: OrderKind,
     /// What is sold.
     pub subject: String,
     /// The order's amount.
     pub total: Fen,
-    /// The text of the newest QR code.
+    /// The text of the newest QR code; empty where there is none.
     pub qr_code: String,
+    /// The page that the merchant's link led the buyer to.
+    pub cashier: Option<String>,
     /// Where notifications go.
     pub notify_url: Option<String>,
+    /// Where the buyer's browser went after paying at a page, with what Alipay says there.
+    pub returned_to: Option<String>,
     /// When it was registered, absolute milliseconds.
     pub created_ms: u64,
-    /// Alipay's number; none before a scan.
+    /// Alipay's number; none before a buyer began the trade.
     pub trade_no: Option<String>,
-    /// The trade's state; none before a scan.
+    /// The trade's state; none before a buyer began it.
     pub status: Option<TradeStatus>,
     /// When it was paid, absolute milliseconds.
     pub paid_ms: Option<u64>,
     /// When it was closed, absolute milliseconds.
     pub closed_ms: Option<u64>,
-    /// How much was given back.
+    /// How much was given back; none when nothing was.
     pub refunded: Option<Fen>,
+    /// Every refund, in the order in which their states came to be.
+    pub refunds: Vec<RefundView>,
+}
+
+/// A refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundView {
+    /// `out_request_no`: the merchant's number, or Alipay's own for what was given back by hand.
+    pub out_request_no: String,
+    /// What is given back.
+    pub amount: Fen,
+    /// `refund_reason`.
+    pub reason: Option<String>,
+    /// How far it is.
+    pub state: RefundState,
+    /// When it got there, absolute milliseconds.
+    pub at_ms: u64,
+}
+
+impl RefundView {
+    fn of(refund: &Refund) -> RefundView {
+        RefundView {
+            out_request_no: refund.request_no.clone(),
+            amount: refund.amount,
+            reason: refund.reason.clone(),
+            state: refund.state,
+            at_ms: clock::ms(refund.at),
+        }
+    }
+}
+
+impl TradeView {
+    /// A copy for whoever looks; `base` is where codes lead to.
+    pub(super) fn of(order: &Order, base: &str) -> TradeView {
+        let (content, trade) = (&order.content, order.trade.as_ref());
+        let newest = order.codes.last().map(|code| code.code.as_str());
+        let pages = matches!(content.kind, OrderKind::Page | OrderKind::Wap);
+        let address = |path| move |code: &str| format!("{base}/{path}/{code}");
+        TradeView {
+            app_id: order.app.app_id.clone(),
+            out_trade_no: content.out_trade_no.clone(),
+            kind: content.kind,
+            subject: content.subject.clone(),
+            total: content.total,
+            qr_code: newest
+                .filter(|_| content.kind == OrderKind::QrCode)
+                .map(address("qr"))
+                .unwrap_or_default(),
+            cashier: newest.filter(|_| pages).map(address("cashier")),
+            notify_url: order.notify_url.clone(),
+            returned_to: order.returned_to.clone(),
+            created_ms: clock::ms(order.created),
+            trade_no: trade.map(|trade| trade.trade_no.clone()),
+            status: trade.map(|trade| trade.status),
+            paid_ms: trade.and_then(|trade| trade.paid).map(clock::ms),
+            closed_ms: trade.and_then(|trade| trade.closed).map(clock::ms),
+            refunded: trade
+                .map(|trade| trade.refunded())
+                .filter(|refunded| *refunded > Fen::default()),
+            refunds: trade
+                .map(|trade| trade.refunds.iter().map(RefundView::of).collect())
+                .unwrap_or_default(),
+        }
+    }
 }
 
 /// A request that reached the gateway.

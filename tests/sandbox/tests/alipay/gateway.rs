@@ -22,7 +22,7 @@ async fn every_common_parameter_is_checked() {
         ),
         (
             "method",
-            "alipay.trade.refund",
+            "alipay.trade.create",
             ("40006", "isv.insufficient-isv-permissions"),
             true,
         ),

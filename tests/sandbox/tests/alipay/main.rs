@@ -8,8 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod bills;
+mod certificates;
+mod control;
 mod faults;
 mod gateway;
 mod lifecycle;
 mod merchant;
 mod notifications;
+mod pages;
+mod refunds;
+mod till;
+mod transport;

@@ -10,6 +10,8 @@ use axum::routing::post;
 use serde_json::Value;
 use time::macros::{format_description, offset};
 use time::{Duration, OffsetDateTime};
+use walnut_sandbox::alipay::certificate;
+use walnut_sandbox::alipay::encryption::ContentKey;
 use walnut_sandbox::alipay::signing::{self, SigningKey, VerifyingKey};
 use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
 
@@ -22,7 +24,8 @@ pub(crate) struct Merchant {
     pub(crate) notify_url: String,
     pub(crate) client: reqwest::Client,
     key: SigningKey,
-    alipay_key: VerifyingKey,
+    /// What the merchant takes for Alipay's.
+    pub(crate) alipay_key: VerifyingKey,
     replies: Replies,
 }
 
@@ -32,6 +35,8 @@ pub(crate) struct Answered {
     pub(crate) fields: Value,
     pub(crate) verified: bool,
     pub(crate) body: String,
+    /// `alipay_cert_sn`; empty in key mode.
+    pub(crate) cert_sn: String,
 }
 
 impl Answered {
@@ -56,13 +61,19 @@ pub(crate) fn timestamp(from_now: Duration) -> String {
 impl Merchant {
     /// A platform whose minutes are fractions of a millisecond, and one merchant.
     pub(crate) async fn open() -> Merchant {
-        let alipay = Alipay::start(AlipayOptions {
-            time_scale: 1_000_000,
-            ..Default::default()
-        })
-        .await
-        .unwrap();
+        let alipay = started().await;
         let account = alipay.open_account().await.unwrap();
+        Merchant::with(alipay, account).await
+    }
+
+    /// The same in certificate mode.
+    pub(crate) async fn open_certified() -> Merchant {
+        let alipay = started().await;
+        let account = alipay.open_certified_account().await.unwrap();
+        Merchant::with(alipay, account).await
+    }
+
+    async fn with(alipay: Alipay, account: Account) -> Merchant {
         let replies: Replies = Arc::new(Mutex::new((VecDeque::new(), (200, "success".to_owned()))));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let notify_url = format!("http://{}/re", listener.local_addr().unwrap());
@@ -70,10 +81,15 @@ impl Merchant {
             .route("/re", post(reply))
             .with_state(Arc::clone(&replies));
         tokio::spawn(async move { axum::serve(listener, routes).await });
+        let no_redirects = reqwest::redirect::Policy::none();
         Merchant {
             key: SigningKey::from_pkcs8_base64(account.merchant_private_key()).unwrap(),
             alipay_key: VerifyingKey::from_base64(account.alipay_public_key()).unwrap(),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .redirect(no_redirects)
+                .build()
+                .unwrap(),
             alipay,
             account,
             notify_url,
@@ -100,7 +116,7 @@ impl Merchant {
 
     /// The parameters of a right request.
     pub(crate) fn parameters(&self, method: &str, content: &str) -> BTreeMap<String, String> {
-        [
+        let mut parameters: BTreeMap<String, String> = [
             ("app_id", self.account.app_id()),
             ("method", method),
             ("format", "JSON"),
@@ -112,7 +128,14 @@ impl Merchant {
             ("biz_content", content),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        .into();
+        if let Some(files) = self.account.certificates() {
+            let app = certificate::cert_sn(files.app()).unwrap();
+            let root = certificate::root_cert_sn(files.root()).unwrap();
+            parameters.insert("app_cert_sn".to_owned(), app);
+            parameters.insert("alipay_root_cert_sn".to_owned(), root);
+        }
+        parameters
     }
 
     pub(crate) fn sign(&self, parameters: &mut BTreeMap<String, String>) {
@@ -150,6 +173,19 @@ impl Merchant {
         self.read(answer.text().await.unwrap())
     }
 
+    /// One right request with encrypted content, and its decrypted answer.
+    pub(crate) async fn call_encrypted(&self, method: &str, content: &str) -> Answered {
+        let key = ContentKey::from_base64(self.account.content_key()).unwrap();
+        let content = key.encrypt(content).unwrap();
+        let mut parameters = self.parameters(method, &content);
+        parameters.insert("encrypt_type".to_owned(), "AES".to_owned());
+        self.sign(&mut parameters);
+        let mut answer = self.read(self.send(&parameters).await.unwrap().text().await.unwrap());
+        let secret = answer.fields.as_str().unwrap();
+        answer.fields = serde_json::from_str(&key.decrypt(secret).unwrap()).unwrap();
+        answer
+    }
+
     /// Reads an answer's body and verifies it over its very bytes.
     pub(crate) fn read(&self, body: String) -> Answered {
         let parsed: Value = serde_json::from_str(&body).unwrap();
@@ -164,6 +200,10 @@ impl Merchant {
         Answered {
             fields: fields.clone(),
             verified: self.alipay_key.verify(part.as_bytes(), sign),
+            cert_sn: parsed["alipay_cert_sn"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             body,
         }
     }
@@ -181,12 +221,27 @@ impl Merchant {
         answer.get("qr_code").to_owned()
     }
 
+    /// The day on which an order was paid, `yyyy-MM-dd`.
+    pub(crate) fn day_of(&self, out_trade_no: &str) -> String {
+        let paid = self.alipay.trade(out_trade_no).unwrap().paid_ms.unwrap();
+        let seconds = i64::try_from(paid / 1000).unwrap();
+        let paid = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        let form = format_description!("[year]-[month]-[day]");
+        paid.to_offset(offset!(+8)).format(form).unwrap()
+    }
+
     pub(crate) async fn query(&self, out_trade_no: &str) -> Answered {
         self.call("alipay.trade.query", &named(out_trade_no)).await
     }
 
     pub(crate) async fn close(&self, out_trade_no: &str) -> Answered {
         self.call("alipay.trade.close", &named(out_trade_no)).await
+    }
+
+    /// Orders something for 0.10 yuan and pays it.
+    pub(crate) async fn sell(&self, out_trade_no: &str) {
+        let qr_code = self.order(out_trade_no).await;
+        self.alipay.pay(&qr_code).await.unwrap();
     }
 
     /// Whether a notification's form is Alipay's, and its fields.
@@ -202,6 +257,14 @@ impl Merchant {
         let sign = fields.get("sign").map(String::as_str).unwrap_or_default();
         (self.alipay_key.verify(text.as_bytes(), sign), fields)
     }
+}
+
+async fn started() -> Alipay {
+    let options = AlipayOptions {
+        time_scale: 1_000_000,
+        ..Default::default()
+    };
+    Alipay::start(options).await.unwrap()
 }
 
 /// The `biz_content` of an order of 0.10 yuan.
