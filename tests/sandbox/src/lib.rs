@@ -22,3 +22,4 @@
 
 pub mod alipay;
 pub mod paypal;
+pub mod wechat;
