@@ -17,6 +17,7 @@ mod callbacks;
 mod crash;
 mod demo;
 mod lies;
+mod life;
 mod line;
 mod notifications;
 mod original_defects;

@@ -26,14 +26,24 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Host {
     pub(crate) async fn start() -> Host {
+        Host::start_with(&[]).await
+    }
+
+    /// With more options of `walnut serve`.
+    pub(crate) async fn start_with(options: &[&str]) -> Host {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let mut host = Host::run(data, None, "127.0.0.1:0").await;
+        let mut host = Host::run(data, None, "127.0.0.1:0", options).await;
         let file = host.data.path().join("root/root.key");
         host.root_key = std::fs::read_to_string(file).unwrap().trim().to_owned();
         host
     }
 
-    async fn run(data: Arc<TempDir>, root_key: Option<String>, listen: &str) -> Host {
+    async fn run(
+        data: Arc<TempDir>,
+        root_key: Option<String>,
+        listen: &str,
+        options: &[&str],
+    ) -> Host {
         let log = data.path().join("log");
         let output = std::fs::OpenOptions::new()
             .create(true)
@@ -51,6 +61,7 @@ impl Host {
             ])
             .arg("--data")
             .arg(data.path().join("root"))
+            .args(options)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -175,7 +186,7 @@ impl Killed {
 
     pub(crate) async fn restart(self) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
-        Host::run(self.data, Some(self.root_key), &listen).await
+        Host::run(self.data, Some(self.root_key), &listen, &[]).await
     }
 }
 

@@ -31,6 +31,11 @@ impl World {
 
     /// Notifications are repeated that many times faster than the real ones.
     pub(crate) async fn repeating(time_scale: u32) -> World {
+        World::with(time_scale, &[]).await
+    }
+
+    /// The same, with more options of `walnut serve`.
+    pub(crate) async fn with(time_scale: u32, options: &[&str]) -> World {
         let alipay = Alipay::start(AlipayOptions {
             time_scale,
             ..AlipayOptions::default()
@@ -38,7 +43,7 @@ impl World {
         .await
         .unwrap();
         let account = alipay.open_account().await.unwrap();
-        let host = Host::start().await;
+        let host = Host::start_with(options).await;
         let shop = host.domain("shop").await;
         shop.put_target("zfb", "main", &alipay, &account).await;
         shop.put_callback(RECORD_SALE, walnut_bundle::RECORD_SALE)

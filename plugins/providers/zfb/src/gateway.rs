@@ -23,6 +23,10 @@ pub struct Answer {
     pub out_trade_no: Option<String>,
     /// What the buyer scans.
     pub qr_code: Option<String>,
+    /// `Y` when a cancel has to be asked for once more.
+    pub retry_flag: Option<String>,
+    /// The refund that the answer is about, where Alipay knows it.
+    pub out_request_no: Option<String>,
     /// What the host vouches for.
     pub statement: Statement,
 }
@@ -39,6 +43,8 @@ struct Body {
     sub_msg: String,
     out_trade_no: Option<String>,
     qr_code: Option<String>,
+    retry_flag: Option<String>,
+    out_request_no: Option<String>,
 }
 
 impl Answer {
@@ -106,6 +112,8 @@ pub fn call(
         words: plain(&words),
         out_trade_no: body.out_trade_no,
         qr_code: body.qr_code,
+        retry_flag: body.retry_flag,
+        out_request_no: body.out_request_no,
         statement,
     })
 }

@@ -1,10 +1,13 @@
-//! The provider for Alipay (支付宝): `zfb.qrcode`, a code that the buyer scans.
+//! The provider for Alipay (支付宝): `zfb.qrcode`, a code that the buyer scans, and `zfb.scan`, the buyer's code that
+//! the till scans.
 //!
 //! | operation | asks for |
 //! |---|---|
-//! | `send` | `alipay.trade.precreate` |
+//! | `send` | `alipay.trade.precreate`, or `alipay.trade.pay` with the buyer's code |
 //! | `check` | `alipay.trade.query` |
 //! | `close` | `alipay.trade.close` |
+//! | `reverse` | `alipay.trade.cancel` |
+//! | `refund`, `check_refund` | `alipay.trade.refund`, `alipay.trade.fastpay.refund.query` |
 //! | `complete` | the asynchronous notification (异步通知) |
 //!
 //! What is signed, by which key, and where an answer or notification states trade, account, amount
@@ -14,9 +17,12 @@
 mod gateway;
 mod meaning;
 mod order;
+mod refund;
+mod till;
 
 use walnut_sdk::{
-    Attempt, Fault, Hint, Message, Outcome, Presentation, Provider, Sent, form, trust,
+    Attempt, Fault, Hint, Message, Outcome, Presentation, Provider, RefundOrder, Reversal, Sent,
+    form, trust,
 };
 
 pub use gateway::{Answer, call};
@@ -33,11 +39,24 @@ pub const NOTIFICATION: &str = "notification";
 /// The claim of the manifest about an answer to `alipay.trade.query`.
 pub const QUERY: &str = "query";
 
+/// The claim of the manifest about an answer to `alipay.trade.pay`.
+pub const PAY: &str = "pay";
+/// The claim of the manifest about an answer to `alipay.trade.fastpay.refund.query`.
+pub const REFUND: &str = "refund";
+
 /// A number that no trade has: the host's are UUIDs of version 7.
 const NO_TRADE: &str = "00000000000000000000000000000000";
 
 impl Provider for Zfb {
-    fn send(attempt: Attempt, _args: Vec<String>) -> Result<Sent, Fault> {
+    fn send(attempt: Attempt, args: Vec<String>) -> Result<Sent, Fault> {
+        if attempt.pay_type == "zfb.scan" {
+            return Ok(Sent {
+                presentation: None,
+                valid_until_ms: None,
+                outcome: till::pay(&attempt, &args)?,
+                notes: None,
+            });
+        }
         let order = Order::of(&attempt)?;
         let answer = call("alipay.trade.precreate", &order, Some(&attempt.notify_url))?;
         if !answer.is_done() {
@@ -109,6 +128,18 @@ impl Provider for Zfb {
             return Ok(());
         }
         Err(meaning::of_refusal(&answer))
+    }
+
+    fn reverse(attempt: Attempt) -> Result<Reversal, Fault> {
+        till::cancel(&attempt)
+    }
+
+    fn refund(attempt: Attempt, order: RefundOrder) -> Result<Outcome, Fault> {
+        refund::order(&attempt, &order)
+    }
+
+    fn check_refund(attempt: Attempt, order: RefundOrder) -> Result<Outcome, Fault> {
+        refund::ask(&attempt, &order)
     }
 
     fn probe() -> Result<String, Fault> {

@@ -69,6 +69,58 @@ const REASONS: &[(&str, Kind, &str)] = &[
         Order,
         "buyer and seller are the same account",
     ),
+    // A till payment that did not come about: nothing was taken, and another code may be scanned.
+    (
+        "ACQ.PAYMENT_AUTH_CODE_INVALID",
+        Order,
+        "the buyer's code is used or too old: scan a new one",
+    ),
+    (
+        "ACQ.BUYER_BALANCE_NOT_ENOUGH",
+        Order,
+        "the buyer has not enough money: let the buyer pick another way to pay",
+    ),
+    (
+        "ACQ.BUYER_BANKCARD_BALANCE_NOT_ENOUGH",
+        Order,
+        "the buyer's card has not enough money: let the buyer pick another one",
+    ),
+    (
+        "ACQ.TRADE_BUYER_NOT_MATCH",
+        Order,
+        "another buyer began this payment: make a new one",
+    ),
+    (
+        "ACQ.PAYMENT_FAIL",
+        Order,
+        "Alipay could not take the money: let the buyer try again",
+    ),
+    (
+        "ACQ.PULL_MOBILE_CASHIER_FAIL",
+        Order,
+        "Alipay could not ask the buyer for the password: let the buyer try again",
+    ),
+    // Refunds.
+    (
+        "ACQ.SELLER_BALANCE_NOT_ENOUGH",
+        Order,
+        "the seller's balance does not cover the refund: fill it up, then refund again",
+    ),
+    (
+        "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL",
+        Order,
+        "more than what is left of the trade cannot be given back",
+    ),
+    (
+        "ACQ.REASON_TRADE_BEEN_FREEZEN",
+        Order,
+        "Alipay has frozen the trade: ask Alipay why",
+    ),
+    (
+        "ACQ.TRADE_HAS_FINISHED",
+        Order,
+        "the time for refunds is over",
+    ),
 ];
 
 /// What a refused `precreate` says of the trade. An order that was paid or closed before is worth
