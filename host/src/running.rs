@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub instances: u32,
     /// Whether test targets may name a simulated platform on this machine.
     pub allow_local_gateways: bool,
+    /// The program that compiles components, this one: see [`PluginOptions`].
+    pub compiler: Option<PathBuf>,
     /// Whether a root key is made although there is one: for an operator who lost it.
     pub new_root_key: bool,
 }
@@ -58,6 +60,7 @@ impl Host {
             cache_dir: home.cache_dir(),
             cache_key: home.key().subkey("compiled code"),
             allow_local_gateways: options.allow_local_gateways,
+            compiler: options.compiler,
         })?;
         let listener = TcpListener::bind(options.listen)
             .await

@@ -60,6 +60,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             public_url: None,
             instances: 16,
             allow_local_gateways: true,
+            compiler: Some(super::this_program()?),
             new_root_key: false,
         }),
     )

@@ -30,6 +30,7 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         public_url: options.public_url,
         instances: options.instances,
         allow_local_gateways: options.allow_local_gateways,
+        compiler: Some(super::this_program()?),
         new_root_key: options.new_root_key,
     })
     .await?;

@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 use super::error::{PayError, Result};
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
-use crate::plugin::{
-    Callback, CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed,
-};
+use crate::plugin::{CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed};
 use crate::store::{Delivery, Effects, Find, FindError, Finished, Store, StoreError};
 
 const SECOND: Ams = 1_000;
@@ -148,12 +146,12 @@ impl Payments {
 
     /// Runs a callback with a payment in a domain without data and keeps nothing of it.
     pub async fn dry_run(&self, name: &str, content: Arc<Vec<u8>>, payment: &Value) -> Result<Run> {
-        let digest = self.admit_callback(content.clone()).await?;
-        let callback: Callback = self
+        let callback = self
             .0
             .plugins
-            .callback(digest, || async move { Some(content) })
-            .await?;
+            .try_callback(content)
+            .await
+            .map_err(|refusal| PayError::bad_callback(refusal.to_string()))?;
         let call = CallbackCall {
             domain: payment
                 .get("seller_nm")

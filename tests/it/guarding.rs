@@ -1,0 +1,3 @@
+//! What guards the host, its domains and their money from each other, end to end.
+
+mod compiling;
