@@ -32,6 +32,8 @@ pub struct HostOptions {
     pub allow_local_gateways: bool,
     /// Whether a buyer may switch to another pay type while the platform cannot close the earlier code yet.
     pub overlap: bool,
+    /// The program that compiles components, this one: see [`PluginOptions`].
+    pub compiler: Option<PathBuf>,
     /// Whether a root key is made although there is one: for an operator who lost it.
     pub new_root_key: bool,
 }
@@ -60,6 +62,7 @@ impl Host {
             cache_dir: home.cache_dir(),
             cache_key: home.key().subkey("compiled code"),
             allow_local_gateways: options.allow_local_gateways,
+            compiler: options.compiler,
         })?;
         let listener = TcpListener::bind(options.listen)
             .await

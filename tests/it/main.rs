@@ -16,6 +16,7 @@ mod api;
 mod callbacks;
 mod crash;
 mod demo;
+mod guarding;
 mod lies;
 mod life;
 mod line;

@@ -61,6 +61,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             instances: 16,
             allow_local_gateways: true,
             overlap: false,
+            compiler: Some(super::this_program()?),
             new_root_key: false,
         }),
     )

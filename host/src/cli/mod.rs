@@ -28,12 +28,14 @@ mod times;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use options::{DemoOptions, ServeOptions};
 
+use crate::plugin::{COMPILE_COMMAND, compile_for_parent};
 use client::Client;
 use error::CliError;
 use options::HostOptions;
@@ -83,6 +85,33 @@ enum Command {
     /// The components that speak with the platforms
     #[command(subcommand)]
     Provider(provider::Provider),
+}
+
+/// The binary: runs the command line `args` (the program's name first). One word more than `--help` tells is taken:
+/// by it the host calls itself as its compiler.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if matches!(args.as_slice(), [_, word] if word == COMPILE_COMMAND) {
+        return compile_for_parent();
+    }
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(args)),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "walnut: cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// This program, to be started again. Where the system has a name for the running program, it is that one that
+/// starts, though another was installed in its place meanwhile.
+fn this_program() -> std::io::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        Ok(running)
+    } else {
+        std::env::current_exe()
+    }
 }
 
 /// Runs the command line `args` (the program's name first), within a tokio runtime.

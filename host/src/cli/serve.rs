@@ -31,6 +31,7 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         instances: options.instances,
         allow_local_gateways: options.allow_local_gateways,
         overlap: options.overlap,
+        compiler: Some(super::this_program()?),
         new_root_key: options.new_root_key,
     })
     .await?;

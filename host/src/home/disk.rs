@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, Metadata, OpenOptions, OpenOptionsExt};
 use zeroize::Zeroizing;
 
 use super::HomeError;
@@ -72,6 +72,18 @@ pub(super) fn read(
         });
     }
     Ok(Some(bytes))
+}
+
+/// What the system says of the file `name`, or `None` where there is none.
+pub(super) fn look(dir: &Dir, name: &str) -> Result<Option<Metadata>, HomeError> {
+    match dir.symlink_metadata(name) {
+        Ok(found) if found.is_file() => Ok(Some(found)),
+        Ok(_) => Err(HomeError::NotPlain {
+            what: name.to_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refused(dir, name, error, "look at")),
+    }
 }
 
 /// Puts a whole file with mode 0600 in the place of `name`: after this the new one is there even

@@ -51,7 +51,7 @@ pub enum HomeError {
         path: String,
     },
     /// More bytes than are taken.
-    #[error("{what} has more than {limit} bytes")]
+    #[error("{what}: more than {limit} bytes, which is the limit")]
     TooLarge {
         /// What is too large.
         what: String,
@@ -65,6 +65,17 @@ pub enum HomeError {
         what: String,
         /// The limit.
         limit: u32,
+    },
+    /// A target changes between live and test never.
+    #[error(
+        "the target {target} is a {kind} one and stays so: give the other target another name",
+        kind = if *.test { "test" } else { "live" }
+    )]
+    OtherKind {
+        /// Platform and name.
+        target: String,
+        /// What it is.
+        test: bool,
     },
     /// A symbolic link, a device or something else that walnut does not put there.
     #[error("{what} is a link or no plain file or folder: remove it")]
@@ -105,14 +116,6 @@ pub enum HomeError {
 }
 
 impl HomeError {
-    /// The refusal is about what the caller gave, not about the disk.
-    pub fn is_callers_fault(&self) -> bool {
-        matches!(
-            self,
-            HomeError::Name { .. } | HomeError::TooLarge { .. } | HomeError::TooMany { .. }
-        )
-    }
-
     pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> HomeError {
         let doing = doing.into();
         move |source| HomeError::Io { doing, source }

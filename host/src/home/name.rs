@@ -11,6 +11,9 @@ const MAX_LABEL: usize = 63;
 /// The folder of the callbacks stands beside the platforms' folders, so no platform has its name.
 pub(super) const CALLBACK_FOLDER: &str = "callback";
 
+/// The folder of those that test payments alone are bound to. No platform's name has a dot.
+pub(super) const TEST_CALLBACK_FOLDER: &str = "callback.test";
+
 /// A domain: lower-case ASCII letters, digits and dashes, a letter or digit first, at most 63.
 pub fn is_domain(name: &str) -> bool {
     is_label(name, |byte| byte == b'-')

@@ -47,7 +47,7 @@ pub struct StoredTarget {
     pub name: String,
     /// Counted from 1.
     pub version: u32,
-    /// This version pays test payments only.
+    /// It pays test payments only.
     pub test: bool,
     /// A `send` that names no target takes it.
     pub default: bool,
@@ -78,10 +78,10 @@ pub struct TargetSummary {
 
 impl Home {
     /// Keeps `new` as the next version of the target and makes it the current one; a retired target
-    /// is in use again. Returns the version, counted from 1.
+    /// is in use again. Returns the version, counted from 1. A target is live or test for ever.
     ///
     /// # Errors
-    /// [`HomeError::Name`], [`HomeError::TooLarge`] above [`MAX_SETTINGS_BYTES`],
+    /// [`HomeError::Name`], [`HomeError::OtherKind`], [`HomeError::TooLarge`] above [`MAX_SETTINGS_BYTES`],
     /// [`HomeError::TooMany`] above [`MAX_TARGETS`] or [`MAX_VERSIONS`].
     pub async fn put_target(
         &self,

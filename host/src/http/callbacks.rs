@@ -20,14 +20,49 @@ use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
 use crate::plugin::Run;
 
-/// Whose callbacks are meant; only `root` may name another domain than its own.
+/// Which callbacks are meant.
 #[derive(Deserialize, Default)]
 pub(super) struct Of {
+    /// Whose; only `root` may name another domain than its own.
     #[serde(default)]
     domain: Option<String>,
+    /// Those of test payments, or those of live ones. Where it is not said, a test key means those of test payments and
+    /// any other key those of live ones, and what is not there is looked for among the others.
+    #[serde(default)]
+    test: Option<bool>,
 }
 
 type OfDomain = Result<Query<Of>, QueryRejection>;
+
+impl Of {
+    /// Where to look, in this order.
+    fn places(&self, by: &By) -> Vec<bool> {
+        match self.test {
+            Some(test) => vec![test],
+            None => vec![by.is_test_key(), !by.is_test_key()],
+        }
+    }
+
+    /// Where to put.
+    fn place(&self, by: &By) -> Result<bool, Failure> {
+        let test = self.test.unwrap_or(by.is_test_key());
+        may_change(by, test)?;
+        Ok(test)
+    }
+}
+
+/// What live payments are bound to is not for a test key.
+fn may_change(by: &By, test: bool) -> Result<(), Failure> {
+    if by.is_test_key() && !test {
+        let why = "a test key may change callbacks of test payments only";
+        return Err(PayError::no_privilege(why).into());
+    }
+    Ok(())
+}
+
+fn not_there() -> PayError {
+    PayError::no_callback("no callback of this name")
+}
 
 pub(super) async fn put(
     State(payments): State<Payments>,
@@ -36,17 +71,19 @@ pub(super) async fn put(
     of: OfDomain,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let Query(of) = of?;
+    let domain = by.domain(&payments, of.domain.as_deref()).await?;
+    let test = of.place(&by)?;
     // Before anything of it is compiled.
     check_callback(&name).map_err(PayError::from)?;
     let body = body?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     payments.admit_callback(Arc::new(body.to_vec())).await?;
     let kept = home
-        .put_callback(&name, body.to_vec())
+        .put_callback(test, &name, body.to_vec())
         .await
         .map_err(PayError::from)?;
-    Data::of(json!({ "name": kept.name, "len": kept.len, "sha256": kept.sha256 }))
+    Data::of(kept)
 }
 
 pub(super) async fn get(
@@ -55,8 +92,9 @@ pub(super) async fn get(
     InPath(name): InPath<String>,
     of: OfDomain,
 ) -> Result<Response, Failure> {
-    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
-    let content = load(&payments, &domain, &name).await?;
+    let Query(of) = of?;
+    let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
+    let content = load(&payments, &domain, &of.places(&by), &name).await?;
     Ok((
         [(header::CONTENT_TYPE, "application/octet-stream")],
         content,
@@ -64,21 +102,29 @@ pub(super) async fn get(
         .into_response())
 }
 
-async fn load(payments: &Payments, domain: &str, name: &str) -> Result<Vec<u8>, Failure> {
+async fn load(
+    payments: &Payments,
+    domain: &str,
+    places: &[bool],
+    name: &str,
+) -> Result<Vec<u8>, Failure> {
     let home = payments.home().home(domain).map_err(PayError::from)?;
-    let content = home.callback(name).await.map_err(PayError::from)?;
-    Ok(content.ok_or_else(|| PayError::no_callback("no callback of this name"))?)
+    for test in places {
+        let content = home.callback(*test, name).await;
+        if let Some(content) = content.map_err(PayError::from)? {
+            return Ok(content);
+        }
+    }
+    Err(not_there().into())
 }
 
 pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
-    let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
+    let Query(of) = of?;
+    let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
-    let callbacks = home.callbacks().await.map_err(PayError::from)?;
-    let listed: Vec<Value> = callbacks
-        .iter()
-        .map(|file| json!({ "name": file.name, "len": file.len, "sha256": file.sha256 }))
-        .collect();
-    Data::of(listed)
+    let mut callbacks = home.callbacks().await.map_err(PayError::from)?;
+    callbacks.retain(|file| of.test.is_none_or(|test| test == file.test));
+    Data::of(callbacks)
 }
 
 pub(super) async fn delete(
@@ -87,12 +133,26 @@ pub(super) async fn delete(
     InPath(name): InPath<String>,
     of: OfDomain,
 ) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    let Query(of) = of?;
+    let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
-    match home.delete_callback(&name).await.map_err(PayError::from)? {
-        true => Data::of(json!({ "name": name })),
-        false => Err(PayError::no_callback("no callback of this name").into()),
+    for test in of.places(&by) {
+        let Err(refused) = may_change(&by, test) else {
+            if home
+                .delete_callback(test, &name)
+                .await
+                .map_err(PayError::from)?
+            {
+                return Data::of(json!({ "name": name, "test": test }));
+            }
+            continue;
+        };
+        let found = home.callback(test, &name).await.map_err(PayError::from)?;
+        if found.is_some() {
+            return Err(refused);
+        }
     }
+    Err(not_there().into())
 }
 
 /// Runs an uploaded callback with a sample payment, in a domain without data.
@@ -103,8 +163,9 @@ pub(super) async fn test(
     of: OfDomain,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let domain = by.domain(&payments, of?.domain.as_deref()).await?;
-    let content = load(&payments, &domain, &name).await?;
+    let Query(of) = of?;
+    let domain = by.domain(&payments, of.domain.as_deref()).await?;
+    let content = load(&payments, &domain, &of.places(&by), &name).await?;
     let body = body?;
     let payment = if body.is_empty() {
         None

@@ -324,7 +324,7 @@ impl Payments {
             .0
             .home
             .home(&payment.domain)?
-            .callback(name)
+            .callback_to_bind(payment.test, name)
             .await?
             .ok_or_else(|| {
                 PayError::no_callback(format!(

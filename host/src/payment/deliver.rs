@@ -8,10 +8,8 @@ use serde_json::{Map, Value};
 use super::error::{PayError, Result};
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
-use crate::plugin::{
-    Callback, CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed,
-};
-use crate::store::{Delivery, Effects, Find, FindError, Finished, Store, StoreError};
+use crate::plugin::{CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed};
+use crate::store::{Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
 const SECOND: Ams = 1_000;
 const MINUTE: Ams = 60 * SECOND;
@@ -108,7 +106,7 @@ impl Payments {
             domain: payment.domain.clone(),
             view: Arc::new(StoredDomain {
                 store: self.0.store.clone(),
-                domain: payment.domain.clone(),
+                space: Space::of(&payment),
             }),
             now_ms: now,
         };
@@ -148,12 +146,12 @@ impl Payments {
 
     /// Runs a callback with a payment in a domain without data and keeps nothing of it.
     pub async fn dry_run(&self, name: &str, content: Arc<Vec<u8>>, payment: &Value) -> Result<Run> {
-        let digest = self.admit_callback(content.clone()).await?;
-        let callback: Callback = self
+        let callback = self
             .0
             .plugins
-            .callback(digest, || async move { Some(content) })
-            .await?;
+            .try_callback(content)
+            .await
+            .map_err(|refusal| PayError::bad_callback(refusal.to_string()))?;
         let call = CallbackCall {
             domain: payment
                 .get("seller_nm")
@@ -219,10 +217,10 @@ impl From<crate::plugin::PluginError> for Stopped {
     }
 }
 
-/// What a callback sees of its domain: the store, narrowed to one domain.
+/// What a callback sees of its domain: the store, narrowed to live or to test payments of one domain.
 struct StoredDomain {
     store: Store,
-    domain: String,
+    space: Space,
 }
 
 fn down(error: StoreError) -> ViewError {
@@ -231,17 +229,17 @@ fn down(error: StoreError) -> ViewError {
 
 impl DomainView for StoredDomain {
     fn kv_get<'a>(&'a self, key: &'a str) -> Viewed<'a, Option<(Vec<u8>, u64)>> {
-        Box::pin(async move { self.store.kv_get(&self.domain, key).await.map_err(down) })
+        Box::pin(async move { self.store.kv_get(&self.space, key).await.map_err(down) })
     }
 
     fn kv_size(&self) -> Viewed<'_, u64> {
-        Box::pin(async move { self.store.kv_size(&self.domain).await.map_err(down) })
+        Box::pin(async move { self.store.kv_size(&self.space).await.map_err(down) })
     }
 
     fn payment(&self, id: PaymentId) -> Viewed<'_, Option<Value>> {
         Box::pin(async move {
             let case = self.store.case(id).await.map_err(down)?;
-            let own = case.filter(|case| case.payment.domain == self.domain);
+            let own = case.filter(|case| Space::of(&case.payment) == self.space);
             Ok(own.map(|case| Value::Object(view::to_json(&case.payment, now_ms()))))
         })
     }
@@ -253,8 +251,10 @@ impl DomainView for StoredDomain {
     ) -> Viewed<'a, Vec<Value>> {
         Box::pin(async move {
             let refused = |error: FindError| ViewError::Refused(error.to_string());
-            let mut find = Find::new(Some(self.domain.clone()));
+            let mut find = Find::new(Some(self.space.domain.clone()));
             find.limit = limit;
+            let test = Value::Bool(self.space.test);
+            find.equal("test", &test).map_err(refused)?;
             for (name, value) in matching {
                 find.equal(name, value).map_err(refused)?;
             }

@@ -104,6 +104,10 @@ refusals! {
     exists = 409 "e.pay.exists";
     /// A name that walnut does not take.
     bad_name = 400 "e.pay.invalid.name";
+    /// There are as many as walnut keeps.
+    too_many = 409 "e.pay.tooMany";
+    /// It has more bytes than walnut keeps.
+    too_large = 413 "e.pay.tooLarge";
     /// The Idempotency-Key was used with another body.
     key_reused = 422 "e.pay.idempotency.reused";
     /// Everything is in use: try again.
@@ -148,11 +152,19 @@ impl From<StoreError> for PayError {
 
 impl From<HomeError> for PayError {
     fn from(error: HomeError) -> PayError {
-        if error.is_callers_fault() {
-            return PayError::bad_name(error.to_string());
+        let text = error.to_string();
+        match error {
+            HomeError::Name { .. } => PayError::bad_name(text),
+            HomeError::TooLarge { .. } => PayError::too_large(text),
+            HomeError::TooMany { .. } => PayError::too_many(text),
+            HomeError::OtherKind { .. } => PayError::exists(text),
+            _ => {
+                tracing::error!(error = text, "home");
+                PayError::internal(
+                    "the domain's home cannot be read or written; the host's log says why",
+                )
+            }
         }
-        tracing::error!(%error, "home");
-        PayError::internal("the domain's home cannot be read or written; the host's log says why")
     }
 }
 

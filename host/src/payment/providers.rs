@@ -38,7 +38,7 @@ impl Providers {
             }
             let bytes = Arc::new(shipped.bytes.to_vec());
             let admitted = plugins
-                .admit_provider(bytes.clone())
+                .admit_shipped_provider(bytes.clone())
                 .await
                 .with_context(|| format!("the shipped provider {}", shipped.name))?;
             store

@@ -1,19 +1,25 @@
 //! Compiled code on disk, so that a component is compiled once and not at every start.
 //!
 //! Compiled code is machine code that the host runs: an entry is only as good as whoever wrote it. Each carries an
-//! HMAC-SHA256 under a key that only the host has, over the component's digest, the engine's settings and the
-//! code itself. What does not carry it is thrown away, and the component compiled again.
+//! HMAC-SHA256 under a key that only the host has, over the component's digest, the engine's settings, the limits that
+//! the component was held to and the code itself. What does not carry it is thrown away, and the component compiled
+//! again.
+//!
+//! The directory is bounded. When an entry was used last is its file's time of modification.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::admission::Refusal;
 use super::error::with_causes;
+use super::limits;
 use crate::payment::model::Digest;
 
 /// The ending of an entry, and of one that is being written.
@@ -22,17 +28,6 @@ const PART: &str = ".cwasm-part";
 
 /// Bytes of the code that stand before it in an entry.
 const TAG_BYTES: usize = 32;
-
-/// Why a component cannot be made ready.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CompileError {
-    /// The compiler does not take it.
-    #[error("{0}")]
-    Compile(String),
-    /// It wants more instances, memories or tables than the pool has for one component.
-    #[error("{0}")]
-    Demands(String),
-}
 
 /// The directory of compiled code.
 pub(super) struct Cache {
@@ -48,6 +43,7 @@ impl Cache {
         make_private(dir)?;
         let mut hasher = Sha256(digest::Context::new(&digest::SHA256));
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        limits::of_components().hash(&mut hasher);
         let cache = Cache {
             dir: dir.to_owned(),
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
@@ -76,23 +72,26 @@ impl Cache {
             Some(code)
         });
         let component = trusted.and_then(|code| self.deserialize(code).ok());
-        if component.is_none() {
+        if component.is_some() {
+            used_now(&path);
+        } else {
             tracing::warn!(component = %digest, "compiled code is not what this host wrote; it is thrown away");
             let _ = fs::remove_file(&path);
         }
         component
     }
 
-    /// Compiles a component and keeps the code. Blocks, for seconds where the component is large.
-    pub(super) fn compile(&self, digest: Digest, wasm: &[u8]) -> Result<Component, CompileError> {
-        let code = self
-            .engine
-            .precompile_component(wasm)
-            .map_err(|error| CompileError::Compile(with_causes(&error)))?;
+    /// Takes what the compiler made a moment ago into the engine, and keeps it where that is wanted. Blocks.
+    pub(super) fn take(
+        &self,
+        digest: Digest,
+        code: &[u8],
+        keep: bool,
+    ) -> Result<Component, Refusal> {
         let component = self
-            .deserialize(&code)
-            .map_err(|error| CompileError::Demands(with_causes(&error)))?;
-        if let Err(error) = self.write(digest, &code) {
+            .deserialize(code)
+            .map_err(|error| Refusal::Demands(with_causes(&error)))?;
+        if keep && let Err(error) = self.write(digest, code) {
             // Without the entry the component is compiled again at the next start, and all is well otherwise.
             tracing::warn!(component = %digest, %error, "compiled code cannot be kept");
         }
@@ -108,6 +107,31 @@ impl Cache {
         file.write_all(code)?;
         file.persist(self.path(digest))
             .map_err(|error| error.error)?;
+        self.keep_within(limits::CACHE_BYTES)
+    }
+
+    /// Throws the least recently used entries away until the others fit.
+    fn keep_within(&self, most: u64) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(ENTRY) {
+                // One that is gone meanwhile takes no room.
+                let Ok(found) = entry.metadata() else {
+                    continue;
+                };
+                entries.push((found.modified()?, found.len(), entry.path()));
+            }
+        }
+        let mut bytes: u64 = entries.iter().map(|(_, len, _)| len).sum();
+        entries.sort();
+        for (_, len, path) in entries {
+            if bytes <= most {
+                break;
+            }
+            fs::remove_file(path)?;
+            bytes -= len;
+        }
         Ok(())
     }
 
@@ -133,9 +157,20 @@ impl Cache {
     /// Takes compiled code into the engine. The bytes must be the compiler's own.
     #[allow(unsafe_code)]
     fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
-        // SAFETY: `code` was made by `precompile_component` and not changed since: either in this process a
+        // SAFETY: `code` was made by `precompile_component` and not changed since: either by this program a
         // moment ago, or by a host with the same key, which the tag over code, component and engine has shown.
         unsafe { Component::deserialize(&self.engine, code) }
+    }
+}
+
+/// An entry that cannot be marked is only thrown away earlier.
+fn used_now(path: &Path) {
+    let marked = File::options()
+        .append(true)
+        .open(path)
+        .and_then(|file| file.set_modified(SystemTime::now()));
+    if let Err(error) = marked {
+        tracing::debug!(%error, "compiled code cannot be marked as used");
     }
 }
 
@@ -172,5 +207,32 @@ impl Hasher for Sha256 {
     fn finish(&self) -> u64 {
         // Nobody asks for the short form.
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_entries_make_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path(), &[1; 32], &Engine::default()).unwrap();
+        let entry = |number: u8| cache.path(Digest::of(&[number]));
+        for number in 0..4 {
+            cache.write(Digest::of(&[number]), &[number; 1000]).unwrap();
+            let used = SystemTime::UNIX_EPOCH + Duration::from_secs(number.into());
+            let file = File::options().append(true).open(entry(number)).unwrap();
+            file.set_modified(used).unwrap();
+        }
+        fs::write(dir.path().join("other"), "stays").unwrap();
+        // The oldest is used again.
+        used_now(&entry(0));
+        cache.keep_within(2_500).unwrap();
+        let kept: Vec<bool> = (0..4).map(|number| entry(number).exists()).collect();
+        assert_eq!(kept, [true, false, false, true]);
+        assert!(dir.path().join("other").exists());
     }
 }

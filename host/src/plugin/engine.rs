@@ -77,7 +77,19 @@ pub(super) fn start(instances: u32) -> Result<Engine, EngineError> {
     Ok(engine)
 }
 
+/// An engine that only compiles, without a pool: its code loads in the one of the host.
+pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&compiling())
+}
+
 fn config(instances: u32) -> Config {
+    let mut config = compiling();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    config
+}
+
+/// Everything that compiled code depends on.
+fn compiling() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -88,8 +100,7 @@ fn config(instances: u32) -> Config {
         .async_stack_size(limits::ASYNC_STACK_BYTES)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(limits::BACKTRACE_FRAMES))
         // An upload that compiles on all cores would make payments wait.
-        .parallel_compilation(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+        .parallel_compilation(false);
     config
 }
 
@@ -223,6 +234,18 @@ mod tests {
             (same.num_memories, same.num_tables)
         );
         assert_eq!((probe.num_memories, probe.num_tables), (3, 3));
+    }
+
+    #[test]
+    fn what_is_compiled_without_the_pool_loads_in_it() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let described = |engine: &Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let compiling = for_compiling().unwrap();
+        assert_eq!(described(&compiling), described(&start(2).unwrap()));
     }
 
     #[test]

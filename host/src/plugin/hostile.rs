@@ -110,6 +110,7 @@ fn sandbox_with_key(dir: &TempDir, instances: u32, cache_key: [u8; 32]) -> Plugi
         cache_dir,
         cache_key,
         allow_local_gateways: false,
+        compiler: None,
     };
     Plugins::start(options).unwrap()
 }

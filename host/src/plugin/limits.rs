@@ -8,6 +8,7 @@
 //! | host calls            | a flood of cheap requests to the host               | the call ends, `denied`        |
 //! | bytes to the host     | giant strings that the host would have to copy      | the call ends, a trap          |
 //! | buffers of the host   | what a call may leave behind: log, writes, events   | typed errors that the guest sees |
+//! | the compiler's share  | components that take gigabytes or minutes to compile | refused at upload            |
 //! | the pool              | more calls than the machine holds                   | `busy`, after a short wait     |
 //!
 //! The sizes of texts and lists are promised in `wit/`; where one is changed here it changes there.
@@ -144,6 +145,19 @@ pub(super) const RESOURCES: usize = 64;
 /// Bytes of a component. The largest that is known to make sense is CPython's, 18.5 MB.
 pub(super) const COMPONENT_BYTES: usize = 32 * MIB;
 
+/// What a component is held to when it is admitted, as far as its code does not say so itself: code that was
+/// compiled under other limits is not used under these.
+pub(super) fn of_components() -> [u64; 6] {
+    [
+        COMPONENT_BYTES as u64,
+        MEMORY_BYTES as u64,
+        TABLE_ELEMENTS as u64,
+        u64::from(CORE_INSTANCES),
+        u64::from(MEMORIES),
+        u64::from(TABLES),
+    ]
+}
+
 /// Compiled code that is kept in memory, for providers and for callbacks each. A Rust guest has
 /// 0.2 MB, componentized JavaScript 3 MB, CPython 40 MB.
 pub(super) const LOADED_BYTES: usize = 192 * MIB;
@@ -152,11 +166,30 @@ pub(super) const LOADED_BYTES: usize = 192 * MIB;
 /// descriptor, of which a process has 65,530 and 1,024.
 pub(super) const LOADED_COMPONENTS: usize = 256;
 
-/// Components that are compiled at once: one, so that payments keep the other cores.
+/// Components that are compiled at once, for providers and for callbacks each: one, so that payments keep the other
+/// cores, and an owner's upload does not hold up the operator's.
 pub(super) const COMPILING: usize = 1;
 
 /// How long an admission waits for its turn to be compiled: CPython takes 6 s.
 pub(super) const COMPILE_WAIT: Duration = Duration::from_secs(60);
+
+/// The CPU time of one compilation.
+pub(super) const COMPILE_CPU: Duration = Duration::from_secs(60);
+
+/// The whole of it, on a machine where payments leave it little of the CPU.
+pub(super) const COMPILE_WALL: Duration = Duration::from_secs(300);
+
+/// How far the compiler stands back behind everything else, 0 to 19.
+pub(super) const COMPILE_NICE: i32 = 10;
+
+/// The address space of the compiler's process, code and libraries of the program itself included. CPython's
+/// component (18.5 MB) is compiled in 512 MiB; larger ones get as much for each byte as that one.
+pub(super) fn compile_bytes(component_bytes: usize) -> u64 {
+    (512 * MIB as u64).max(32 * component_bytes as u64)
+}
+
+/// Compiled code on the disk: ten components of CPython's size, or two thousand in Rust.
+pub(super) const CACHE_BYTES: u64 = 512 * MIB as u64;
 
 /// The log of a call, newest lines.
 pub(super) const LOG_BYTES: usize = 64 * KIB;

@@ -5,7 +5,8 @@
 //! | `engine`                  | the engine, its pool and the thread that counts time                         |
 //! | `limits`                  | every limit and timeout, with its reason                                     |
 //! | `admission`, `world`      | what a component has to be before anything of it runs                        |
-//! | `compiled`, `registry`    | its code on disk and in memory                                               |
+//! | `compiler`                | the compiler, in a process of its own                                        |
+//! | `compiled`, `registry`    | the code on disk and in memory                                               |
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
@@ -21,6 +22,7 @@ mod call;
 mod callback;
 mod capability;
 mod compiled;
+mod compiler;
 mod engine;
 mod error;
 mod limits;
@@ -41,6 +43,7 @@ pub use callback::{
     Callback, CallbackCall, DeliveryView, DomainView, Effects, EmptyDomain, Run, Spent, ViewError,
     Viewed,
 };
+pub use compiler::{COMPILE_COMMAND, compile_for_parent};
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
 pub use plugins::{Admitted, PluginOptions, Plugins};

@@ -12,9 +12,10 @@ use super::bindings::{callback as callback_world, provider as provider_world};
 use super::call::{Call, Running, within};
 use super::callback::{self, Callback, EmptyDomain, ForCallback};
 use super::capability::kv::Kv;
-use super::compiled::{Cache, CompileError};
+use super::compiled::Cache;
+use super::compiler::Compiler;
 use super::engine::{self, EngineError};
-use super::error::{PluginError, Stop, Who, with_causes};
+use super::error::{Kind, PluginError, Stop, Who, with_causes};
 use super::limits;
 use super::outbound::Outbound;
 use super::pool::Pool;
@@ -34,6 +35,9 @@ pub struct PluginOptions {
     pub cache_key: [u8; 32],
     /// Whether test targets may name a simulated platform on this machine.
     pub allow_local_gateways: bool,
+    /// The program that compiles components when it is called with [`super::COMPILE_COMMAND`]: the host's own. Without
+    /// one this process compiles, unbounded; that is for tests and benchmarks of the rooms.
+    pub compiler: Option<PathBuf>,
 }
 
 /// A component that was admitted as a provider.
@@ -51,7 +55,9 @@ pub struct Plugins(Arc<Inner>);
 struct Inner {
     pool: Arc<Pool>,
     cache: Arc<Cache>,
-    compiling: Semaphore,
+    compiler: Compiler,
+    /// For what comes with the host.
+    compiler_here: Compiler,
     providers: Side<ReadyProvider, ForProvider>,
     callbacks: Side<callback::ReadyCallback, ForCallback>,
 }
@@ -61,6 +67,8 @@ struct Side<P, R: 'static> {
     world: World,
     linker: Linker<Call<R>>,
     loaded: Registry<P>,
+    /// Turns of being compiled.
+    turns: Arc<Semaphore>,
 }
 
 impl<P, R> Side<P, R> {
@@ -71,6 +79,7 @@ impl<P, R> Side<P, R> {
             world,
             linker,
             loaded: Registry::new(),
+            turns: Arc::new(Semaphore::new(limits::COMPILING)),
         })
     }
 }
@@ -82,19 +91,24 @@ const CALLBACK_WORLD: &str = "walnut:pay/callback-plugin@0.1.0";
 impl Plugins {
     /// Builds the engine and tries its pool, opens the cache and starts the ticker.
     pub fn start(options: PluginOptions) -> Result<Plugins, EngineError> {
-        let start = |what: &'static str| move |why: String| EngineError::Start { what, why };
+        let failed = |what: &'static str| move |why: String| EngineError::Start { what, why };
         let engine = engine::start(options.instances)?;
         let cache = Cache::open(&options.cache_dir, &options.cache_key, &engine)
-            .map_err(|error| start("the directory of compiled code")(error.to_string()))?;
+            .map_err(|error| failed("the directory of compiled code")(error.to_string()))?;
         let outbound = Outbound::new(options.allow_local_gateways)
-            .map_err(start("the client for requests to platforms"))?;
-        let links = start("the interfaces of wit/");
+            .map_err(failed("the client for requests to platforms"))?;
+        let links = failed("the interfaces of wit/");
         let providers = Side::new(provider_world::COMPONENT_TYPE, provider::linker(&engine));
         let callbacks = Side::new(callback_world::COMPONENT_TYPE, callback::linker(&engine));
+        let compiler_here = Compiler::Here(engine.clone());
         Ok(Plugins(Arc::new(Inner {
-            pool: Arc::new(Pool::new(engine, options.instances, outbound)),
             cache: Arc::new(cache),
-            compiling: Semaphore::new(limits::COMPILING),
+            compiler: match options.compiler {
+                Some(program) => Compiler::Child(program),
+                None => Compiler::Here(engine.clone()),
+            },
+            compiler_here,
+            pool: Arc::new(Pool::new(engine, options.instances, outbound)),
             providers: providers.map_err(links)?,
             callbacks: callbacks.map_err(links)?,
         })))
@@ -102,13 +116,27 @@ impl Plugins {
 
     /// Checks a component of the provider world and its manifest, compiles it, and starts it once without calling it.
     pub async fn admit_provider(&self, wasm: Arc<Vec<u8>>) -> Result<Admitted, Refusal> {
+        self.admit_provider_by(&self.0.compiler, wasm).await
+    }
+
+    /// The same for one that comes with this host: it is compiled in this process, which is faster.
+    pub async fn admit_shipped_provider(&self, wasm: Arc<Vec<u8>>) -> Result<Admitted, Refusal> {
+        self.admit_provider_by(&self.0.compiler_here, wasm).await
+    }
+
+    async fn admit_provider_by(
+        &self,
+        compiler: &Compiler,
+        wasm: Arc<Vec<u8>>,
+    ) -> Result<Admitted, Refusal> {
         let side = &self.0.providers;
         self.inspect(&wasm, PROVIDER_WORLD, |inner| &inner.providers.world)
             .await?;
         let manifest = Arc::new(admission::manifest(&wasm)?);
         let digest = Digest::of(&wasm);
-        let linked = self.compile(digest, wasm).await?;
-        let linked = provider::link(&side.linker, &linked, manifest.clone()).map_err(contract)?;
+        let component = self.ready(side, compiler, digest, wasm, true).await?;
+        let linked =
+            provider::link(&side.linker, &component, manifest.clone()).map_err(contract)?;
         let world = provider::without_target(manifest.clone(), self.0.pool.outbound.clone());
         let who = Who {
             plugin: manifest.name().to_owned(),
@@ -131,20 +159,37 @@ impl Plugins {
                 .map(drop)
         })
         .await;
-        running
-            .end(started)
-            .map_err(|error| Refusal::Start(Box::new(error)))?;
+        running.end(started).map_err(start)?;
         Ok(Admitted { digest, manifest })
     }
 
     /// Checks a component of the callback world, compiles it, and starts it once without calling it.
     pub async fn admit_callback(&self, wasm: Arc<Vec<u8>>) -> Result<Digest, Refusal> {
+        let digest = Digest::of(&wasm);
+        self.try_out(digest, wasm, true).await?;
+        Ok(digest)
+    }
+
+    /// The same for a component that is only tried: nothing of it is kept.
+    pub async fn try_callback(&self, wasm: Arc<Vec<u8>>) -> Result<Callback, Refusal> {
+        let digest = Digest::of(&wasm);
+        let linked = self.try_out(digest, wasm, false).await?;
+        Ok(Callback::new(self.0.pool.clone(), Arc::new(linked), digest))
+    }
+
+    async fn try_out(
+        &self,
+        digest: Digest,
+        wasm: Arc<Vec<u8>>,
+        keep: bool,
+    ) -> Result<Linked<callback::ReadyCallback>, Refusal> {
         let side = &self.0.callbacks;
         self.inspect(&wasm, CALLBACK_WORLD, |inner| &inner.callbacks.world)
             .await?;
-        let digest = Digest::of(&wasm);
-        let linked = self.compile(digest, wasm).await?;
-        let linked = callback::link(&side.linker, &linked).map_err(contract)?;
+        let component = self
+            .ready(side, &self.0.compiler, digest, wasm, keep)
+            .await?;
+        let linked = callback::link(&side.linker, &component).map_err(contract)?;
         let world = ForCallback {
             domain: String::new(),
             view: Arc::new(EmptyDomain),
@@ -171,10 +216,8 @@ impl Plugins {
                 .map(drop)
         })
         .await;
-        running
-            .end(started)
-            .map_err(|error| Refusal::Start(Box::new(error)))?;
-        Ok(digest)
+        running.end(started).map_err(start)?;
+        Ok(linked)
     }
 
     /// The provider with this digest: loaded already, or from `load`, which gives the bytes that were admitted. Its code
@@ -196,10 +239,8 @@ impl Plugins {
                 let wasm = genuine(digest, load().await)?;
                 let manifest = admission::manifest(&wasm)
                     .map_err(|refusal| Stop::Unavailable(refusal.to_string()))?;
-                let component = match self.cached(digest).await {
-                    Some(component) => component,
-                    None => self.compile(digest, wasm).await.map_err(unavailable)?,
-                };
+                let component = self.ready(side, &self.0.compiler, digest, wasm, true).await;
+                let component = component.map_err(unavailable)?;
                 provider::link(&side.linker, &component, Arc::new(manifest))
                     .map_err(|error| Stop::Unavailable(with_causes(&error)))
             })
@@ -227,7 +268,9 @@ impl Plugins {
                     Some(component) => component,
                     None => {
                         let wasm = genuine(digest, load().await)?;
-                        self.compile(digest, wasm).await.map_err(unavailable)?
+                        self.ready(side, &self.0.compiler, digest, wasm, true)
+                            .await
+                            .map_err(unavailable)?
                     }
                 };
                 callback::link(&side.linker, &component)
@@ -262,17 +305,29 @@ impl Plugins {
         blocking(move || cache.load(digest)).await.ok().flatten()
     }
 
-    async fn compile(&self, digest: Digest, wasm: Arc<Vec<u8>>) -> Result<Component, Refusal> {
-        let turn = tokio::time::timeout(limits::COMPILE_WAIT, self.0.compiling.acquire());
-        let Ok(Ok(_turn)) = turn.await else {
+    /// The component out of the cache, or compiled when its turn has come; with `keep` the cache has it from then on.
+    async fn ready<P, R>(
+        &self,
+        side: &Side<P, R>,
+        compiler: &Compiler,
+        digest: Digest,
+        wasm: Arc<Vec<u8>>,
+        keep: bool,
+    ) -> Result<Component, Refusal> {
+        if let Some(component) = self.cached(digest).await {
+            return Ok(component);
+        }
+        let turn = side.turns.clone().acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(limits::COMPILE_WAIT, turn).await else {
             return Err(Refusal::Busy);
         };
+        // Whoever had the turn before may have compiled the same.
+        if let Some(component) = self.cached(digest).await {
+            return Ok(component);
+        }
+        let code = compiler.compile(wasm, turn).await?;
         let cache = self.0.cache.clone();
-        let compiled = blocking(move || cache.compile(digest, &wasm)).await?;
-        compiled.map_err(|error| match error {
-            CompileError::Compile(why) => Refusal::Compile(why),
-            CompileError::Demands(why) => Refusal::Demands(why),
-        })
+        blocking(move || cache.take(digest, &code, keep)).await?
     }
 }
 
@@ -299,6 +354,13 @@ fn unavailable(refusal: Refusal) -> Stop {
     match refusal {
         Refusal::Busy => Stop::Busy,
         other => Stop::Unavailable(other.to_string()),
+    }
+}
+
+fn start(error: PluginError) -> Refusal {
+    match error.kind {
+        Kind::Busy => Refusal::Busy,
+        _ => Refusal::Start(Box::new(error)),
     }
 }
 

@@ -11,15 +11,18 @@ use tempfile::TempDir;
 use super::*;
 use crate::payment::model::Digest;
 
-fn sandbox(dir: &TempDir, cache_key: [u8; 32]) -> Plugins {
-    let cache_dir = dir.path().join("compiled");
-    let options = PluginOptions {
+fn options(dir: &TempDir, cache_key: [u8; 32]) -> PluginOptions {
+    PluginOptions {
         instances: 2,
-        cache_dir,
+        cache_dir: dir.path().join("compiled"),
         cache_key,
         allow_local_gateways: false,
-    };
-    Plugins::start(options).unwrap()
+        compiler: None,
+    }
+}
+
+fn sandbox(dir: &TempDir, cache_key: [u8; 32]) -> Plugins {
+    Plugins::start(options(dir, cache_key)).unwrap()
 }
 
 fn component(text: &str) -> Arc<Vec<u8>> {
@@ -268,4 +271,38 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         .map(drop);
     assert_eq!(wrong.unwrap_err().kind, Kind::Unavailable);
     assert_ne!(digest, Digest::of(b""));
+}
+
+#[tokio::test]
+async fn what_was_compiled_is_not_compiled_again() {
+    let dir = TempDir::new().unwrap();
+    let wasm = Arc::new(callback_world_component());
+    let digest = sandbox(&dir, [1; 32])
+        .admit_callback(wasm.clone())
+        .await
+        .unwrap();
+    // There is no such compiler.
+    let without = PluginOptions {
+        compiler: Some(dir.path().join("compiler")),
+        ..options(&dir, [1; 32])
+    };
+    let without = Plugins::start(without).unwrap();
+    assert_eq!(without.admit_callback(wasm.clone()).await.unwrap(), digest);
+    answers(without.try_callback(wasm).await.unwrap()).await;
+    let mut other = callback_world_component();
+    other.extend_from_slice(b"\0\x02\x01x");
+    let refusal = without.admit_callback(Arc::new(other)).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Host(_)), "{refusal}");
+}
+
+#[tokio::test]
+async fn of_a_component_that_is_only_tried_nothing_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let plugins = sandbox(&dir, [1; 32]);
+    let wasm = Arc::new(callback_world_component());
+    answers(plugins.try_callback(wasm.clone()).await.unwrap()).await;
+    let entries = fs::read_dir(dir.path().join("compiled")).unwrap();
+    assert_eq!(entries.count(), 0);
+    let digest = Digest::of(&wasm);
+    assert!(plugins.callback(digest, async || None).await.is_err());
 }

@@ -1,9 +1,28 @@
 //! What callbacks keep for their domain. It is written by finished deliveries alone.
 
-use crate::payment::model::{Ams, PaymentId};
+use crate::payment::model::{Ams, Payment, PaymentId};
 
 use super::sqlite::kv;
 use super::{Store, StoreError};
+
+/// Whose data: those of a domain's live payments, or those of its test payments. Neither sees the other's.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Space {
+    /// The domain's name.
+    pub domain: String,
+    /// Of test payments.
+    pub test: bool,
+}
+
+impl Space {
+    /// That of this payment.
+    pub fn of(payment: &Payment) -> Space {
+        Space {
+            domain: payment.domain.clone(),
+            test: payment.test,
+        }
+    }
+}
 
 /// A message that a finished delivery emitted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,24 +38,24 @@ pub struct Event {
 }
 
 impl Store {
-    /// A value with its version. A version is never used twice in a domain, not even for a key that was
+    /// A value with its version. A version is never used twice in a space, not even for a key that was
     /// deleted and set again; 0 stands for a missing key.
     pub async fn kv_get(
         &self,
-        domain: &str,
+        space: &Space,
         key: &str,
     ) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
-        let (domain, key) = (domain.to_owned(), key.to_owned());
+        let (space, key) = (space.clone(), key.to_owned());
         self.database
-            .read(move |connection| kv::get(connection, &domain, &key))
+            .read(move |connection| kv::get(connection, &space, &key))
             .await
     }
 
-    /// Bytes of all keys and values of a domain.
-    pub async fn kv_size(&self, domain: &str) -> Result<u64, StoreError> {
-        let domain = domain.to_owned();
+    /// Bytes of all keys and values of a space.
+    pub async fn kv_size(&self, space: &Space) -> Result<u64, StoreError> {
+        let space = space.clone();
         self.database
-            .read(move |connection| kv::size(connection, &domain))
+            .read(move |connection| kv::size(connection, &space))
             .await
     }
 

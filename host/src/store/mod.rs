@@ -37,7 +37,7 @@ use tokio::sync::watch;
 pub use domains::{Domain, StoredKey};
 pub use error::StoreError;
 pub use find::{Column, Find, FindError, Operand, Order};
-pub use kv::Event;
+pub use kv::{Event, Space};
 pub use outbox::{Delivery, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use providers::{ApprovedProvider, ProviderRecord};

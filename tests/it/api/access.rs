@@ -215,6 +215,8 @@ async fn a_test_key_knows_nothing_of_live_payments() {
         let caller = caller.clone();
         async move { caller.create(more).await }
     };
+    live.put_callback(RECORD_SALE, walnut_bundle::RECORD_SALE)
+        .await;
     let sold = create(&live, json!({ "fee": 0, "callback": RECORD_SALE })).await;
     live.until_applied(&sold).await;
     let open = create(&live, json!({})).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::Shop;
@@ -168,7 +168,12 @@ impl Host {
 
     /// Runs a command of the binary against this host with this key.
     pub(crate) async fn walnut(&self, key: &str, args: &[&str]) -> Ran {
-        run_walnut(&self.url, key, args, self.data.path()).await
+        self.walnut_given(key, "", args).await
+    }
+
+    /// The same with something on its standard input.
+    pub(crate) async fn walnut_given(&self, key: &str, stdin: &str, args: &[&str]) -> Ran {
+        run_walnut(&self.url, key, stdin, args, self.data.path()).await
     }
 }
 
@@ -198,16 +203,31 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
-pub(crate) async fn run_walnut(url: &str, key: &str, args: &[&str], dir: &Path) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_walnut"))
+/// Times are printed as UTC has them.
+pub(crate) async fn run_walnut(
+    url: &str,
+    key: &str,
+    stdin: &str,
+    args: &[&str],
+    dir: &Path,
+) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_walnut"))
         .args(args)
         .current_dir(dir)
         .env("WALNUT_URL", url)
         .env("WALNUT_KEY", key)
-        .stdin(Stdio::null())
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(PATIENCE, output)
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // A command that does not read it ends before all of it is written.
+    let _ = input.write_all(stdin.as_bytes()).await;
+    drop(input);
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
         .await
         .expect("the command ends")
         .unwrap();

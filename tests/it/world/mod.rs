@@ -4,12 +4,14 @@ mod host;
 mod moment;
 mod shop;
 
-pub(crate) use host::Host;
+pub(crate) use host::{Host, Ran, run_walnut};
 pub(crate) use moment::Moment;
 pub(crate) use shop::{Answer, Shop};
 
 use serde_json::json;
-use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
+use walnut_sandbox::alipay::{
+    Account, Alipay, AlipayOptions, AnswerFault, Misbehaviour, NotificationFault,
+};
 
 /// A host with the domain `shop`, whose only target `main` is an account at the simulated Alipay.
 pub(crate) struct World {
@@ -79,6 +81,24 @@ impl World {
             .as_str()
             .unwrap_or_else(|| panic!("no QR code: {sent}"));
         (id, code.to_owned())
+    }
+
+    /// A payment that the buyer paid and that nobody heard of: its notification was lost, and what is
+    /// asked is answered with "system busy" until the platform behaves again.
+    pub(crate) async fn paid_unheard(&self, more: serde_json::Value) -> String {
+        let (id, code) = self.sent_with(more).await;
+        self.go_silent(&id);
+        self.alipay.pay(&code).await.unwrap();
+        id
+    }
+
+    /// From now on the platform tells nothing of this trade.
+    pub(crate) fn go_silent(&self, id: &str) {
+        let lost = Misbehaviour::always(NotificationFault::Lost);
+        let busy = Misbehaviour::always(AnswerFault::Busy { processed: false });
+        self.alipay.misbehave(lost.for_trade(id));
+        self.alipay
+            .misbehave(busy.for_trade(id).for_operation("alipay.trade.query"));
     }
 }
 

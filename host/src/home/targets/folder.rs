@@ -107,6 +107,13 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
         });
     }
     let dir = disk::make_folder(&platform, &place.name)?;
+    // Before anything is written: whoever has a test key alone must not take a live target out of service.
+    if let Some(known) = current(&dir, place)?.filter(|known| known.test != new.test) {
+        return Err(HomeError::OtherKind {
+            target: place.to_string(),
+            test: known.test,
+        });
+    }
     disk::sweep(&dir)?;
     // The highest version on the disk counts, not the current one: a crash may have come between
     // the version and the switch, and a version is never written twice.

@@ -290,3 +290,28 @@ async fn damage_is_named_without_the_content() {
         Err(HomeError::Damaged { .. })
     ));
 }
+
+#[tokio::test]
+async fn a_target_is_live_or_test_for_ever() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    let of = |test| NewTarget {
+        test,
+        ..new("secret")
+    };
+    for (name, test) in [("main", false), ("trial", true)] {
+        home.put_target("zfb", name, of(test)).await.unwrap();
+        let refused = home.put_target("zfb", name, of(!test)).await.unwrap_err();
+        assert!(
+            matches!(refused, HomeError::OtherKind { test: kind, .. } if kind == test),
+            "{refused}"
+        );
+        // Retired or not.
+        home.retire_target("zfb", name).await.unwrap();
+        assert!(home.put_target("zfb", name, of(!test)).await.is_err());
+        let kept = home.target("zfb", name).await.unwrap().unwrap();
+        assert_eq!((kept.version, kept.test), (1, test));
+        assert_eq!(home.put_target("zfb", name, of(test)).await.unwrap(), 2);
+    }
+}

@@ -10,7 +10,7 @@ use super::row::{Columns, integer};
 use super::turn::in_turn;
 use super::{history, kv, payment};
 use crate::payment::model::{Ams, Change, Payment, PaymentId};
-use crate::store::{Delivery, DeliveryState, Effects, Finished, StoreError};
+use crate::store::{Delivery, DeliveryState, Effects, Finished, Space, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT key, payment.id, delivery.domain, delivery.state, tries, fence, \
@@ -123,11 +123,12 @@ pub(in crate::store) fn finish(
     let (_, payment) = payment::load(connection, delivery.payment)?
         .filter(|(found, _)| *found == seq)
         .ok_or_else(|| foreign(delivery))?;
-    // The domain is the payment's, whatever the caller says: effects cannot reach another one.
-    if !kv::unchanged(connection, &payment.domain, &effects.reads)? {
+    // The space is the payment's, whatever the caller says: effects cannot reach another one.
+    let space = Space::of(&payment);
+    if !kv::unchanged(connection, &space, &effects.reads)? {
         return Ok(Finished::Conflict);
     }
-    kv::apply(connection, &payment.domain, seq, effects, now)?;
+    kv::apply(connection, &space, seq, effects, now)?;
     payment::set_applied(connection, &payment, answer, now)?;
     let sql = "UPDATE delivery SET state = 'DONE', leased_until_ms = 0, ended_ms = ?2, \
         last_error = NULL, log = ?3 WHERE key = ?1";

@@ -77,7 +77,7 @@ async fn effects_and_apply_at_commit_together_and_once() {
     );
     assert_eq!(payment.applied_result.as_deref(), Some("{\"ok\":1}"));
     assert_eq!(
-        shop.store.kv_get("shop", "sales").await.unwrap(),
+        shop.store.kv_get(&live("shop"), "sales").await.unwrap(),
         Some((b"1".to_vec(), 1))
     );
     let events = shop.store.events("shop", id).await.unwrap();
@@ -153,14 +153,14 @@ async fn whoever_lost_the_lease_writes_nothing() {
     );
     assert!(!store.postpone_delivery(&slow, 1).await.unwrap());
     assert_eq!(shop.payment(id).await.applied_ms, 0);
-    assert_eq!(store.kv_get("shop", "k").await.unwrap(), None);
+    assert_eq!(store.kv_get(&live("shop"), "k").await.unwrap(), None);
 
     assert_eq!(
         finish(&shop, &fast, sets("k", b"fast")).await,
         Finished::Done
     );
     assert_eq!(
-        store.kv_get("shop", "k").await.unwrap(),
+        store.kv_get(&live("shop"), "k").await.unwrap(),
         Some((b"fast".to_vec(), 1))
     );
 }
@@ -291,14 +291,24 @@ async fn a_read_that_went_stale_is_a_conflict_and_keeps_the_lease() {
         finish(&shop, second, adds(0, b"1")).await,
         Finished::Conflict
     );
-    let (value, version) = shop.store.kv_get("shop", "sum").await.unwrap().unwrap();
+    let (value, version) = shop
+        .store
+        .kv_get(&live("shop"), "sum")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(value, b"1");
     assert_eq!(
         finish(&shop, second, adds(version, b"2")).await,
         Finished::Done
     );
     assert_eq!(
-        shop.store.kv_get("shop", "sum").await.unwrap().unwrap().0,
+        shop.store
+            .kv_get(&live("shop"), "sum")
+            .await
+            .unwrap()
+            .unwrap()
+            .0,
         b"2"
     );
 }
@@ -312,19 +322,29 @@ async fn a_key_that_was_deleted_and_set_again_is_another_one() {
         assert_eq!(finish(&shop, &delivery, effects).await, Finished::Done);
     };
     run(sets("k", b"one")).await;
-    let (_, seen) = shop.store.kv_get("shop", "k").await.unwrap().unwrap();
-    assert_eq!(shop.store.kv_size("shop").await.unwrap(), 4);
+    let (_, seen) = shop
+        .store
+        .kv_get(&live("shop"), "k")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(shop.store.kv_size(&live("shop")).await.unwrap(), 4);
     run(Effects {
         writes: vec![("k".to_owned(), None)],
         ..Effects::default()
     })
     .await;
-    assert_eq!(shop.store.kv_get("shop", "k").await.unwrap(), None);
-    assert_eq!(shop.store.kv_size("shop").await.unwrap(), 0);
+    assert_eq!(shop.store.kv_get(&live("shop"), "k").await.unwrap(), None);
+    assert_eq!(shop.store.kv_size(&live("shop")).await.unwrap(), 0);
     run(sets("k", b"three")).await;
-    let (_, now) = shop.store.kv_get("shop", "k").await.unwrap().unwrap();
+    let (_, now) = shop
+        .store
+        .kv_get(&live("shop"), "k")
+        .await
+        .unwrap()
+        .unwrap();
     assert!(now > seen);
-    assert_eq!(shop.store.kv_size("shop").await.unwrap(), 6);
+    assert_eq!(shop.store.kv_size(&live("shop")).await.unwrap(), 6);
 
     shop.make_paid("shop").await;
     let delivery = lease_one(&shop, 5_000).await;
@@ -334,8 +354,8 @@ async fn a_key_that_was_deleted_and_set_again_is_another_one() {
     };
     assert_eq!(finish(&shop, &delivery, stale).await, Finished::Conflict);
     // Another domain's key of the same name is none of it.
-    assert_eq!(shop.store.kv_get("cafe", "k").await.unwrap(), None);
-    assert_eq!(shop.store.kv_size("cafe").await.unwrap(), 0);
+    assert_eq!(shop.store.kv_get(&live("cafe"), "k").await.unwrap(), None);
+    assert_eq!(shop.store.kv_size(&live("cafe")).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -386,4 +406,28 @@ async fn a_try_that_was_begun_when_the_host_ended_is_counted_and_the_next_begins
         Finished::Fenced
     );
     assert_eq!(finish(&shop, &next, sets("a", b"2")).await, Finished::Done);
+}
+
+#[tokio::test]
+async fn test_payments_keep_their_data_in_a_space_of_their_own() {
+    let shop = Shop::open();
+    let trial = Space {
+        test: true,
+        ..live("shop")
+    };
+    for (space, value) in [(live("shop"), b"live"), (trial.clone(), b"test")] {
+        shop.make_paid_in(&space).await;
+        let delivery = lease_one(&shop, 5_000).await;
+        // Nothing is there before, whatever the other has.
+        let first = Effects {
+            reads: vec![("k".to_owned(), 0)],
+            ..sets("k", value)
+        };
+        assert_eq!(finish(&shop, &delivery, first).await, Finished::Done);
+        assert_eq!(shop.store.kv_size(&space).await.unwrap(), 5);
+    }
+    for (space, value) in [(live("shop"), b"live"), (trial, b"test")] {
+        let kept = shop.store.kv_get(&space, "k").await.unwrap().unwrap();
+        assert_eq!(kept.0, value);
+    }
 }

@@ -49,7 +49,7 @@ async fn make_and_deliver(shop: Arc<Shop>) {
 /// A callback that adds one to a sum, and runs again when somebody was faster.
 async fn count_sale(shop: &Shop, delivery: &Delivery) {
     loop {
-        let seen = shop.store.kv_get("shop", "sum").await.unwrap();
+        let seen = shop.store.kv_get(&live("shop"), "sum").await.unwrap();
         let (sum, version) = seen.map_or((0, 0), |(sum, version)| (number(&sum), version));
         let effects = Effects {
             reads: vec![("sum".to_owned(), version)],
@@ -138,7 +138,7 @@ async fn a_killed_process_loses_nothing_that_it_answered() {
             assert_eq!(events.len(), usize::from(is_done));
             applied += u64::from(is_done);
         }
-        let sum = store.kv_get("shop", "sum").await.unwrap();
+        let sum = store.kv_get(&live("shop"), "sum").await.unwrap();
         assert_eq!(sum.map_or(0, |(sum, _)| number(&sum)), applied);
         store.close().await;
     }

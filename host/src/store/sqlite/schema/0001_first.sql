@@ -218,19 +218,23 @@ CREATE INDEX delivery_ready ON delivery (ready_ms) WHERE ready_ms IS NOT NULL;
 CREATE INDEX delivery_turn ON delivery (domain, ready_ms) WHERE ready_ms IS NOT NULL;
 CREATE INDEX delivery_domain ON delivery (domain);
 
+-- Test payments have a space of their own.
 CREATE TABLE kv (
     seq     INTEGER PRIMARY KEY,
     domain  TEXT NOT NULL,
+    test    INTEGER NOT NULL CHECK (test IN (0, 1)),
     key     TEXT NOT NULL,
     value   BLOB NOT NULL,
     version INTEGER NOT NULL,
-    UNIQUE (domain, key)
+    UNIQUE (domain, test, key)
 ) STRICT;
--- The last version that was given in the domain (none is given twice), and the bytes of keys and values.
-CREATE TABLE kv_domain (
-    domain  TEXT PRIMARY KEY,
+-- The last version that was given in the space (none is given twice), and the bytes of keys and values.
+CREATE TABLE kv_space (
+    domain  TEXT NOT NULL,
+    test    INTEGER NOT NULL CHECK (test IN (0, 1)),
     version INTEGER NOT NULL,
-    bytes   INTEGER NOT NULL CHECK (bytes >= 0)
+    bytes   INTEGER NOT NULL CHECK (bytes >= 0),
+    PRIMARY KEY (domain, test)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (
