@@ -11,6 +11,9 @@ use super::schedule::next_ask;
 use super::settle::Settled;
 use crate::trust::{PayType, Resend};
 
+/// Platforms are told the end of an attempt in whole seconds, and their clocks are not ours.
+const GRAIN: Ams = 3_000;
+
 /// What came of asking the platform about an open attempt, as far as the next step depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Heard {
@@ -201,7 +204,7 @@ pub(super) fn refused_by_platform(
     let closed = stated == FailWhy::Closed;
     match attempt.ending {
         Some(ending) if closed => (ending.why.fail_why(), ends_payment(case, ending.why, now)),
-        None if closed && now >= attempt.payable_until_ms => {
+        None if closed && now + GRAIN >= attempt.payable_until_ms => {
             (FailWhy::Expired, ends_payment(case, EndWhy::Expired, now))
         }
         _ => (stated, true),

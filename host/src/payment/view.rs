@@ -169,7 +169,7 @@ fn attempt_to_json(attempt: &Attempt) -> Value {
         "pay_target": attempt.target.name,
         "st": attempt.state.as_str(),
         "fail_why": attempt.fail_why.map(|why| why.as_str()),
-        "ending": attempt.ending.map(|ending| ending.why.as_str()),
+        "ending": attempt.ending.map(|ending| ending.why),
         "ct": attempt.created_ms,
         "payable_until": attempt.payable_until_ms,
         "paid": attempt.paid_minor,
