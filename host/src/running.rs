@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::home::DataRoot;
 use crate::http;
+use crate::http::serving::{Patience, serve};
 use crate::payment::{Options, Payments};
 use crate::plugin::{PluginOptions, Plugins};
 use crate::store::Store;
@@ -44,7 +45,7 @@ pub struct Host {
     payments: Payments,
     root_key_file: Option<PathBuf>,
     stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     working: JoinHandle<()>,
 }
 
@@ -88,12 +89,7 @@ impl Host {
         let stop = CancellationToken::new();
         let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
         let router = http::router(payments.clone());
-        let ending = stop.clone();
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(ending.cancelled_owned())
-                .await
-        });
+        let serving = tokio::spawn(serve(listener, router, Patience::default(), stop.clone()));
         Ok(Host {
             address,
             payments,
@@ -124,13 +120,20 @@ impl Host {
         self.root_key_file.as_ref()
     }
 
-    /// Takes nothing new, finishes what runs, and closes the store.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    /// Takes nothing new, finishes what runs, and closes the store. What has not come to its end within
+    /// [`Patience::end`] is given up: it is taken up again at the next start.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
-        self.serving.await.context("the server ended badly")??;
-        self.working
-            .await
-            .context("the background work ended badly")?;
+        let working = tokio::time::timeout(Patience::default().end, &mut self.working);
+        let (served, worked) = tokio::join!(&mut self.serving, working);
+        served.context("the server ended badly")?;
+        match worked {
+            Ok(worked) => worked.context("the background work ended badly")?,
+            Err(_) => {
+                tracing::warn!("unfinished background work is given up");
+                self.working.abort();
+            }
+        }
         self.payments.store().close().await;
         Ok(())
     }

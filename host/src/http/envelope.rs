@@ -1,5 +1,7 @@
 //! Walnut's envelope: `{"ok":true,"data":…}` and `{"ok":false,"errCode":…,"msg":…}`.
 
+use std::error::Error as _;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path};
@@ -10,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::serving::TooSlow;
 use crate::payment::error::PayError;
 
 /// What a handler answers: data in the envelope, or a refusal.
@@ -77,6 +80,13 @@ impl From<PayError> for Failure {
 
 impl From<BytesRejection> for Failure {
     fn from(error: BytesRejection) -> Failure {
+        if is_too_slow(&error) {
+            return Failure::with_status(
+                StatusCode::REQUEST_TIMEOUT,
+                "e.http.tooSlow",
+                "the body did not come in time",
+            );
+        }
         match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Failure::with_status(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -86,6 +96,17 @@ impl From<BytesRejection> for Failure {
             _ => Failure::from(PayError::invalid(error.body_text())),
         }
     }
+}
+
+fn is_too_slow(error: &BytesRejection) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<TooSlow>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl From<QueryRejection> for Failure {

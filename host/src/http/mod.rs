@@ -8,6 +8,8 @@
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
+//!
+//! [`serving`] takes the connections.
 
 mod auth;
 mod callbacks;
@@ -19,17 +21,22 @@ mod keys;
 mod notifications;
 mod payments;
 mod providers;
+pub(crate) mod serving;
 mod targets;
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{any, delete, get, post, put};
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::payment::Payments;
 use crate::payment::error::PayError;
 use envelope::Failure;
+use serving::whole_within;
 
 /// The largest body of a request about payments.
 const JSON_BYTES: usize = 256 * 1024;
@@ -37,6 +44,10 @@ const JSON_BYTES: usize = 256 * 1024;
 const NOTIFICATION_BYTES: usize = 1024 * 1024;
 /// The largest component that is taken, with room for its base64 form.
 const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
+/// How long a body may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// The same for components: the largest one over a line of a megabit a second.
+const COMPONENT_WITHIN: Duration = Duration::from_secs(400);
 
 /// All routes of a host.
 pub fn router(payments: Payments) -> Router {
@@ -57,7 +68,8 @@ pub fn router(payments: Payments) -> Router {
     let notified = Router::new()
         .route("/pay/re", any(notifications::bare))
         .route("/pay/re/{trade_no}", any(notifications::addressed))
-        .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES));
+        .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
+        .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)));
     let components = Router::new()
         .route("/pay/callback", get(callbacks::list))
         .route(
@@ -70,7 +82,8 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/callback/{name}/test", post(callbacks::test))
         .route("/pay/provider", get(providers::list).put(providers::put))
         .route("/pay/provider/inspect", post(providers::inspect))
-        .layer(DefaultBodyLimit::max(COMPONENT_BYTES));
+        .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
+        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)));
     Router::new()
         .nest("/pay/ajax", ajax)
         .route("/pay/target", get(targets::list))
@@ -87,6 +100,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/key", get(keys::list).post(keys::add))
         .route("/pay/key/{id}", delete(keys::revoke))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
+        .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
         .merge(notified)
         .merge(components)
         .route("/healthz", get(health::healthz))

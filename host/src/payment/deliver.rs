@@ -259,7 +259,10 @@ impl DomainView for StoredDomain {
                 find.equal(name, value).map_err(refused)?;
             }
             find.check().map_err(refused)?;
-            let found = self.store.find(find).await.map_err(down)?;
+            let found = self.store.find(find).await.map_err(|error| match error {
+                StoreError::Find(error) => refused(error),
+                other => down(other),
+            })?;
             let now = now_ms();
             Ok(found
                 .iter()

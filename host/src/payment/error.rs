@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::home::HomeError;
 use crate::plugin::PluginError;
-use crate::store::StoreError;
+use crate::store::{FindError, StoreError};
 
 /// A refusal. What went wrong inside is logged where it happens and never shown to callers.
 #[derive(Debug)]
@@ -104,6 +104,10 @@ refusals! {
     exists = 409 "e.pay.exists";
     /// A name that walnut does not take.
     bad_name = 400 "e.pay.invalid.name";
+    /// Too many payments would have to be read to answer a query.
+    query_too_slow = 422 "e.pay.query.tooSlow";
+    /// The payments of an answer have more bytes than walnut gives.
+    query_too_large = 422 "e.pay.query.tooLarge";
     /// There are as many as walnut keeps.
     too_many = 409 "e.pay.tooMany";
     /// It has more bytes than walnut keeps.
@@ -145,6 +149,15 @@ impl std::error::Error for PayError {}
 
 impl From<StoreError> for PayError {
     fn from(error: StoreError) -> PayError {
+        match error {
+            StoreError::Find(error @ FindError::TooSlow) => {
+                return PayError::query_too_slow(error.to_string());
+            }
+            StoreError::Find(error @ FindError::TooLarge) => {
+                return PayError::query_too_large(error.to_string());
+            }
+            _ => {}
+        }
         tracing::error!(%error, "store");
         PayError::store_down("the payment store does not answer; nothing was changed, try again")
     }

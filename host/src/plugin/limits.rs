@@ -271,6 +271,9 @@ pub(super) const KV_READS: usize = 1_024;
 /// Payments of one query.
 pub(super) const QUERY_PAYMENTS: u32 = 100;
 
+/// Their bytes together: a hundred of ordinary size have 200 kB, and the guest has 32 MiB in all.
+pub(super) const QUERY_BYTES: usize = 4 * MIB;
+
 /// Events of one delivery.
 pub(super) const EVENTS: usize = 32;
 

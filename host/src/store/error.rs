@@ -69,6 +69,8 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 StoreError::Corrupt(error.to_string())
             }
+            // Only a reader's clock interrupts.
+            Some(ErrorCode::OperationInterrupted) => StoreError::Find(FindError::TooSlow),
             // Uniqueness, references, checks and the append-only triggers: the schema's own invariants.
             Some(ErrorCode::ConstraintViolation) => StoreError::Invariant(error.to_string()),
             Some(_) => StoreError::Sqlite(Arc::new(error)),

@@ -181,6 +181,17 @@ pub enum FindError {
     /// More than [`Find::MAX_SKIP`].
     #[error("skip: {0} is more than {max}", max = Find::MAX_SKIP)]
     Skip(u32),
+    /// Too many payments have to be read to answer it.
+    #[error(
+        "this question takes too long: ask for a state, a buyer or a brief, and sort by ct or lm"
+    )]
+    TooSlow,
+    /// The payments have more than [`Find::MAX_BYTES`] together.
+    #[error(
+        "the payments have more than {} bytes together: lower the limit",
+        Find::MAX_BYTES
+    )]
+    TooLarge,
 }
 
 impl Column {
@@ -267,8 +278,10 @@ pub struct Find {
 impl Find {
     /// As the original: there is always a limit.
     pub const DEFAULT_LIMIT: u32 = 10;
-    /// Keeps an answer below about a megabyte.
+    /// Keeps an ordinary answer below about a megabyte.
     pub const MAX_LIMIT: u32 = 1000;
+    /// What the payments of an answer may have together: a payment with all that may be put into one has 200 kB.
+    pub const MAX_BYTES: usize = 8 << 20;
     /// Skipped rows are read all the same.
     pub const MAX_SKIP: u32 = 100_000;
     /// Values of one list.
@@ -341,18 +354,18 @@ impl Store {
     pub async fn count(&self, query: Find) -> Result<u64, StoreError> {
         query.check()?;
         self.database
-            .read(move |connection| find::count(connection, &query))
+            .find(move |connection| find::count(connection, &query))
             .await
     }
 
     /// Payments by their own columns.
     ///
     /// # Errors
-    /// [`StoreError::Find`] when the question goes over a limit of [`Find`].
+    /// [`StoreError::Find`] when the question goes over a limit of [`Find`], or takes too long.
     pub async fn find(&self, query: Find) -> Result<Vec<Payment>, StoreError> {
         query.check()?;
         self.database
-            .read(move |connection| find::payments(connection, &query))
+            .find(move |connection| find::payments(connection, &query))
             .await
     }
 }

@@ -47,14 +47,29 @@ impl payments::Host for Call<ForCallback> {
             Err(error) => return Ok(Err(format!("matching is not JSON: {error}"))),
         };
         match self.world.view.payments(&matching, limit).await {
-            Ok(found) => Ok(Ok(found
-                .iter()
-                .map(text)
-                .collect::<wasmtime::Result<_>>()?)),
+            Ok(found) => together(&found),
             Err(ViewError::Refused(why)) => Ok(Err(why)),
             Err(ViewError::Failed(why)) => Err(Stop::Unavailable(why).into()),
         }
     }
+}
+
+/// The payments as texts, if they are not too much together.
+fn together(found: &[Value]) -> wasmtime::Result<Result<Vec<String>, String>> {
+    let mut texts = Vec::with_capacity(found.len());
+    let mut bytes = 0;
+    for payment in found {
+        let text = text(payment)?;
+        bytes += text.len();
+        if bytes > limits::QUERY_BYTES {
+            return Ok(Err(format!(
+                "the payments have more than {} bytes together: lower the limit",
+                limits::QUERY_BYTES
+            )));
+        }
+        texts.push(text);
+    }
+    Ok(Ok(texts))
 }
 
 fn text(payment: &Value) -> wasmtime::Result<String> {
@@ -67,4 +82,23 @@ fn text(payment: &Value) -> wasmtime::Result<String> {
         .into());
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_payments_of_a_query_are_bounded_together() {
+        let of = |bytes: usize| json!({ "note": "x".repeat(bytes) });
+        let ordinary = vec![of(2_000); limits::QUERY_PAYMENTS as usize];
+        assert_eq!(together(&ordinary).unwrap().unwrap().len(), ordinary.len());
+        let large = vec![of(limits::JSON_BYTES / 2); limits::QUERY_PAYMENTS as usize];
+        let refused = together(&large).unwrap().unwrap_err();
+        assert!(refused.ends_with("lower the limit"), "{refused}");
+        // One alone that is too large ends the call: no limit would help.
+        assert!(together(&[of(limits::JSON_BYTES)]).is_err());
+    }
 }

@@ -1,11 +1,11 @@
 //! Questions for payments, as SQL. Values are always bound; only names from this file become text.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use super::payment::{COLUMNS, decode};
 use crate::payment::model::Payment;
-use crate::store::{Column, Find, Operand, Order, StoreError};
+use crate::store::{Column, Find, FindError, Operand, Order, StoreError};
 
 /// Answers a question that was checked.
 pub(in crate::store) fn payments(
@@ -16,10 +16,21 @@ pub(in crate::store) fn payments(
     let mut statement = connection.prepare_cached(&question.sql)?;
     let mut rows = statement.query(params_from_iter(question.values))?;
     let mut payments = Vec::new();
+    let mut bytes = 0;
     while let Some(row) = rows.next()? {
+        bytes += text_bytes(row);
+        if bytes > Find::MAX_BYTES {
+            return Err(FindError::TooLarge.into());
+        }
         payments.push(decode(row)?.1);
     }
     Ok(payments)
+}
+
+/// Of the row's texts, before they are copied.
+fn text_bytes(row: &Row<'_>) -> usize {
+    let texts = (0..).map_while(|column| row.get_ref(column).ok());
+    texts.map(|value| value.as_str().map_or(0, str::len)).sum()
 }
 
 /// How many payments the question has in all, whatever its limit.

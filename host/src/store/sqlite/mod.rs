@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 use super::{Stats, StoreError};
 use lock::DirectoryLock;
-use readers::Readers;
+use readers::{Kind, Readers};
 use writer::Writer;
 
 /// The database's name in its directory.
@@ -43,6 +43,7 @@ pub(super) const FILE: &str = "payments.db";
 pub(super) struct Database {
     writer: Writer,
     readers: Readers,
+    finders: Readers,
     /// The domain that had the last turn in the outbox; see [`delivery::lease`].
     turn: Arc<Mutex<String>>,
     /// The domain and platform that were asked about last; see [`attempt::claim_asks`].
@@ -61,11 +62,13 @@ impl Database {
         })?;
         lock.sync()?;
         let lock = Arc::new(lock);
-        let readers = Readers::start(&path, &lock)?;
+        let readers = Readers::start(&path, &lock, Kind::looking())?;
+        let finders = Readers::start(&path, &lock, Kind::finding())?;
         let writer = Writer::start(connection, lock)?;
         Ok(Database {
             writer,
             readers,
+            finders,
             turn: Arc::default(),
             asking_turn: Arc::default(),
         })
@@ -90,10 +93,24 @@ impl Database {
         self.readers.read(work).await
     }
 
+    /// The same for questions that may read everything: on threads of their own, and not for ever.
+    ///
+    /// # Errors
+    /// [`FindError::TooSlow`](super::FindError::TooSlow).
+    pub(super) async fn find<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.finders.read(work).await
+    }
+
     pub(super) async fn close(&self) {
         self.readers.close();
+        self.finders.close();
         self.writer.close();
         self.readers.ended().await;
+        self.finders.ended().await;
         self.writer.ended().await;
     }
 
@@ -130,8 +147,10 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
 impl Drop for Database {
     fn drop(&mut self) {
         self.readers.close();
+        self.finders.close();
         self.writer.close();
         self.readers.join();
+        self.finders.join();
         self.writer.join();
     }
 }

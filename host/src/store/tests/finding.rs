@@ -285,3 +285,24 @@ fn every_column_has_a_name_that_leads_back_to_it() {
     }
     assert_eq!(Column::parse("nm").unwrap(), Column::Id);
 }
+
+#[tokio::test]
+async fn an_answer_is_bounded_in_bytes() {
+    let shop = Shop::open();
+    for _ in 0..9 {
+        let mut large = payment("shop");
+        large.meta = object(json!({ "note": "x".repeat(Find::MAX_BYTES / 8) }));
+        shop.make(large).await;
+    }
+    let of = |limit| Find {
+        limit,
+        ..Find::new(Some("shop".to_owned()))
+    };
+    assert_eq!(shop.store.find(of(7)).await.unwrap().len(), 7);
+    let refused = shop.store.find(of(9)).await;
+    assert!(
+        matches!(refused, Err(StoreError::Find(FindError::TooLarge))),
+        "{refused:?}"
+    );
+    assert_eq!(shop.store.count(of(1)).await.unwrap(), 9);
+}
