@@ -21,3 +21,4 @@
 //! ```
 
 pub mod alipay;
+pub mod wechat;
