@@ -21,3 +21,4 @@ mod line;
 mod notifications;
 mod original_defects;
 mod terminal;
+mod wechat;

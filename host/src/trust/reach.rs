@@ -72,7 +72,7 @@ impl<'a> Address<'a> {
 pub(crate) enum Grammar {
     /// 32 lower-case hex digits: a number of the host's own.
     Hex32,
-    /// 1 to 64 letters and digits: a number of the platform's.
+    /// 1 to 64 letters, digits and dashes: a number of the platform's.
     Word,
 }
 
@@ -83,7 +83,8 @@ impl Grammar {
                 part.len() == 32 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
             }
             Grammar::Word => {
-                (1..=64).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+                (1..=64).contains(&part.len())
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             }
         }
     }
@@ -92,7 +93,7 @@ impl Grammar {
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Grammar::Hex32 => "32 hex digits",
-            Grammar::Word => "1 to 64 letters and digits",
+            Grammar::Word => "1 to 64 letters, digits and dashes",
         }
     }
 }

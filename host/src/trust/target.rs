@@ -213,6 +213,13 @@ impl Target {
         Ok(found)
     }
 
+    /// The keys of all certificates that the host fetched and that are valid now.
+    pub(super) fn fetched_keys(&self, now_ms: u64) -> Vec<PublicKey> {
+        let certificates = self.platform.certificates();
+        let valid = certificates.iter().filter(|kept| kept.is_valid_at(now_ms));
+        valid.filter_map(|kept| kept.key().cloned()).collect()
+    }
+
     /// Checks a signature in base64 by one of the keys that are meant.
     pub(super) fn check_signature(
         &self,

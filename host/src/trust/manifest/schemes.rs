@@ -22,6 +22,7 @@ pub(crate) enum Scheme {
     Certificates(Certificates),
     Bearer(Bearer),
     AuthenticatedJson(AuthenticatedJson),
+    Webhook(Webhook),
 }
 
 impl Scheme {
@@ -36,6 +37,7 @@ impl Scheme {
             Scheme::Certificates(_) => Purpose::Renewal,
             Scheme::Bearer(_) => Purpose::Request,
             Scheme::AuthenticatedJson(_) => Purpose::Answer,
+            Scheme::Webhook(_) => Purpose::Notification,
         }
     }
 
@@ -47,9 +49,17 @@ impl Scheme {
         }
     }
 
-    /// Whether whoever can have a request signed could have made the signature too.
-    pub(crate) fn is_symmetric(&self) -> bool {
-        matches!(self, Scheme::SortedXml(_))
+    /// Why its notifications settle nothing, where they do not: somebody else than the platform could make them.
+    pub(crate) fn forgeable(&self) -> Option<&'static str> {
+        match self {
+            Scheme::SortedXml(_) => Some(
+                "it is signed with a shared secret, so that whoever has a request signed could make it",
+            ),
+            Scheme::Webhook(_) => {
+                Some("only a checksum of it is signed, so that whoever saw one could make another")
+            }
+            _ => None,
+        }
     }
 }
 
@@ -245,11 +255,13 @@ pub(crate) enum AeadAlgorithm {
 pub(crate) struct Certificates {
     /// The operations whose answers bring them.
     pub(crate) operations: Vec<String>,
-    /// The scheme by which such an answer is signed, by a key that the target has or one that the answer brings.
-    pub(crate) answer: String,
+    /// The scheme by which such an answer is signed, by a key that the target has or one that the answer brings. None
+    /// for a certificate that comes as the whole answer, from the platform's own host over TLS.
+    pub(crate) answer: Option<String>,
     /// Where they stand.
     pub(crate) at: CertificatesAt,
-    /// The issuer's common name, one of these.
+    /// The issuer's common name, one of these; any, where none is named.
+    #[serde(default)]
     pub(crate) issuer: Vec<String>,
     /// The setting with the authority that they come from; where a target has it the whole chain is checked.
     pub(crate) authority: Option<String>,
@@ -273,6 +285,8 @@ pub(crate) enum CertificatesAt {
     },
     /// A text in base64: the certificate, and those that it was issued by.
     Base64(Pointer),
+    /// The whole answer is the certificate, and those that it was issued by.
+    Pem,
 }
 
 /// A token that the host fetches and adds.
@@ -289,6 +303,34 @@ pub(crate) struct Bearer {
     pub(crate) token: Pointer,
     /// In seconds.
     pub(crate) expires: Pointer,
+    /// Headers that a provider may set besides, such as the one that makes a request safe to repeat.
+    #[serde(default)]
+    pub(crate) headers: Vec<String>,
+}
+
+/// A notification of which only a checksum is signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    #[expect(
+        dead_code,
+        reason = "there is one algorithm so far; reading it refuses any other"
+    )]
+    pub(crate) algorithm: Algorithm,
+    /// The setting that is the webhook's id.
+    pub(crate) webhook: String,
+    /// The scheme that brings the certificates to verify with.
+    pub(crate) renewed_by: String,
+    pub(crate) headers: WebhookHeaders,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookHeaders {
+    pub(crate) id: String,
+    pub(crate) time: String,
+    pub(crate) signature: String,
+    pub(crate) algorithm: String,
 }
 
 /// A JSON answer over TLS to a request that the host authenticated.

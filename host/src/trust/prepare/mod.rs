@@ -84,12 +84,16 @@ pub fn prepare(
 ) -> Result<Prepared, Denied> {
     let address = Address::read(&outgoing.url)?;
     let granted = grants(manifest.reach(), target, &outgoing.method, &address)?;
-    let headers = check_headers(&outgoing.headers)?;
     let scheme = outgoing
         .auth
         .as_deref()
         .map(|name| request_scheme(manifest, name).map(|scheme| (name, scheme)))
         .transpose()?;
+    let more = match scheme {
+        Some((_, Scheme::Bearer(rule))) => rule.headers.as_slice(),
+        _ => &[],
+    };
+    let headers = check_headers(&outgoing.headers, more)?;
     let form_rule = match scheme {
         Some((_, Scheme::SortedForm(rule))) => Some(rule),
         _ => None,
@@ -207,11 +211,14 @@ fn request_scheme<'m>(manifest: &'m Manifest, name: &str) -> Result<&'m Scheme, 
     }
 }
 
-fn check_headers(given: &[(String, String)]) -> Result<Vec<(String, String)>, Denied> {
+fn check_headers(
+    given: &[(String, String)],
+    more: &[String],
+) -> Result<Vec<(String, String)>, Denied> {
     let mut headers: Vec<(String, String)> = Vec::with_capacity(given.len());
     for (name, value) in given {
         let name = name.to_ascii_lowercase();
-        if !HEADERS.contains(&name.as_str()) {
+        if !HEADERS.contains(&name.as_str()) && !more.contains(&name) {
             let shown: String = name.chars().take(64).collect();
             return Denied::because(format!(
                 "a provider may not set the header {shown:?}, only {}",

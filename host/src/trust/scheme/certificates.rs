@@ -2,7 +2,8 @@
 //!
 //! A new key cannot vouch for itself. What speaks for a certificate is that it was encrypted for this target, or that
 //! the authority of the target's settings issued it; that its issuer has the right name, and that it is valid. The
-//! answer as a whole has to be signed, by a key that the target had or by one that it brings.
+//! answer as a whole has to be signed, by a key that the target had or by one that it brings. A certificate that is
+//! published for everybody comes over TLS from the platform's granted host, and verifies what proves nothing.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,11 +54,10 @@ pub(crate) fn checked(
             "{scheme:?} is not a scheme that renews keys"
         )));
     };
+    let in_the_open = matches!(rule.at, CertificatesAt::Pem);
     match &message.origin {
-        Origin::Answer {
-            operation,
-            signed: true,
-        } if rule.operations.contains(operation) => {}
+        Origin::Answer { operation, signed }
+            if rule.operations.contains(operation) && (*signed || in_the_open) => {}
         _ => {
             return Err(Failure::UnknownScheme(format!(
                 "the scheme {scheme:?} is for signed answers to {}",
@@ -67,10 +67,18 @@ pub(crate) fn checked(
     }
     let body = str::from_utf8(&message.body)
         .map_err(|_| Failure::Malformed("the answer is not UTF-8".to_owned()))?;
-    let answer = Answer::of(manifest, rule, message, body)?;
+    let answer = match &rule.answer {
+        Some(name) => Some(Answer::of(manifest, name, message, body)?),
+        None => None,
+    };
+    let stated = answer.as_ref().map_or(body, Answer::stated);
     let brought = match &rule.at {
-        CertificatesAt::Encrypted { .. } => decrypted(rule, target, answer.stated())?,
-        CertificatesAt::Base64(pointer) => vec![decoded(answer.stated(), pointer)?],
+        CertificatesAt::Encrypted { .. } => decrypted(rule, target, stated)?,
+        CertificatesAt::Base64(pointer) => vec![decoded(stated, pointer)?],
+        CertificatesAt::Pem => vec![
+            Certificate::parse_all(stated)
+                .map_err(|error| Failure::Malformed(error.to_string()))?,
+        ],
     };
     let mut good = Vec::new();
     for chain in brought {
@@ -87,7 +95,9 @@ pub(crate) fn checked(
                 .to_owned(),
         ));
     }
-    answer.check(target, message, &good, now_ms)?;
+    if let Some(answer) = answer {
+        answer.check(target, message, &good, now_ms)?;
+    }
     Ok(good)
 }
 
@@ -102,15 +112,15 @@ fn is_good(
         .authority
         .as_ref()
         .and_then(|name| target.keys.certificates(name, Usage::Issuer));
-    // Without an authority only the target's own secret can speak for it.
+    // Without an authority only the target's own secret can speak for it, or the platform's own TLS.
     let trusted = match (authority, &rule.at) {
         (Some(roots), _) => leaf.is_trusted_by(roots, between, now_ms),
-        (None, CertificatesAt::Encrypted { .. }) => true,
+        (None, CertificatesAt::Encrypted { .. } | CertificatesAt::Pem) => true,
         (None, CertificatesAt::Base64(_)) => false,
     };
     trusted
         && leaf.is_valid_at(now_ms)
-        && leaf.issuer_is_one_of(&rule.issuer)
+        && (rule.issuer.is_empty() || leaf.issuer_is_one_of(&rule.issuer))
         && leaf.key().is_some()
 }
 
@@ -130,11 +140,11 @@ enum Answer<'a> {
 impl<'a> Answer<'a> {
     fn of(
         manifest: &'a Manifest,
-        rule: &'a Certificates,
+        scheme: &str,
         message: &'a Message,
         body: &'a str,
     ) -> Result<Answer<'a>, Failure> {
-        match manifest.scheme(&rule.answer) {
+        match manifest.scheme(scheme) {
             Some(Scheme::Lines(lines)) => Ok(Answer::Lines(
                 lines::Signed::of(lines, message)?,
                 lines,
@@ -145,8 +155,7 @@ impl<'a> Answer<'a> {
                 substring,
             )),
             _ => Err(Failure::UnknownScheme(format!(
-                "{:?} is not a scheme for such answers",
-                rule.answer
+                "{scheme:?} is not a scheme for such answers"
             ))),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod json_substring;
 pub(crate) mod lines;
 pub(crate) mod sorted_form;
 pub(crate) mod sorted_xml;
+pub(crate) mod webhook;
 
 use super::manifest::{Manifest, Purpose, Scheme};
 use super::message::{Failure, Message, Origin, Statement};
@@ -49,6 +50,7 @@ pub fn verify(
         Scheme::AuthenticatedJson(_) => {
             authenticated_json::verify(scheme, provider, target, message)
         }
+        Scheme::Webhook(rule) => webhook::verify(rule, scheme, provider, target, message, now_ms),
         Scheme::Aead(_) | Scheme::Certificates(_) | Scheme::Bearer(_) => Err(
             Failure::UnknownScheme(format!("the scheme {scheme:?} does not verify messages")),
         ),

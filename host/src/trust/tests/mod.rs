@@ -4,6 +4,7 @@ mod authorities;
 mod claims;
 mod manifests;
 mod messages;
+mod paypal;
 mod requests;
 mod settings;
 mod templates;

@@ -57,11 +57,10 @@ impl Source<'_> {
         };
         let source = scheme.source(schemes);
         let answer = source == Purpose::Answer;
-        if source == Purpose::Notification && scheme.is_symmetric() {
+        if let (Purpose::Notification, Some(why)) = (source, scheme.forgeable()) {
             p.add(
                 &format!("{path}/scheme"),
-                "a notification that is signed with a shared secret settles nothing: whoever has a request signed \
-                 could make it",
+                format!("such a notification settles nothing: {why}"),
             );
         }
         if matches!(source, Purpose::Request | Purpose::Renewal | Purpose::Part) {

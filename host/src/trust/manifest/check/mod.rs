@@ -89,7 +89,12 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
                 .is_some_and(|scheme| scheme.source(&written.schemes) == purpose)
         })
     };
-    if notifies && !settles(Purpose::Notification) {
+    // What proves nothing makes the host ask.
+    let asks = written
+        .schemes
+        .values()
+        .any(|scheme| scheme.purpose() == Purpose::Notification && scheme.forgeable().is_some());
+    if notifies && !asks && !settles(Purpose::Notification) {
         p.add(
             "/claims",
             "a pay type notifies: say in a claim how a notification is read",

@@ -8,7 +8,7 @@ use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
 use crate::trust::manifest::schemes::{
     Aead, Bearer, Certificates, CertificatesAt, JsonSubstring, KeyNames, Lines, Purpose, Scheme,
-    SharedAlgorithm, SortedForm, SortedXml,
+    SharedAlgorithm, SortedForm, SortedXml, Webhook,
 };
 use crate::trust::manifest::settings::Settings;
 
@@ -46,6 +46,7 @@ pub(super) fn check_scheme(path: &str, scheme: &Scheme, around: &Around<'_>, p: 
                 p.add(&format!("{path}/to"), "must be a scheme for requests");
             }
         }
+        Scheme::Webhook(rule) => check_webhook(path, rule, around, p),
     }
 }
 
@@ -251,7 +252,7 @@ fn check_aead(path: &str, rule: &Aead, around: &Around<'_>, p: &mut Problems) {
     let of = around.schemes.get(&rule.of);
     let verifies = |scheme: &Scheme| {
         matches!(scheme.purpose(), Purpose::Answer | Purpose::Notification)
-            && !scheme.is_symmetric()
+            && scheme.forgeable().is_none()
     };
     if !of.is_some_and(verifies) {
         p.add(
@@ -262,12 +263,19 @@ fn check_aead(path: &str, rule: &Aead, around: &Around<'_>, p: &mut Problems) {
 }
 
 fn check_certificates(path: &str, rule: &Certificates, around: &Around<'_>, p: &mut Problems) {
-    let answer = around.schemes.get(&rule.answer);
-    let signed = matches!(answer, Some(Scheme::Lines(_) | Scheme::JsonSubstring(_)));
-    if !signed || answer.is_some_and(|scheme| scheme.purpose() != Purpose::Answer) {
+    let answer = rule.answer.as_ref().map(|name| around.schemes.get(name));
+    let signed = match (&rule.at, answer) {
+        (CertificatesAt::Pem, None) => true,
+        (CertificatesAt::Pem, Some(_)) | (_, None) => false,
+        (_, Some(scheme)) => scheme.is_some_and(|scheme| {
+            matches!(scheme, Scheme::Lines(_) | Scheme::JsonSubstring(_))
+                && scheme.purpose() == Purpose::Answer
+        }),
+    };
+    if !signed {
         p.add(
             &format!("{path}/answer"),
-            "must be a scheme for answers, of kind \"lines\" or \"json-substring\"",
+            "must be a scheme for answers, of kind \"lines\" or \"json-substring\"; none for \"pem\"",
         );
     }
     let unknown = |name: &&String| !around.operations.contains(*name);
@@ -277,7 +285,8 @@ fn check_certificates(path: &str, rule: &Certificates, around: &Around<'_>, p: &
             "must name operations of \"reach\"",
         );
     }
-    if rule.issuer.is_empty() || rule.issuer.iter().any(|name| name.trim().is_empty()) {
+    let named = !rule.issuer.is_empty() || matches!(rule.at, CertificatesAt::Pem);
+    if !named || rule.issuer.iter().any(|name| name.trim().is_empty()) {
         p.add(
             &format!("{path}/issuer"),
             "must name who issues the platform's certificates",
@@ -299,7 +308,7 @@ fn check_certificates(path: &str, rule: &Certificates, around: &Around<'_>, p: &
             &format!("{path}/authority"),
             "must be named: nothing else speaks for a certificate that came in the open",
         ),
-        CertificatesAt::Base64(_) => {}
+        CertificatesAt::Base64(_) | CertificatesAt::Pem => {}
     }
     let count = around
         .schemes
@@ -318,6 +327,16 @@ fn check_bearer(path: &str, rule: &Bearer, settings: &Settings, p: &mut Problems
     if rule.form.keys().any(|field| !is_field(field)) {
         p.add(&format!("{path}/form"), FIELD);
     }
+    if rule
+        .headers
+        .iter()
+        .any(|name| !is_header(name) || !name.bytes().all(|b| !b.is_ascii_uppercase()))
+    {
+        p.add(
+            &format!("{path}/headers"),
+            "must name headers in lower case",
+        );
+    }
     let user = format!("{path}/user");
     public_text(&user, &rule.user, settings, p);
     must_be_required(&user, &rule.user, settings, p);
@@ -332,4 +351,27 @@ fn check_bearer(path: &str, rule: &Bearer, settings: &Settings, p: &mut Problems
         p,
     );
     must_be_required(&password, &rule.password, settings, p);
+}
+
+fn check_webhook(path: &str, rule: &Webhook, around: &Around<'_>, p: &mut Problems) {
+    let webhook = format!("{path}/webhook");
+    public_text(&webhook, &rule.webhook, around.settings, p);
+    must_be_required(&webhook, &rule.webhook, around.settings, p);
+    let brings = around.schemes.get(&rule.renewed_by);
+    if !matches!(brings, Some(Scheme::Certificates(_))) {
+        p.add(
+            &format!("{path}/renewed_by"),
+            "must be a scheme of kind \"certificates\"",
+        );
+    }
+    let headers = &rule.headers;
+    let names = [
+        &headers.id,
+        &headers.time,
+        &headers.signature,
+        &headers.algorithm,
+    ];
+    if names.iter().any(|name| !is_header(name)) {
+        p.add(&format!("{path}/headers"), "must name headers");
+    }
 }

@@ -45,10 +45,23 @@ pub(super) fn scheme_line(name: &str, scheme: &Scheme) -> String {
             rule.ciphertext, rule.of, rule.key
         ),
         Scheme::Certificates(rule) => certificates_line(name, rule),
-        Scheme::Bearer(rule) => format!(
-            "Scheme {name}: the host adds a token to a request; it fetches it by POST at {} of the same host with \
+        Scheme::Bearer(rule) => {
+            format!(
+                "Scheme {name}: the host adds a token to a request; it fetches it by POST at {} of the same host with \
              the setting {} and the secret {}, and shows it to nobody.",
-            rule.path, rule.user, rule.password
+                rule.path, rule.user, rule.password
+            ) + &match rule.headers.as_slice() {
+                [] => String::new(),
+                headers => format!(
+                    " The provider may set the headers {}.",
+                    list(headers, "and")
+                ),
+            }
+        }
+        Scheme::Webhook(rule) => format!(
+            "Scheme {name}: a notification makes the host ask, and proves nothing, when its header {} signs a checksum \
+             of it with the setting {} and is verified with a certificate that came by {} (RSA, SHA-256).",
+            rule.headers.signature, rule.webhook, rule.renewed_by
         ),
         Scheme::AuthenticatedJson(rule) => format!(
             "Scheme {name}: an answer counts, without a signature, when the host authenticated the request by {}.",
@@ -110,19 +123,26 @@ fn xml_line(name: &str, rule: &SortedXml) -> String {
 }
 
 fn certificates_line(name: &str, rule: &Certificates) -> String {
-    let proof = match &rule.at {
-        CertificatesAt::Encrypted { key, .. } => format!("encrypted with {key} (AES-256-GCM)"),
-        CertificatesAt::Base64(pointer) => format!("at {pointer}"),
+    let operations = list(&rule.operations, "or");
+    let proof = match (&rule.at, &rule.answer) {
+        (CertificatesAt::Encrypted { key, .. }, Some(answer)) => {
+            format!("encrypted with {key} (AES-256-GCM), signed by {answer}")
+        }
+        (CertificatesAt::Base64(pointer), Some(answer)) => {
+            format!("at {pointer}, signed by {answer}")
+        }
+        _ => "which is nothing else and comes over TLS from the platform itself".to_owned(),
+    };
+    let issuer = match rule.issuer.as_slice() {
+        [] => "anybody".to_owned(),
+        names => list(names, "or"),
     };
     let authority = rule.authority.as_ref().map_or_else(String::new, |name| {
         format!(", by way of the authority in the setting {name} where a target has it")
     });
     format!(
-        "Scheme {name}: the host takes the platform's new certificates out of an answer to {}, {proof}, signed by {}, \
-         while they are valid and issued by {}{authority}.",
-        list(&rule.operations, "or"),
-        rule.answer,
-        list(&rule.issuer, "or"),
+        "Scheme {name}: the host takes the platform's new certificates out of an answer to {operations}, {proof}, while \
+         they are valid and issued by {issuer}{authority}.",
     )
 }
 
