@@ -21,4 +21,5 @@
 //! ```
 
 pub mod alipay;
+pub mod paypal;
 pub mod wechat;
