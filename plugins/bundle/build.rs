@@ -7,6 +7,12 @@ use walnut_plugin_builder::{Guest, build};
 fn main() -> ExitCode {
     build(&[
         Guest::new("free", "walnut-provider-free", "plugins/providers/free"),
+        Guest::new(
+            "paypal",
+            "walnut-provider-paypal",
+            "plugins/providers/paypal",
+        ),
+        Guest::new("wx", "walnut-provider-wx", "plugins/providers/wx"),
         Guest::new("zfb", "walnut-provider-zfb", "plugins/providers/zfb"),
         Guest::new(
             "record-sale",

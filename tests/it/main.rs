@@ -23,3 +23,4 @@ mod line;
 mod notifications;
 mod original_defects;
 mod terminal;
+mod wechat;

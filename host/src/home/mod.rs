@@ -10,6 +10,7 @@
 //!     <platform>/<target>/current.json             which version counts, test, default, retired
 //!     <platform>/<target>/v<N>/settings.json       public settings
 //!     <platform>/<target>/v<N>/secrets.sealed      secrets, sealed for exactly this place
+//!     <platform>/<target>/v<N>/platform.pem        the platform's certificates that the host fetched
 //! ```
 //!
 //! Whoever comes in from outside (HTTP, the command line) reaches a home only by names that

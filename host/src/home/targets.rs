@@ -124,6 +124,38 @@ impl Home {
             .await
     }
 
+    /// The platform's certificates that the host fetched for a version of a target, PEM; empty where there are none.
+    ///
+    /// # Errors
+    /// As [`target`](Self::target).
+    pub async fn platform_certificates(
+        &self,
+        platform: &str,
+        name: &str,
+        version: u32,
+    ) -> Result<String, HomeError> {
+        let place = Place::checked(platform, name)?;
+        self.blocking(move |home| folder::certificates(home, &place, version))
+            .await
+    }
+
+    /// Keeps `pem` in their place.
+    ///
+    /// # Errors
+    /// [`HomeError::Name`]; [`HomeError::TooLarge`] above [`MAX_SETTINGS_BYTES`]; [`HomeError::Damaged`] where there is
+    /// no such version.
+    pub async fn put_platform_certificates(
+        &self,
+        platform: &str,
+        name: &str,
+        version: u32,
+        pem: String,
+    ) -> Result<(), HomeError> {
+        let place = Place::checked(platform, name)?;
+        self.blocking(move |home| folder::put_certificates(home, &place, version, &pem))
+            .await
+    }
+
     /// All targets, the retired ones too, by platform and name.
     pub async fn targets(&self) -> Result<Vec<TargetSummary>, HomeError> {
         self.blocking(folder::list).await

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod look;
 pub mod model;
 pub mod money;
+mod platform_certificates;
 pub mod providers;
 pub mod receive;
 pub mod refund;

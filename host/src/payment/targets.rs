@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Payments;
 use super::error::{PayError, Result};
 use super::model::{Digest, Offer, Payment, TargetRef};
+use super::platform_certificates::Beside;
 use super::providers::Current;
 use crate::home::NewTarget;
 use crate::plugin::{Fault, Provider, ProviderCall};
@@ -179,8 +180,8 @@ impl Payments {
             return Ok(target.clone());
         }
         let manifest = provider.manifest();
+        let home = self.0.home.home(domain)?;
         let (test, settings, secrets) = if manifest.has_settings() {
-            let home = self.0.home.home(domain)?;
             let stored = home
                 .target_version(&reference.platform, &reference.name, reference.version)
                 .await?
@@ -198,7 +199,11 @@ impl Payments {
             secrets.into_iter().collect(),
         )
         .map_err(|errors| PayError::misconfigured(in_words(&errors)))?;
-        let target = Arc::new(target);
+        let kept = home
+            .platform_certificates(&reference.platform, &reference.name, reference.version)
+            .await?;
+        let beside = Beside::new(home, reference.clone());
+        let target = Arc::new(target.with_certificates(&kept, Arc::new(beside)));
         self.kept().put(key, target.clone());
         Ok(target)
     }

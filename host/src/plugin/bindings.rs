@@ -18,6 +18,7 @@ pub(crate) mod provider {
         world: "provider-plugin",
         imports: {
             "walnut:pay/http.send": async | trappable,
+            "walnut:pay/trust.renew": async | trappable,
             default: trappable,
         },
         exports: { default: async },

@@ -13,6 +13,7 @@
 //!
 //! The sizes of texts and lists are promised in `wit/`; where one is changed here it changes there.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 const KIB: usize = 1 << 10;
@@ -245,6 +246,10 @@ pub(super) const CONNECTION_IDLE: Duration = Duration::from_secs(20);
 
 /// Unused connections that are kept for each host.
 pub(super) const CONNECTIONS_IDLE: usize = 16;
+
+/// Clients of targets with certificates of their own, the least recently used forgotten first. Each has connections
+/// of its own, and costs a megabyte at most.
+pub(super) const OWN_CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
 
 /// The key of a value of the domain.
 pub(super) const KV_KEY_BYTES: usize = 256;

@@ -3,15 +3,17 @@
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
+use lru::LruCache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Response};
+use reqwest::{Certificate, Client, Identity, Method, Response};
 use url::{Host, Url};
 
 use super::address::is_public;
 use super::limits;
-use crate::trust::Prepared;
+use crate::trust::{Prepared, Tls};
 
 /// An answer of a platform.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(super) struct Outbound {
     public: Result<Client, String>,
     /// None where the host does not allow simulated platforms.
     local: Option<Client>,
+    /// Those of targets with a client certificate or an authority of their own.
+    own: Mutex<LruCache<(String, Side), (Tls, Client)>>,
 }
 
 impl Outbound {
@@ -48,13 +52,14 @@ impl Outbound {
             .build()
             .map_err(|error| format!("{}: are ca-certificates installed?", causes(&error)));
         let local = if allow_local_gateways {
-            // Plain HTTP: it trusts nobody, and needs no certificates.
+            // It trusts nobody: a platform here that has TLS is certified by its target's own authority.
             let client = client(Side::Local).tls_certs_only([]).build();
             Some(client.map_err(|error| causes(&error))?)
         } else {
             None
         };
-        Ok(Outbound { public, local })
+        let own = Mutex::new(LruCache::new(limits::OWN_CLIENTS));
+        Ok(Outbound { public, local, own })
     }
 
     /// Sends a request that was checked and signed, and reads the whole answer.
@@ -81,23 +86,56 @@ impl Outbound {
         read(response).await
     }
 
-    fn client_for(&self, request: &Prepared) -> Result<(Side, &Client), Unsent> {
-        match (request.url.scheme(), request.local_gateway, &self.local) {
-            ("https", ..) => match &self.public {
-                Ok(client) => Ok((Side::Public, client)),
-                Err(why) => Err(Unsent::NotSent(why.clone())),
-            },
-            ("http", true, Some(client)) => Ok((Side::Local, client)),
-            ("http", true, None) => Err(Unsent::Denied(
-                "this host does not allow simulated platforms".to_owned(),
-            )),
-            _ => Err(Unsent::Denied("the address is not one of https".to_owned())),
+    fn client_for(&self, request: &Prepared) -> Result<(Side, Client), Unsent> {
+        let side = match (request.url.scheme(), request.local_gateway, &self.local) {
+            ("https", false, _) => Side::Public,
+            ("http" | "https", true, Some(_)) => Side::Local,
+            ("http" | "https", true, None) => {
+                return Err(Unsent::Denied(
+                    "this host does not allow simulated platforms".to_owned(),
+                ));
+            }
+            _ => return Err(Unsent::Denied("the address is not one of https".to_owned())),
+        };
+        let client = match (&request.tls, side) {
+            (Some(tls), _) => self.own(tls, side).map_err(Unsent::Denied)?,
+            (None, Side::Public) => self.public.clone().map_err(Unsent::NotSent)?,
+            (None, Side::Local) => self
+                .local
+                .clone()
+                .ok_or_else(|| Unsent::Denied("there is no such client".to_owned()))?,
+        };
+        Ok((side, client))
+    }
+
+    /// The client of one target's own. Whoever else has the same address uses other connections.
+    fn own(&self, tls: &Tls, side: Side) -> Result<Client, String> {
+        let place = (tls.owner.clone(), side);
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = own.get(&place).filter(|(known, _)| known == tls) {
+            return Ok(client.clone());
         }
+        let mut builder = client(side);
+        if let Some(pem) = &tls.identity_pem {
+            let identity = Identity::from_pem(pem.as_bytes())
+                .map_err(|_| "the client certificate or its key cannot be used in TLS")?;
+            builder = builder.identity(identity);
+        }
+        if let Some(pem) = &tls.authority_pem {
+            let trusted = Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(|_| "the target's authority cannot be used in TLS")?;
+            builder = builder.tls_certs_only(trusted);
+        } else if side == Side::Local {
+            builder = builder.tls_certs_only([]);
+        }
+        let made = builder.build().map_err(|error| causes(&error))?;
+        own.put(place, (tls.clone(), made.clone()));
+        Ok(made)
     }
 }
 
 /// Which addresses a client may connect to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Side {
     Public,
     /// This machine itself, for simulated platforms.
@@ -267,6 +305,7 @@ mod tests {
             operation: "order".into(),
             signed: true,
             local_gateway,
+            tls: None,
         }
     }
 

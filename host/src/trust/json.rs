@@ -65,9 +65,14 @@ impl<'a> Object<'a> {
 
     /// What stands at `pointer`; every level on the way is checked for names that come twice.
     pub(crate) fn at(&self, pointer: &Pointer) -> Result<Found, JsonError> {
+        self.raw_at(pointer)?.map_or(Ok(Found::Nothing), found)
+    }
+
+    /// The raw text at `pointer`.
+    pub(crate) fn raw_at(&self, pointer: &Pointer) -> Result<Option<&'a str>, JsonError> {
         let mut parts = pointer.parts();
         let Some(mut raw) = parts.next().and_then(|first| self.raw(first)) else {
-            return Ok(Found::Nothing);
+            return Ok(None);
         };
         for part in parts {
             let below = if raw.starts_with('{') {
@@ -81,11 +86,11 @@ impl<'a> Object<'a> {
                 None
             };
             let Some(below) = below else {
-                return Ok(Found::Nothing);
+                return Ok(None);
             };
             raw = below;
         }
-        found(raw)
+        Ok(Some(raw))
     }
 }
 

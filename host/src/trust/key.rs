@@ -1,11 +1,11 @@
 //! RSA keys: read in the forms in which platforms and their tools give them, used inside the host
-//! only, and never shown.
+//! only, and never shown. Beside them what kinds of keys there are, and what each is used for.
 
 use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, PublicKey as RsaPublicKey};
-use aws_lc_rs::signature::{self, KeyPair as _, ParsedPublicKey};
+use aws_lc_rs::signature::{self, KeyPair as _, ParsedPublicKey, RsaParameters, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -22,6 +22,10 @@ pub(crate) enum KeyKind {
     RsaPrivate,
     /// The platform's RSA key.
     RsaPublic,
+    /// A secret that both sides have, its bytes as they are written.
+    Secret,
+    /// A certificate, or several, in PEM.
+    Certificate,
 }
 
 /// What a key may be used for; nothing else is done with it.
@@ -36,15 +40,31 @@ pub(crate) enum Usage {
     Decrypt,
     /// Signing templates for the buyer's client.
     Client,
+    /// Showing who the target is in mutual TLS.
+    Identity,
+    /// Being the authority that the platform's new certificates come from.
+    Issuer,
+    /// Being the authority for TLS at a test target's own address.
+    Authority,
 }
 
 impl KeyKind {
     /// Whether a key of this kind can be used so at all.
     pub(crate) fn allows(self, usage: Usage) -> bool {
         match self {
-            KeyKind::RsaPrivate => usage != Usage::Verify,
+            KeyKind::RsaPrivate => matches!(
+                usage,
+                Usage::Request | Usage::Decrypt | Usage::Client | Usage::Identity
+            ),
             KeyKind::RsaPublic => usage == Usage::Verify,
+            KeyKind::Secret => matches!(usage, Usage::Request | Usage::Verify | Usage::Decrypt),
+            KeyKind::Certificate => !matches!(usage, Usage::Decrypt | Usage::Client),
         }
+    }
+
+    /// Whether nobody but the host may see it.
+    pub(crate) fn is_secret(self) -> bool {
+        matches!(self, KeyKind::RsaPrivate | KeyKind::Secret)
     }
 
     /// As the manifest writes it.
@@ -52,6 +72,8 @@ impl KeyKind {
         match self {
             KeyKind::RsaPrivate => "rsa-private",
             KeyKind::RsaPublic => "rsa-public",
+            KeyKind::Secret => "secret",
+            KeyKind::Certificate => "certificate",
         }
     }
 }
@@ -64,6 +86,9 @@ impl Usage {
             Usage::Verify => "verify",
             Usage::Decrypt => "decrypt",
             Usage::Client => "client",
+            Usage::Identity => "identity",
+            Usage::Issuer => "issuer",
+            Usage::Authority => "authority",
         }
     }
 }
@@ -81,6 +106,8 @@ pub(crate) enum KeyError {
     Public,
     #[error("this is a private key: give the platform's public key, and keep this one secret")]
     Private,
+    #[error("this is no certificate: give it in PEM, all of them one after the other")]
+    NotACertificate,
     #[error("this RSA key has {0} bits: give one of 2048 to 8192")]
     Size(usize),
 }
@@ -89,6 +116,7 @@ pub(crate) enum KeyError {
 pub(crate) struct PrivateKey(KeyPair);
 
 /// An RSA public key, which verifies the same.
+#[derive(Clone)]
 pub(crate) struct PublicKey {
     parsed: ParsedPublicKey,
     plain: RsaPublicKey,
@@ -139,9 +167,13 @@ impl PrivateKey {
 impl PublicKey {
     /// Reads a SubjectPublicKeyInfo or PKCS #1, in PEM or as bare base64.
     pub(crate) fn parse(text: &str) -> Result<PublicKey, KeyError> {
-        let der = der(text)?;
-        let plain = RsaPublicKey::from_der(&der).map_err(|_| {
-            match KeyPair::from_pkcs8(&der).or_else(|_| KeyPair::from_der(&der)) {
+        PublicKey::from_der(&der(text)?)
+    }
+
+    /// Reads the same in DER.
+    pub(crate) fn from_der(der: &[u8]) -> Result<PublicKey, KeyError> {
+        let plain = RsaPublicKey::from_der(der).map_err(|_| {
+            match KeyPair::from_pkcs8(der).or_else(|_| KeyPair::from_der(der)) {
                 Ok(_) => KeyError::Private,
                 Err(_) => KeyError::NotAKey,
             }
@@ -165,6 +197,20 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// Checks a signature of another digest, given in its bytes.
+    pub(crate) fn verifies(
+        &self,
+        algorithm: &'static RsaParameters,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        UnparsedPublicKey::new(algorithm, self.plain.as_ref())
+            .verify(message, signature)
+            .is_ok()
+    }
+}
+
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -184,34 +230,83 @@ impl fmt::Debug for PublicKey {
 /// The DER inside a PEM block or a bare base64 text.
 fn der(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let text = text.trim();
+    if !text.starts_with("-----BEGIN ") {
+        return base64(text);
+    }
+    let mut blocks = pem_blocks(text)?;
+    let (label, der) = blocks.pop().ok_or(KeyError::NotAKey)?;
+    // More behind the block would be a second key of which nobody knows that it is ignored.
+    if !blocks.is_empty() {
+        return Err(KeyError::NotAKey);
+    }
+    match label.as_str() {
+        "CERTIFICATE" => Err(KeyError::Certificate),
+        _ => Ok(der),
+    }
+}
+
+/// The blocks of a PEM text with their labels, and nothing between them.
+pub(crate) fn pem_blocks(text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, KeyError> {
+    let mut rest = text.trim();
+    if rest.len() > MAX_KEY_TEXT {
+        return Err(KeyError::NotAKey);
+    }
+    let mut blocks = Vec::new();
+    while !rest.is_empty() {
+        let begun = rest.strip_prefix("-----BEGIN ").ok_or(KeyError::NotAKey)?;
+        let (label, begun) = begun.split_once("-----").ok_or(KeyError::NotAKey)?;
+        let (body, end) = begun.split_once("-----END ").ok_or(KeyError::NotAKey)?;
+        let behind = end
+            .strip_prefix(label)
+            .and_then(|end| end.strip_prefix("-----"))
+            .ok_or(KeyError::NotAKey)?;
+        if label == "ENCRYPTED PRIVATE KEY" || body.contains("Proc-Type:") {
+            return Err(KeyError::Encrypted);
+        }
+        blocks.push((label.to_owned(), base64(body)?));
+        rest = behind.trim_start();
+    }
+    Ok(blocks)
+}
+
+fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if text.is_empty() || text.len() > MAX_KEY_TEXT {
         return Err(KeyError::NotAKey);
     }
-    let body = match text.strip_prefix("-----BEGIN ") {
-        None => text,
-        Some(rest) => {
-            let (label, rest) = rest.split_once("-----").ok_or(KeyError::NotAKey)?;
-            let (body, end) = rest.split_once("-----END ").ok_or(KeyError::NotAKey)?;
-            // More behind the block would be a second key of which nobody knows that it is ignored.
-            if end.strip_suffix("-----") != Some(label) {
-                return Err(KeyError::NotAKey);
-            }
-            match label {
-                "CERTIFICATE" => return Err(KeyError::Certificate),
-                "ENCRYPTED PRIVATE KEY" => return Err(KeyError::Encrypted),
-                _ if body.contains("Proc-Type:") => return Err(KeyError::Encrypted),
-                _ => body,
-            }
-        }
-    };
-    let mut compact = Zeroizing::new(Vec::with_capacity(body.len()));
-    compact.extend(body.bytes().filter(|b| !b.is_ascii_whitespace()));
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    compact.extend(text.bytes().filter(|b| !b.is_ascii_whitespace()));
     let mut der = Zeroizing::new(vec![0; compact.len()]);
     let len = STANDARD
         .decode_slice(compact.as_slice(), der.as_mut_slice())
         .map_err(|_| KeyError::NotAKey)?;
     der.truncate(len);
     Ok(der)
+}
+
+/// Writes DER as a PEM block.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let body = Zeroizing::new(STANDARD.encode(der));
+    let mut text = String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40);
+    text.push_str(&format!("-----BEGIN {label}-----\n"));
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, behind) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = behind;
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
+/// A private key in the PEM form that TLS reads.
+pub(crate) fn private_pem(text: &str) -> Result<Zeroizing<String>, KeyError> {
+    let der = der(text)?;
+    let label = match KeyPair::from_pkcs8(&der) {
+        Ok(_) => "PRIVATE KEY",
+        Err(_) => "RSA PRIVATE KEY",
+    };
+    Ok(Zeroizing::new(pem(label, &der)))
 }
 
 #[cfg(test)]

@@ -9,24 +9,30 @@
 //!
 //! No I/O happens here: the payment room and the plugin host call it.
 
+mod certificate;
 mod claim;
 mod form;
 mod gateway;
 mod json;
 mod key;
+mod keyring;
 mod manifest;
 mod message;
+mod platform_keys;
 mod pointer;
 mod prepare;
 mod reach;
 mod refund;
 mod scheme;
+mod sealed;
 mod set_value;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod tls;
+mod xml;
 
 pub(crate) use json::refuse_repeated_names;
 
@@ -36,9 +42,15 @@ pub use manifest::{
     Replies, Reply, Resend, Secrets, Titles,
 };
 pub use message::{Failure, Message, Origin, Statement};
-pub use prepare::{Outgoing, Prepared, prepare};
+pub use platform_keys::KeepCertificates;
+pub use prepare::{
+    Outgoing, Prepared, TokenRefused, forget_token, keep_token, prepare, token_request,
+};
 pub use reach::Denied;
 pub use refund::{RefundReading, RefundStated, read_refund};
+pub use scheme::aead::open;
+pub use scheme::certificates::renew;
 pub use scheme::verify;
 pub use target::Target;
 pub use template::sign_template;
+pub use tls::Tls;

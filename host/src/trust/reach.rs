@@ -4,6 +4,9 @@
 //! would have to change (another case, a port, a user, dots or escapes in the path) is not the
 //! granted one.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use url::Url;
 
 use super::manifest::Reach;
@@ -63,11 +66,74 @@ impl<'a> Address<'a> {
     }
 }
 
-/// A grant of the manifest that covers an address, and whether the address is on this machine.
+/// What a part of a path may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Grammar {
+    /// 32 lower-case hex digits: a number of the host's own.
+    Hex32,
+    /// 1 to 64 letters, digits and dashes: a number of the platform's.
+    Word,
+}
+
+impl Grammar {
+    fn fits(self, part: &str) -> bool {
+        match self {
+            Grammar::Hex32 => {
+                part.len() == 32 && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            }
+            Grammar::Word => {
+                (1..=64).contains(&part.len())
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            }
+        }
+    }
+
+    /// For the person who approves the manifest.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Grammar::Hex32 => "32 hex digits",
+            Grammar::Word => "1 to 64 letters, digits and dashes",
+        }
+    }
+}
+
+/// The name of a part in braces.
+pub(crate) fn placeholder(part: &str) -> Option<&str> {
+    part.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Whether a path is one of the pattern's.
+fn path_fits(pattern: &str, parts: &BTreeMap<String, Grammar>, path: &str) -> bool {
+    if parts.is_empty() {
+        return pattern == path;
+    }
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) => {
+                let fits = match placeholder(wanted) {
+                    Some(name) => parts.get(name).is_some_and(|grammar| grammar.fits(given)),
+                    None => wanted == given,
+                };
+                if !fits {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// A grant of the manifest that covers an address.
 #[derive(Clone, Copy)]
 pub(super) struct Grant<'m> {
     pub(super) reach: &'m Reach,
+    /// The address is on this machine.
     pub(super) local: bool,
+    /// The address is a test target's own.
+    pub(super) own: bool,
 }
 
 /// The grants that cover method and address for this target.
@@ -80,7 +146,7 @@ pub(super) fn grants<'m>(
     let found: Vec<Grant<'m>> = reach
         .iter()
         .filter(|reach| reach.method == method)
-        .filter_map(|reach| covers(reach, target, address).map(|local| Grant { reach, local }))
+        .filter_map(|reach| covers(reach, target, address))
         .collect();
     if found.is_empty() {
         let kind = if target.test { "a test" } else { "a live" };
@@ -92,8 +158,8 @@ pub(super) fn grants<'m>(
     Ok(found)
 }
 
-/// Whether a grant covers the address; `Some(true)` when that is on this machine.
-fn covers(reach: &Reach, target: &Target, address: &Address<'_>) -> Option<bool> {
+/// The grant, where it covers the address.
+fn covers<'m>(reach: &'m Reach, target: &Target, address: &Address<'_>) -> Option<Grant<'m>> {
     let gateway = reach
         .test_gateway
         .as_deref()
@@ -102,8 +168,15 @@ fn covers(reach: &Reach, target: &Target, address: &Address<'_>) -> Option<bool>
         // The own address replaces the platform's: test payments go to one place.
         return (address.scheme == gateway.scheme()
             && address.authority == gateway.authority()
-            && address.path == gateway.path().unwrap_or(&reach.path))
-        .then(|| gateway.is_local());
+            && gateway.path().map_or_else(
+                || path_fits(&reach.path, &reach.parts, address.path),
+                |own| own == address.path,
+            ))
+        .then(|| Grant {
+            reach,
+            local: gateway.is_local(),
+            own: true,
+        });
     }
     let hosts = if target.test {
         &reach.test
@@ -111,9 +184,13 @@ fn covers(reach: &Reach, target: &Target, address: &Address<'_>) -> Option<bool>
         &reach.live
     };
     (address.scheme == "https"
-        && address.path == reach.path
+        && path_fits(&reach.path, &reach.parts, address.path)
         && hosts.iter().any(|host| host == address.authority))
-    .then_some(false)
+    .then_some(Grant {
+        reach,
+        local: false,
+        own: false,
+    })
 }
 
 fn reached(reach: &[Reach], target: &Target) -> String {

@@ -14,5 +14,10 @@ pub(super) fn resolve(value: &SetValue, target: &Target) -> Result<Option<String
                 None => Err(format!("the target has no setting {name:?}")),
             }
         }
+        SetValue::CertificateSn { name, when_set } => match target.keys.certificate_sn(name) {
+            Some(text) => Ok(Some(text)),
+            None if *when_set => Ok(None),
+            None => Err(format!("the target has no certificate {name:?}")),
+        },
     }
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::certificate::Certificate;
 use super::gateway::Gateway;
-use super::key::{KeyKind, PrivateKey, PublicKey, Usage};
-use super::manifest::{FieldError, KeyRule, Manifest, Secrets, wipe};
+use super::key::{PublicKey, private_pem};
+use super::keyring::Keyring;
+use super::manifest::{FieldError, KeyNames, Manifest, Secrets, wipe};
 use super::message::Failure;
+use super::platform_keys::{KeepCertificates, PlatformKeys};
+use super::tls::Tls;
 use crate::payment::model::TargetRef;
 
 /// One version of a domain's target.
@@ -21,19 +26,9 @@ pub struct Target {
     pub test: bool,
     settings: Map<String, Value>,
     gateways: BTreeMap<String, Gateway>,
-    keys: Keyring,
-}
-
-#[derive(Default, Debug)]
-struct Keyring {
-    private: BTreeMap<String, Key<PrivateKey>>,
-    public: BTreeMap<String, Key<PublicKey>>,
-}
-
-#[derive(Debug)]
-struct Key<K> {
-    key: K,
-    usages: Vec<Usage>,
+    identities: BTreeMap<String, Arc<str>>,
+    pub(super) keys: Keyring,
+    pub(super) platform: PlatformKeys,
 }
 
 impl Target {
@@ -60,9 +55,12 @@ impl Target {
                 test,
                 settings: public,
                 gateways: BTreeMap::new(),
-                keys: Keyring::default(),
+                identities: BTreeMap::new(),
+                keys: Keyring::read(manifest, &whole)?,
+                platform: PlatformKeys::default(),
             };
-            target.read_keys(manifest, &whole)?;
+            target.keys.has_what_is_needed(manifest)?;
+            target.read_identities(manifest, &whole)?;
             target.read_gateways(manifest)?;
             Ok(target)
         });
@@ -70,26 +68,39 @@ impl Target {
         assembled
     }
 
-    fn read_keys(
+    /// With certificates that the host fetched from the platform earlier (PEM, empty for none), and with somebody
+    /// who keeps those that come. What cannot be read any more is fetched again.
+    #[must_use]
+    pub fn with_certificates(self, kept: &str, keeper: Arc<dyn KeepCertificates>) -> Target {
+        let certificates = Certificate::parse_all(kept).unwrap_or_default();
+        Target {
+            platform: PlatformKeys::new(certificates, Some(keeper)),
+            ..self
+        }
+    }
+
+    fn read_identities(
         &mut self,
         manifest: &Manifest,
         whole: &Map<String, Value>,
     ) -> Result<(), Vec<FieldError>> {
-        for (name, setting) in manifest.settings().iter() {
-            let Some(KeyRule { kind, usages }) = &setting.key else {
+        for (name, rule) in manifest.identities() {
+            let text = |setting: &str| whole.get(setting).and_then(Value::as_str);
+            let (Some(certificate), Some(key)) = (text(&rule.certificate), text(&rule.key)) else {
                 continue;
             };
-            let Some(text) = whole.get(name).and_then(Value::as_str) else {
-                continue;
-            };
-            let (name_of, usages) = (name.to_owned(), usages.clone());
-            let read = match kind {
-                KeyKind::RsaPrivate => PrivateKey::parse(text)
-                    .map(|key| drop(self.keys.private.insert(name_of, Key { key, usages }))),
-                KeyKind::RsaPublic => PublicKey::parse(text)
-                    .map(|key| drop(self.keys.public.insert(name_of, Key { key, usages }))),
-            };
-            read.map_err(|error| one_error(name, &error.to_string()))?;
+            if !self.keys.is_pair(&rule.key, &rule.certificate) {
+                let problem = format!("it is not the certificate of the key {:?}", rule.key);
+                return Err(one_error(&rule.certificate, &problem));
+            }
+            let key = private_pem(key).map_err(|error| one_error(&rule.key, &error.to_string()))?;
+            let mut both =
+                zeroize::Zeroizing::new(String::with_capacity(certificate.len() + key.len() + 1));
+            both.push_str(certificate.trim());
+            both.push('\n');
+            both.push_str(&key);
+            self.identities
+                .insert(name.to_owned(), Arc::from(both.as_str()));
         }
         Ok(())
     }
@@ -108,6 +119,14 @@ impl Target {
             let gateway =
                 Gateway::parse(&text).map_err(|error| one_error(name, &error.to_string()))?;
             self.gateways.insert(name.to_owned(), gateway);
+        }
+        for name in manifest.authority_settings() {
+            if !self.test && self.setting(name).is_some_and(|text| !text.is_empty()) {
+                return Err(one_error(
+                    name,
+                    "only a test target may have an authority of its own",
+                ));
+            }
         }
         Ok(())
     }
@@ -131,29 +150,101 @@ impl Target {
         self.gateways.get(setting)
     }
 
-    /// The platform's key of this name.
-    pub(super) fn verifying_key(&self, name: &str) -> Result<&PublicKey, Failure> {
-        match self.keys.public.get(name) {
-            Some(Key { key, usages }) if usages.contains(&Usage::Verify) => Ok(key),
-            _ => Err(Failure::UnknownKey(format!(
-                "the target has no key {name:?} to verify with"
-            ))),
+    /// What a connection of this target's own needs: the client certificate of this name, and the
+    /// authority in this setting. `None` where it needs neither.
+    pub(super) fn tls(
+        &self,
+        identity: Option<&str>,
+        authority: Option<&str>,
+    ) -> Result<Option<Tls>, String> {
+        let identity_pem = match identity {
+            None => None,
+            Some(name) => Some(self.identities.get(name).cloned().ok_or_else(|| {
+                format!("the target has no client certificate {name:?}: put it into its settings")
+            })?),
+        };
+        let authority_pem = authority
+            .and_then(|name| self.setting(name))
+            .filter(|text| !text.is_empty());
+        if identity_pem.is_none() && authority_pem.is_none() {
+            return Ok(None);
+        }
+        let TargetRef {
+            platform,
+            name,
+            version,
+        } = &self.reference;
+        let named = identity.unwrap_or_default();
+        let owner = format!("{}/{platform}/{name}/{version}/{named}", self.domain);
+        Ok(Some(Tls {
+            owner,
+            identity_pem,
+            authority_pem,
+        }))
+    }
+
+    /// The platform's keys of these names, or the ones that the host fetched where `renewed`. With an id, those
+    /// that have it.
+    pub(super) fn verifying_keys(
+        &self,
+        names: &KeyNames,
+        renewed: bool,
+        id: Option<&str>,
+        now_ms: u64,
+    ) -> Result<Vec<PublicKey>, Failure> {
+        let mut found = self.keys.verifying(names, id, now_ms);
+        if renewed {
+            found.extend(
+                self.platform
+                    .certificates()
+                    .iter()
+                    .filter(|kept| kept.is_valid_at(now_ms))
+                    .filter(|kept| id.is_none_or(|id| kept.serial() == id || kept.sn() == id))
+                    .filter_map(|kept| kept.key().cloned()),
+            );
+        }
+        if found.is_empty() {
+            let id: String = id.unwrap_or_default().chars().take(64).collect();
+            return Err(Failure::UnknownKey(match id.as_str() {
+                "" => format!("the target has no key {names} to verify with"),
+                id => format!("the target has no key {id} to verify with"),
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The keys of all certificates that the host fetched and that are valid now.
+    pub(super) fn fetched_keys(&self, now_ms: u64) -> Vec<PublicKey> {
+        let certificates = self.platform.certificates();
+        let valid = certificates.iter().filter(|kept| kept.is_valid_at(now_ms));
+        valid.filter_map(|kept| kept.key().cloned()).collect()
+    }
+
+    /// Checks a signature in base64 by one of the keys that are meant.
+    pub(super) fn check_signature(
+        &self,
+        names: &KeyNames,
+        renewed: bool,
+        id: Option<&str>,
+        signed: (&[u8], &str),
+        now_ms: u64,
+    ) -> Result<(), Failure> {
+        let keys = self.verifying_keys(names, renewed, id, now_ms)?;
+        let (text, signature) = signed;
+        if keys.iter().any(|key| key.verify(text, signature).is_ok()) {
+            Ok(())
+        } else {
+            Err(Failure::BadSignature)
         }
     }
 
-    /// The merchant's own key of this name, if it may be used so.
-    pub(super) fn signing_key(&self, name: &str, usage: Usage) -> Result<&PrivateKey, Failure> {
-        match self.keys.private.get(name) {
-            Some(Key { key, usages }) if usages.contains(&usage) => Ok(key),
-            _ => Err(Failure::UnknownKey(format!(
-                "the target has no key {name:?} for the use {:?}",
-                usage.as_str()
-            ))),
-        }
+    /// Whether the platform may be asked for its certificates now.
+    pub(super) fn may_renew(&self, now_ms: u64) -> bool {
+        self.platform.may_ask(now_ms)
     }
 }
 
-fn one_error(field: &str, problem: &str) -> Vec<FieldError> {
+pub(super) fn one_error(field: &str, problem: &str) -> Vec<FieldError> {
     vec![FieldError {
         field: field.to_owned(),
         problem: problem.to_owned(),

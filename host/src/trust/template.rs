@@ -1,5 +1,6 @@
 //! Texts that the host signs for the buyer's client, such as JSAPI's `paySign`.
 
+use super::form;
 use super::key::Usage;
 use super::manifest::{Manifest, Template, TemplateKind};
 use super::message::Failure;
@@ -7,7 +8,8 @@ use super::scheme::sorted_form;
 use super::set_value;
 use super::target::Target;
 
-/// Signs a template of the manifest and gives the signature in base64.
+/// Signs a template of the manifest. Gives the signature in base64, or the whole signed query where the manifest says
+/// so. `now_ms` is milliseconds since 1970.
 ///
 /// `values` has every field that the host does not set itself, each once and no other. No value may
 /// contain a line break or another control character: it could end one field and begin another.
@@ -16,26 +18,43 @@ pub fn sign_template(
     target: &Target,
     template: &str,
     values: &[(String, String)],
+    now_ms: u64,
 ) -> Result<String, Failure> {
     let rule = manifest
         .template(template)
         .ok_or_else(|| Failure::UnknownScheme(format!("there is no template {template:?}")))?;
-    let text = text(rule, target, values)?;
-    let key = target.signing_key(&rule.key, Usage::Client)?;
-    key.sign(text.as_bytes())
-        .ok_or_else(|| Failure::Malformed("the text could not be signed".to_owned()))
+    let fields = fields(rule, target, values, now_ms)?;
+    let key = target.keys.signing(&rule.key, Usage::Client)?;
+    let signature = key
+        .sign(text(rule, &fields)?.as_bytes())
+        .ok_or_else(|| Failure::Malformed("the text could not be signed".to_owned()))?;
+    let Some(name) = &rule.query else {
+        return Ok(signature);
+    };
+    let signed = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .filter(|(_, value)| !value.is_empty());
+    Ok(form::write(
+        signed.chain([(name.as_str(), signature.as_str())]),
+    ))
 }
 
-/// The text that is signed.
-pub(crate) fn text(
-    rule: &Template,
+/// All fields with their values, in the manifest's order.
+pub(crate) fn fields<'m>(
+    rule: &'m Template,
     target: &Target,
     values: &[(String, String)],
-) -> Result<String, Failure> {
+    now_ms: u64,
+) -> Result<Vec<(&'m str, String)>, Failure> {
     let malformed = |what: String| Err(Failure::Malformed(what));
+    let timestamp = rule.timestamp.as_ref();
+    let host_sets = |name: &str| {
+        rule.set.contains_key(name) || timestamp.is_some_and(|timestamp| timestamp.field == name)
+    };
     for (at, (name, value)) in values.iter().enumerate() {
         let shown: String = name.chars().take(64).collect();
-        if rule.set.contains_key(name) {
+        if host_sets(name) {
             return malformed(format!("the host sets the field {shown:?} itself"));
         }
         if !rule.fields.contains(name) {
@@ -50,9 +69,13 @@ pub(crate) fn text(
     }
     let mut fields: Vec<(&str, String)> = Vec::with_capacity(rule.fields.len());
     for name in &rule.fields {
-        let value = match rule.set.get(name) {
-            Some(set) => set_value::resolve(set, target).map_err(Failure::Malformed)?,
-            None => values
+        let value = match (rule.set.get(name), timestamp) {
+            (Some(set), _) => set_value::resolve(set, target).map_err(Failure::Malformed)?,
+            (None, Some(timestamp)) if timestamp.field == *name => {
+                let format = timestamp.time_format().map_err(Failure::Malformed)?;
+                Some(format.write(now_ms))
+            }
+            (None, _) => values
                 .iter()
                 .find(|(given, _)| given == name)
                 .map(|(_, value)| value.clone()),
@@ -63,6 +86,11 @@ pub(crate) fn text(
             None => return malformed(format!("the field {name:?} is missing")),
         }
     }
+    Ok(fields)
+}
+
+/// The text that is signed.
+pub(crate) fn text(rule: &Template, fields: &[(&str, String)]) -> Result<String, Failure> {
     match rule.kind {
         TemplateKind::Lines => Ok(fields
             .iter()
@@ -73,7 +101,9 @@ pub(crate) fn text(
             let signed = sorted_form::signed(pairs, &[]);
             match sorted_form::ambiguous(&signed) {
                 None => Ok(sorted_form::text(&signed)),
-                Some(name) => malformed(format!("{name:?} can be read as several fields")),
+                Some(name) => Err(Failure::Malformed(format!(
+                    "{name:?} can be read as several fields"
+                ))),
             }
         }
     }

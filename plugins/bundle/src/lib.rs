@@ -17,6 +17,14 @@ pub fn providers() -> &'static [Shipped] {
             bytes: include_bytes!(concat!(env!("OUT_DIR"), "/free.wasm")),
         },
         Shipped {
+            name: "paypal",
+            bytes: include_bytes!(concat!(env!("OUT_DIR"), "/paypal.wasm")),
+        },
+        Shipped {
+            name: "wx",
+            bytes: include_bytes!(concat!(env!("OUT_DIR"), "/wx.wasm")),
+        },
+        Shipped {
             name: "zfb",
             bytes: include_bytes!(concat!(env!("OUT_DIR"), "/zfb.wasm")),
         },

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::trust::Message;
-use crate::{Fault, form, host};
+use crate::{Fault, form, host, xml};
 
 /// One request. The host adds what the manifest's scheme says, and signs it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +46,41 @@ impl Request {
             auth: None,
             identity: None,
         }
+    }
+
+    /// A `GET`.
+    pub fn get(url: String) -> Request {
+        Request::of("GET", url, None, Vec::new())
+    }
+
+    /// A `POST` of a JSON text; an empty one has no type.
+    pub fn post_json(url: String, json: String) -> Request {
+        Request::of("POST", url, Some("application/json"), json.into_bytes())
+    }
+
+    /// A `POST` of a flat XML document.
+    pub fn post_xml(url: String, fields: &[(&str, &str)]) -> Request {
+        let body = xml::encode(fields).into_bytes();
+        Request::of("POST", url, Some("text/xml"), body)
+    }
+
+    fn of(method: &str, url: String, kind: Option<&str>, body: Vec<u8>) -> Request {
+        let mut headers = vec![("accept".to_owned(), kind.unwrap_or("application/json").to_owned())];
+        headers.extend(kind.map(|kind| ("content-type".to_owned(), kind.to_owned())));
+        Request {
+            method: method.to_owned(),
+            url,
+            headers,
+            body,
+            auth: None,
+            identity: None,
+        }
+    }
+
+    /// Has the host show a client certificate of the target's, by its name in the manifest.
+    pub fn shown_as(mut self, identity: &str) -> Request {
+        self.identity = Some(identity.to_owned());
+        self
     }
 
     /// Has the host sign the request by a scheme of the manifest.

@@ -11,7 +11,7 @@
 //! | [`trust`], [`http`], [`settings`] | what providers may use |
 //! | [`payments`], [`kv`], [`web`], [`events`] | what callbacks may use |
 //! | [`clock`], [`random`], [`log`] | what both may use |
-//! | [`money`], [`time`], [`form`], [`text`] | exact money, platforms' ways to write times and forms |
+//! | [`money`], [`time`], [`form`], [`xml`], [`text`] | exact money, platforms' ways to write times, forms and XML |
 //!
 //! Compiled for WebAssembly every capability is the host's. Compiled natively it is a
 //! [`native::Host`] of the current thread: a double in unit tests, or real parts in a benchmark.
@@ -23,6 +23,7 @@ pub mod money;
 pub mod random;
 pub mod text;
 pub mod time;
+pub mod xml;
 
 /// Items of one world. A component links the imports of its own world only, natively all are there.
 macro_rules! world {

@@ -15,6 +15,11 @@ pub fn china(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
+/// The same in the form of RFC 3339: `yyyy-MM-ddTHH:mm:ss+08:00`.
+pub fn china_rfc3339(ms: u64) -> String {
+    format!("{}+08:00", china(ms).replace(' ', "T"))
+}
+
 /// The Gregorian date of a day counted from 1970-01-01. Counts in years that begin in March, so
 /// that the leap day is the last one (Howard Hinnant, "chrono-compatible low-level date
 /// algorithms").
@@ -52,6 +57,7 @@ mod tests {
         ] {
             assert_eq!(china(ms), text, "{ms}");
         }
+        assert_eq!(china_rfc3339(0), "1970-01-01T08:00:00+08:00");
     }
 
     #[test]

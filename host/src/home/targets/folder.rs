@@ -16,6 +16,7 @@ use crate::home::{Home, HomeError, disk, name};
 const CURRENT: &str = "current.json";
 const SETTINGS: &str = "settings.json";
 const SECRETS: &str = "secrets.sealed";
+const CERTIFICATES: &str = "platform.pem";
 
 /// `current.json`
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -219,6 +220,50 @@ pub(super) fn get(
             .map(|(key, secret)| (key, Zeroizing::new(secret)))
             .collect(),
     }))
+}
+
+/// The platform's certificates beside a version; nothing where none came yet.
+pub(super) fn certificates(home: &Home, place: &Place, version: u32) -> Result<String, HomeError> {
+    let Some(dir) = version_folder(home, place, version)? else {
+        return Ok(String::new());
+    };
+    let Some(bytes) = disk::read(&dir, CERTIFICATES, MAX_SETTINGS_BYTES)? else {
+        return Ok(String::new());
+    };
+    let damaged = |_| HomeError::Damaged {
+        what: format!("{place}/{}/{CERTIFICATES}", version_name(version)),
+        why: "it is not UTF-8".to_owned(),
+    };
+    Ok(str::from_utf8(&bytes).map_err(damaged)?.to_owned())
+}
+
+/// Puts certificates in the place of those before.
+pub(super) fn put_certificates(
+    home: &Home,
+    place: &Place,
+    version: u32,
+    pem: &str,
+) -> Result<(), HomeError> {
+    if pem.len() as u64 > MAX_SETTINGS_BYTES {
+        return Err(HomeError::TooLarge {
+            what: format!("the platform's certificates of {place}"),
+            limit: MAX_SETTINGS_BYTES,
+        });
+    }
+    let _turn = home.writing();
+    let dir = version_folder(home, place, version)?.ok_or_else(|| HomeError::Damaged {
+        what: format!("{place}/{}", version_name(version)),
+        why: "it is missing".to_owned(),
+    })?;
+    disk::sweep(&dir)?;
+    disk::write(&dir, CERTIFICATES, pem.as_bytes())
+}
+
+fn version_folder(home: &Home, place: &Place, version: u32) -> Result<Option<Dir>, HomeError> {
+    let Some(dir) = home.folder(&place.below())? else {
+        return Ok(None);
+    };
+    disk::folder(&dir, &version_name(version))
 }
 
 fn of_platform(home: &Home, platform: &str) -> Result<Vec<TargetSummary>, HomeError> {

@@ -7,7 +7,7 @@ use crate::plugin::call::Call;
 use crate::plugin::limits;
 use crate::plugin::outbound::Unsent;
 use crate::plugin::provider::ForProvider;
-use crate::trust::{self, Message, Origin};
+use crate::trust::{self, Message, Origin, Outgoing, Target};
 
 impl http::Host for Call<ForProvider> {
     async fn send(
@@ -37,7 +37,7 @@ impl Call<ForProvider> {
         };
         self.world.requests_left = left;
         check_size(&request)?;
-        let outgoing = trust::Outgoing {
+        let outgoing = Outgoing {
             method: request.method,
             url: request.url,
             headers: request.headers,
@@ -45,7 +45,53 @@ impl Call<ForProvider> {
             auth: request.auth,
             identity: request.identity,
         };
-        let prepared = trust::prepare(&self.world.manifest, &target, outgoing, self.time_ms())
+        self.fetch_token(&target, &outgoing).await?;
+        let mut message = self.exchange(&target, outgoing.clone()).await?;
+        // The platform gave the token up before its time: it did nothing of what was asked.
+        if message.status == 401
+            && trust::forget_token(&self.world.manifest, &target, outgoing.auth.as_deref())
+        {
+            self.fetch_token(&target, &outgoing).await?;
+            message = self.exchange(&target, outgoing).await?;
+        }
+        Ok(message)
+    }
+
+    /// Fetches the token that the request needs, where the target has none.
+    async fn fetch_token(&mut self, target: &Target, outgoing: &Outgoing) -> Result<(), Failure> {
+        let manifest = self.world.manifest.clone();
+        let manifest = manifest.as_ref();
+        let now_ms = self.time_ms();
+        let request = trust::token_request(manifest, target, outgoing, now_ms)
+            .map_err(|trust::Denied(why)| Failure::Denied(why))?;
+        let (Some(request), Some(auth)) = (request, &outgoing.auth) else {
+            return Ok(());
+        };
+        // Nothing of the request itself was sent, whatever became of this one.
+        let answer = self
+            .world
+            .outbound
+            .send(request)
+            .await
+            .map_err(|unsent| match unsent {
+                Unsent::Denied(why) => Failure::Denied(why),
+                Unsent::NotSent(why) | Unsent::MaybeSent(why) => {
+                    Failure::NotSent(format!("there is no token: {why}"))
+                }
+                Unsent::TooLarge => Failure::NotSent("there is no token".to_owned()),
+            })?;
+        trust::keep_token(manifest, target, auth, answer.status, &answer.body, now_ms).map_err(
+            |trust::TokenRefused(why)| match answer.status {
+                // Only these say that the target's settings are wrong.
+                400 | 401 | 403 => Failure::Denied(why),
+                _ => Failure::NotSent(why),
+            },
+        )
+    }
+
+    /// Prepares a request, sends it, and takes its answer.
+    async fn exchange(&mut self, target: &Target, outgoing: Outgoing) -> Result<Message, Failure> {
+        let prepared = trust::prepare(&self.world.manifest, target, outgoing, self.time_ms())
             .map_err(|trust::Denied(why)| Failure::Denied(why))?;
         let origin = Origin::Answer {
             operation: prepared.operation.clone(),

@@ -28,28 +28,36 @@ impl trust::Host for Call<ForProvider> {
         }
     }
 
-    /// No manifest can declare a scheme that decrypts yet, so that no name is one.
     fn open(
         &mut self,
-        _statement: Resource<Statement>,
+        statement: Resource<Statement>,
         scheme: String,
     ) -> wasmtime::Result<Result<Resource<Statement>, Failure>> {
         self.count()?;
-        Ok(Err(Failure::UnknownScheme(format!(
-            "{scheme:?} is not a scheme that decrypts"
-        ))))
+        let Some(target) = self.world.target.clone() else {
+            return Ok(Err(without_target(&scheme)));
+        };
+        let statement = self.table.get(&statement)?;
+        match crate::trust::open(&self.world.manifest, &target, statement, &scheme) {
+            Ok(part) => Ok(Ok(self.table.push(part)?)),
+            Err(failure) => Ok(Err(told(failure))),
+        }
     }
 
-    /// No manifest can declare a scheme that brings certificates yet, so that no name is one.
-    fn renew(
+    async fn renew(
         &mut self,
-        _message: Resource<Message>,
+        message: Resource<Message>,
         scheme: String,
     ) -> wasmtime::Result<Result<Vec<String>, Failure>> {
         self.count()?;
-        Ok(Err(Failure::UnknownScheme(format!(
-            "{scheme:?} is not a scheme that renews keys"
-        ))))
+        let Some(target) = self.world.target.clone() else {
+            return Ok(Err(without_target(&scheme)));
+        };
+        let now_ms = self.time_ms();
+        let manifest = self.world.manifest.clone();
+        let message = self.table.get(&message)?.clone();
+        let renewed = crate::trust::renew(&manifest, &target, &message, &scheme, now_ms).await;
+        Ok(renewed.map_err(told))
     }
 
     fn sign(
@@ -68,7 +76,9 @@ impl trust::Host for Call<ForProvider> {
                 limits::TEMPLATE_VALUES
             ))));
         }
-        let signed = crate::trust::sign_template(&self.world.manifest, target, &template, &values);
+        let now_ms = self.time_ms();
+        let manifest = &self.world.manifest;
+        let signed = crate::trust::sign_template(manifest, target, &template, &values, now_ms);
         Ok(signed.map_err(told))
     }
 }

@@ -4,7 +4,9 @@
 mod check;
 mod error;
 mod parts;
+mod schemes;
 mod settings;
+mod templates;
 mod words;
 
 use std::collections::BTreeMap;
@@ -15,12 +17,17 @@ use serde_json::{Map, Value};
 pub(crate) use check::is_field;
 pub use error::{ManifestError, Problem};
 pub(crate) use parts::{
-    AccountRule, AmountRule, Claim, CurrencyRule, JsonSubstring, Purpose, Reach, RefundClaim,
-    RefundStateRule, Scheme, SetValue, SortedForm, StateRule, Template, TemplateKind, Unit,
+    AccountRule, AmountRule, Claim, CurrencyRule, IdentityRule, Reach, RefundClaim,
+    RefundStateRule, StateRule, Unit,
 };
 pub use parts::{PayType, Replies, Reply, Resend, Titles};
+pub(crate) use schemes::{
+    Bearer, Certificates, CertificatesAt, Encryption, JsonSubstring, KeyNames, Lines, Purpose,
+    Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,
+};
 pub use settings::{FieldError, Secrets};
 pub(crate) use settings::{KeyRule, Settings, wipe};
+pub(crate) use templates::{SetValue, Template, TemplateKind};
 
 use super::gateway::Gateway;
 use super::json;
@@ -42,6 +49,8 @@ pub struct Manifest {
     claims: BTreeMap<String, Claim>,
     refunds: BTreeMap<String, RefundClaim>,
     templates: BTreeMap<String, Template>,
+    identities: BTreeMap<String, IdentityRule>,
+    bill: Option<parts::BillRule>,
     replies: Replies,
 }
 
@@ -162,6 +171,52 @@ impl Manifest {
         self.reach
             .iter()
             .filter_map(|reach| reach.test_gateway.as_deref())
+    }
+
+    /// The settings in which test targets name an authority of their own.
+    pub(crate) fn authority_settings(&self) -> impl Iterator<Item = &str> {
+        self.reach
+            .iter()
+            .filter_map(|reach| reach.test_authority.as_deref())
+    }
+
+    /// The scheme by which the host signs the request for a bill that the provider found; none where it
+    /// is fetched without a signature.
+    pub fn bill_auth(&self) -> Option<&str> {
+        self.bill.as_ref().map(|rule| rule.auth.as_str())
+    }
+
+    pub(crate) fn identities(&self) -> impl Iterator<Item = (&str, &IdentityRule)> {
+        self.identities
+            .iter()
+            .map(|(name, rule)| (name.as_str(), rule))
+    }
+
+    /// The keys of schemes that need one of several.
+    pub(crate) fn alternative_keys(&self) -> impl Iterator<Item = &KeyNames> {
+        self.schemes
+            .values()
+            .filter_map(|scheme| match scheme {
+                Scheme::SortedForm(rule) if rule.renewed_by.is_none() => Some(&rule.key),
+                Scheme::JsonSubstring(rule) if rule.renewed_by.is_none() => Some(&rule.key),
+                Scheme::Lines(rule) if rule.renewed_by.is_none() => Some(&rule.key),
+                _ => None,
+            })
+            .filter(|names| names.0.len() > 1)
+    }
+
+    /// The scheme by which the answers to this operation bring certificates.
+    pub(crate) fn renewal(&self, operation: &str) -> Option<&Certificates> {
+        self.schemes.values().find_map(|scheme| match scheme {
+            Scheme::Certificates(rule) if rule.operations.iter().any(|name| name == operation) => {
+                Some(rule)
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn schemes(&self) -> &BTreeMap<String, Scheme> {
+        &self.schemes
     }
 
     pub(crate) fn settings(&self) -> &Settings {

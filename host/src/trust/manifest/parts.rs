@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::schemes::Scheme;
+use super::templates::Template;
 use crate::trust::pointer::Pointer;
-use crate::trust::timestamp::TimestampRule;
+use crate::trust::reach::Grammar;
 
 /// The whole document.
 #[derive(Deserialize)]
@@ -30,6 +32,9 @@ pub(super) struct Written {
     pub(super) refunds: BTreeMap<String, RefundClaim>,
     #[serde(default)]
     pub(super) templates: BTreeMap<String, Template>,
+    #[serde(default)]
+    pub(super) identities: BTreeMap<String, IdentityRule>,
+    pub(super) bill: Option<BillRule>,
     pub(super) replies: Option<Replies>,
 }
 
@@ -78,8 +83,13 @@ pub(crate) struct Reach {
     pub(crate) test: Vec<String>,
     /// The setting by which a test target names an address of its own instead.
     pub(crate) test_gateway: Option<String>,
-    /// Exactly this path.
+    /// The setting that is a test target's own authority for TLS at its own address.
+    pub(crate) test_authority: Option<String>,
+    /// Exactly this path; a part in braces is what `parts` says of it.
     pub(crate) path: String,
+    /// What a part in braces may be.
+    #[serde(default)]
+    pub(crate) parts: BTreeMap<String, Grammar>,
     /// The form field that names the operation, where one address serves many.
     pub(crate) operation: Option<OperationRule>,
 }
@@ -91,100 +101,22 @@ pub(crate) struct OperationRule {
     pub(crate) one_of: Vec<String>,
 }
 
-/// How messages are signed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub(crate) enum Scheme {
-    SortedForm(SortedForm),
-    JsonSubstring(JsonSubstring),
-}
-
-impl Scheme {
-    pub(crate) fn purpose(&self) -> Purpose {
-        match self {
-            Scheme::SortedForm(rule) => rule.purpose,
-            Scheme::JsonSubstring(rule) => rule.purpose,
-        }
-    }
-
-    pub(crate) fn key(&self) -> &str {
-        match self {
-            Scheme::SortedForm(rule) => &rule.key,
-            Scheme::JsonSubstring(rule) => &rule.key,
-        }
-    }
-}
-
-/// Which messages a scheme is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Purpose {
-    Request,
-    Answer,
-    Notification,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-pub(crate) enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[serde(rename = "rsa-sha256")]
-    RsaSha256,
-}
-
-/// Fields sorted by name and joined as `name=value&…`.
+/// A client certificate for mutual TLS.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SortedForm {
-    #[serde(rename = "use")]
-    pub(crate) purpose: Purpose,
-    #[expect(
-        dead_code,
-        reason = "there is one algorithm so far; reading it refuses any other"
-    )]
-    pub(crate) algorithm: Algorithm,
-    /// The setting that is the key.
+pub(crate) struct IdentityRule {
+    /// The setting that is the certificate.
+    pub(crate) certificate: String,
+    /// The setting that is its private key.
     pub(crate) key: String,
-    /// The field that carries the signature.
-    pub(crate) signature: String,
-    /// Fields that are not signed; the signature's own is among them.
-    pub(crate) omit: Vec<String>,
-    /// Fields that the host sets on a request.
-    #[serde(default)]
-    pub(crate) set: BTreeMap<String, SetValue>,
-    /// The field in which the host writes the time on a request.
-    pub(crate) timestamp: Option<TimestampRule>,
-    /// Fields of a notification that must have these values, in any case of letters.
-    #[serde(default)]
-    pub(crate) expect: BTreeMap<String, String>,
 }
 
-/// A member of a JSON object, signed as it stands, with the signature beside it.
+/// How the host fetches the bill that the provider found.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct JsonSubstring {
-    #[serde(rename = "use")]
-    pub(crate) purpose: Purpose,
-    #[expect(
-        dead_code,
-        reason = "there is one algorithm so far; reading it refuses any other"
-    )]
-    pub(crate) algorithm: Algorithm,
-    pub(crate) key: String,
-    /// The member that carries the signature.
-    pub(crate) signature: String,
-    /// The signed member's name is the operation, with `_` for `.`, and this behind it.
-    pub(crate) content_suffix: String,
-}
-
-/// What the host puts into a field.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum SetValue {
-    Literal(String),
-    Setting {
-        name: String,
-        /// Left out when the target does not have the setting.
-        when_set: bool,
-    },
+pub(crate) struct BillRule {
+    /// The scheme by which the host signs that request.
+    pub(crate) auth: String,
 }
 
 /// Where in a statement the facts of a trade stand.
@@ -304,33 +236,6 @@ pub(crate) struct RefundStateRule {
     pub(crate) failed: Vec<String>,
 }
 
-/// A text that the host signs for the buyer's client.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Template {
-    pub(crate) kind: TemplateKind,
-    /// All fields, in the order of the text.
-    pub(crate) fields: Vec<String>,
-    /// Those of them that the host sets.
-    #[serde(default)]
-    pub(crate) set: BTreeMap<String, SetValue>,
-    pub(crate) key: String,
-    #[expect(
-        dead_code,
-        reason = "there is one algorithm so far; reading it refuses any other"
-    )]
-    pub(crate) algorithm: Algorithm,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum TemplateKind {
-    /// Each value with a line break behind it.
-    Lines,
-    /// `name=value&…`, sorted by name, without empty values.
-    SortedForm,
-}
-
 /// What the platform is answered when it notifies.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -352,36 +257,6 @@ pub struct Reply {
     pub content_type: String,
     /// Exactly these bytes.
     pub body: String,
-}
-
-impl<'de> Deserialize<'de> for SetValue {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct FromSetting {
-            setting: String,
-            #[serde(default)]
-            when_set: bool,
-        }
-        struct Words;
-        impl<'de> Visitor<'de> for Words {
-            type Value = SetValue;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, or {\"setting\": …}")
-            }
-            fn visit_str<E>(self, literal: &str) -> Result<SetValue, E> {
-                Ok(SetValue::Literal(literal.to_owned()))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SetValue, A::Error> {
-                let from = FromSetting::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(SetValue::Setting {
-                    name: from.setting,
-                    when_set: from.when_set,
-                })
-            }
-        }
-        deserializer.deserialize_any(Words)
-    }
 }
 
 impl<'de> Deserialize<'de> for AccountRule {

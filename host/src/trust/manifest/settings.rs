@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::error::Problems;
+use crate::trust::certificate::Certificate;
 use crate::trust::key::{KeyKind, PrivateKey, PublicKey, Usage};
 
 /// What is wrong with one setting of a target. The value is never part of it.
@@ -31,6 +32,8 @@ pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 pub(crate) struct KeyRule {
     pub(crate) kind: KeyKind,
     pub(crate) usages: Vec<Usage>,
+    /// The setting by whose text messages name this key.
+    pub(crate) id: Option<String>,
 }
 
 /// One setting.
@@ -163,6 +166,8 @@ impl Settings {
             let read = match rule.kind {
                 KeyKind::RsaPrivate => PrivateKey::parse(text).map(|key| private.push(key)),
                 KeyKind::RsaPublic => PublicKey::parse(text).map(|key| public.push((name, key))),
+                KeyKind::Secret => Ok(()),
+                KeyKind::Certificate => Certificate::parse_all(text).map(drop),
             };
             if let Err(error) = read {
                 errors.push(FieldError {
@@ -282,10 +287,17 @@ fn read_setting(property: &Value, required: bool) -> Result<Setting, (&'static s
         ));
     }
     if let Some(rule) = &key {
-        if rule.kind == KeyKind::RsaPrivate && !secret {
+        if rule.kind.is_secret() && !secret {
             return Err((
                 "/writeOnly",
-                "must be true: a private key is a secret".to_owned(),
+                "must be true: this key is a secret".to_owned(),
+            ));
+        }
+        if rule.id.is_some() && rule.kind != KeyKind::RsaPublic {
+            return Err((
+                "/x-key/id",
+                "is for keys of kind \"rsa-public\": others have a name of their own, or none"
+                    .to_owned(),
             ));
         }
         if rule.usages.is_empty() {

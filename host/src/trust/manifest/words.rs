@@ -1,11 +1,13 @@
 //! A manifest in English, for the person who approves it.
 
+mod schemes;
+
 use super::Manifest;
 use super::parts::{
-    AccountRule, Claim, CurrencyRule, PayType, Purpose, Reach, RefundClaim, Reply, Resend, Scheme,
-    SetValue, SortedForm, Template, TemplateKind, Unit,
+    AccountRule, Claim, CurrencyRule, PayType, Reach, RefundClaim, Reply, Resend, Unit,
 };
 use super::settings::Setting;
+use schemes::{identity_line, scheme_line, template_line};
 
 /// One line for each thing that the manifest allows.
 pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
@@ -39,6 +41,18 @@ pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
             .iter()
             .map(|(name, template)| template_line(name, template)),
     );
+    lines.extend(
+        manifest
+            .identities
+            .iter()
+            .map(|(name, identity)| identity_line(name, identity)),
+    );
+    if let Some(bill) = &manifest.bill {
+        lines.push(format!(
+            "A bill that the provider finds is fetched by the host, signed by {}.",
+            bill.auth
+        ));
+    }
     if manifest.claims.is_empty() {
         lines.push("No statement of anybody settles a payment.".to_owned());
     }
@@ -122,6 +136,11 @@ fn reach_line(reach: &Reach) -> String {
         .map_or_else(String::new, |setting| {
             format!(", or to the address in their setting {setting}")
         });
+    let parts: String = reach
+        .parts
+        .iter()
+        .map(|(name, grammar)| format!(", with {} for {{{name}}}", grammar.in_words()))
+        .collect();
     let operation = reach
         .operation
         .as_ref()
@@ -133,7 +152,7 @@ fn reach_line(reach: &Reach) -> String {
             )
         });
     format!(
-        "It may send {} to {} for live targets; to {}{own} for test targets{operation}.",
+        "It may send {} to {} for live targets; to {}{own} for test targets{operation}{parts}.",
         reach.method,
         places(&reach.live),
         places(&reach.test),
@@ -162,88 +181,6 @@ fn secret_line(name: &str, setting: &Setting) -> Option<String> {
         None if setting.secret => Some(format!("The setting {name} is {kept}.")),
         None => None,
     }
-}
-
-fn scheme_line(name: &str, scheme: &Scheme) -> String {
-    match scheme {
-        Scheme::SortedForm(rule) if rule.purpose == Purpose::Request => request_line(name, rule),
-        Scheme::SortedForm(rule) => {
-            let expect: String = rule
-                .expect
-                .iter()
-                .map(|(field, value)| format!("; {field} must be {value}"))
-                .collect();
-            format!(
-                "Scheme {name}: a notification counts when its field {} signs all its fields but {} \
-                 and is verified with {} (RSA, SHA-256){expect}.",
-                rule.signature,
-                list(&rule.omit, "and"),
-                rule.key
-            )
-        }
-        Scheme::JsonSubstring(rule) => format!(
-            "Scheme {name}: an answer counts when its member {} signs the member named after the \
-             operation that was asked for (with {} behind it) and is verified with {} (RSA, \
-             SHA-256).",
-            rule.signature, rule.content_suffix, rule.key
-        ),
-    }
-}
-
-fn request_line(name: &str, rule: &SortedForm) -> String {
-    let mut set: Vec<String> = rule.set.iter().map(set_words).collect();
-    set.extend(
-        rule.timestamp
-            .iter()
-            .map(|time| format!("{} (the time)", time.field)),
-    );
-    let set = if set.is_empty() {
-        String::new()
-    } else {
-        format!("; the host itself writes {}", list(&set, "and"))
-    };
-    format!(
-        "Scheme {name}: the host signs a request with {} (RSA, SHA-256), all fields but {}, into \
-         {}{set}.",
-        rule.key,
-        list(&rule.omit, "and"),
-        rule.signature
-    )
-}
-
-fn set_words((field, value): (&String, &SetValue)) -> String {
-    match value {
-        SetValue::Literal(text) => format!("{field} = {text}"),
-        SetValue::Setting {
-            name,
-            when_set: false,
-        } => format!("{field} = setting {name}"),
-        SetValue::Setting {
-            name,
-            when_set: true,
-        } => format!("{field} = setting {name}, if any"),
-    }
-}
-
-fn template_line(name: &str, template: &Template) -> String {
-    let fields: Vec<String> = template
-        .fields
-        .iter()
-        .map(|field| match template.set.get(field) {
-            Some(value) => set_words((field, value)),
-            None => field.clone(),
-        })
-        .collect();
-    let shape = match template.kind {
-        TemplateKind::Lines => "lines",
-        TemplateKind::SortedForm => "sorted form",
-    };
-    format!(
-        "Template {name}: for the buyer's client the host signs, with {} (RSA, SHA-256), the {shape} \
-         of {}; everything but what is set here is the provider's choice.",
-        template.key,
-        list(&fields, "and")
-    )
 }
 
 fn claim_line(name: &str, claim: &Claim) -> String {
@@ -360,7 +297,7 @@ fn reply_words(reply: &Reply) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-fn list(items: &[String], last: &str) -> String {
+pub(super) fn list(items: &[String], last: &str) -> String {
     match items {
         [] => "none".to_owned(),
         [only] => only.clone(),

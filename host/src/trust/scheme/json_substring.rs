@@ -6,16 +6,19 @@
 //! not signed: an answer to another operation is no answer.
 
 use crate::trust::json::Object;
+use crate::trust::key::Usage;
 use crate::trust::manifest::JsonSubstring;
 use crate::trust::message::{Failure, Message, Origin, Statement};
-use crate::trust::scheme;
 use crate::trust::target::Target;
+use crate::trust::{scheme, sealed};
 
 /// The signed bytes and their signature.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Extract<'a> {
     pub(crate) content: &'a str,
     pub(crate) signature: String,
+    /// Names the key that signed, where the answer says so.
+    pub(crate) serial: Option<String>,
 }
 
 /// The member's name for an operation: `alipay.trade.query` becomes `alipay_trade_query_response`.
@@ -29,6 +32,7 @@ pub(crate) fn extract<'a>(
     member: &str,
     suffix: &str,
     signature: &str,
+    serial: Option<&str>,
 ) -> Result<Extract<'a>, Failure> {
     let malformed = |what: String| Failure::Malformed(what);
     let answer = Object::parse(body).map_err(|error| malformed(error.to_string()))?;
@@ -44,12 +48,36 @@ pub(crate) fn extract<'a>(
     let content = answer
         .raw(member)
         .ok_or_else(|| malformed(format!("the answer has no {member:?}")))?;
-    let signature = answer
-        .raw(signature)
-        .and_then(|raw| serde_json::from_str::<String>(raw).ok())
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| malformed(format!("the answer has no {signature:?}")))?;
-    Ok(Extract { content, signature })
+    let text = |name: &str| {
+        answer
+            .raw(name)
+            .and_then(|raw| serde_json::from_str::<String>(raw).ok())
+            .filter(|text| !text.is_empty())
+    };
+    let serial = serial.and_then(text);
+    let signature =
+        text(signature).ok_or_else(|| malformed(format!("the answer has no {signature:?}")))?;
+    Ok(Extract {
+        content,
+        signature,
+        serial,
+    })
+}
+
+/// The same by a scheme's rule, for the operation that was asked for.
+pub(super) fn extract_of<'a>(
+    rule: &JsonSubstring,
+    message: &Message,
+    body: &'a str,
+) -> Result<Extract<'a>, Failure> {
+    let Origin::Answer { operation, .. } = &message.origin else {
+        return Err(Failure::UnknownScheme(
+            "the scheme is for answers".to_owned(),
+        ));
+    };
+    let member = member(operation, &rule.content_suffix);
+    let serial = rule.serial.as_deref();
+    extract(body, &member, &rule.content_suffix, &rule.signature, serial)
 }
 
 /// Checks an answer that a platform signed.
@@ -59,28 +87,37 @@ pub(super) fn verify(
     provider: &str,
     target: &Target,
     message: &Message,
+    now_ms: u64,
 ) -> Result<Statement, Failure> {
-    let Origin::Answer { operation, .. } = &message.origin else {
-        return Err(Failure::UnknownScheme(format!(
-            "the scheme {name:?} is for answers"
-        )));
-    };
     scheme::require_utf8(message)?;
     let body = str::from_utf8(&message.body)
         .map_err(|_| Failure::Malformed("the answer is not UTF-8".to_owned()))?;
-    let member = member(operation, &rule.content_suffix);
-    let extract = extract(body, &member, &rule.content_suffix, &rule.signature)?;
-    let key = target.verifying_key(&rule.key)?;
-    key.verify(extract.content.as_bytes(), &extract.signature)
-        .map_err(|_| Failure::BadSignature)?;
-    // An encrypted answer is a text here; no scheme opens it, so nothing is stated.
-    Object::parse(extract.content)
+    let extract = extract_of(rule, message, body)?;
+    target.check_signature(
+        &rule.key,
+        rule.renewed_by.is_some(),
+        extract.serial.as_deref(),
+        (extract.content.as_bytes(), &extract.signature),
+        now_ms,
+    )?;
+    let content = opened(rule, target, extract.content)?;
+    Object::parse(&content)
         .map_err(|error| Failure::Malformed(format!("the signed part: {error}")))?;
     Ok(Statement::of_json(
-        extract.content.to_owned(),
+        content,
         provider,
         target,
         name,
         &message.origin,
     ))
+}
+
+/// The signed part; where it is a text and the scheme says how, what is encrypted in it.
+fn opened(rule: &JsonSubstring, target: &Target, content: &str) -> Result<String, Failure> {
+    let (Some(key), true) = (&rule.decrypt, content.starts_with('"')) else {
+        return Ok(content.to_owned());
+    };
+    let ciphertext: String = serde_json::from_str(content)
+        .map_err(|error| Failure::Malformed(format!("the signed part: {error}")))?;
+    sealed::open_cbc(target.keys.secret(key, Usage::Decrypt)?, &ciphertext)
 }

@@ -1,7 +1,13 @@
 //! How messages are signed: one file for each kind of scheme that a manifest can name.
 
+pub(crate) mod aead;
+mod authenticated_json;
+pub(crate) mod certificates;
 pub(crate) mod json_substring;
+pub(crate) mod lines;
 pub(crate) mod sorted_form;
+pub(crate) mod sorted_xml;
+pub(crate) mod webhook;
 
 use super::manifest::{Manifest, Purpose, Scheme};
 use super::message::{Failure, Message, Origin, Statement};
@@ -10,14 +16,14 @@ use super::target::Target;
 /// Checks a message by a scheme of the manifest, with the target's key.
 ///
 /// A notification is checked only by schemes for notifications, an answer only by those for answers:
-/// bytes that mean one thing here may mean another there. `_now_ms` (milliseconds since 1970) is
-/// for kinds with a time window, of which there is none yet.
+/// bytes that mean one thing here may mean another there. `now_ms` is in milliseconds since 1970: a key has its time,
+/// and some kinds of messages too.
 pub fn verify(
     manifest: &Manifest,
     target: &Target,
     message: &Message,
     scheme: &str,
-    _now_ms: u64,
+    now_ms: u64,
 ) -> Result<Statement, Failure> {
     let rule = manifest
         .scheme(scheme)
@@ -31,13 +37,23 @@ pub fn verify(
             "the scheme {scheme:?} is not for {needed}"
         )));
     }
+    let provider = manifest.name();
     match rule {
         Scheme::SortedForm(rule) => {
-            sorted_form::verify(rule, scheme, manifest.name(), target, message)
+            sorted_form::verify(rule, scheme, provider, target, message, now_ms)
         }
         Scheme::JsonSubstring(rule) => {
-            json_substring::verify(rule, scheme, manifest.name(), target, message)
+            json_substring::verify(rule, scheme, provider, target, message, now_ms)
         }
+        Scheme::Lines(rule) => lines::verify(rule, scheme, provider, target, message, now_ms),
+        Scheme::SortedXml(rule) => sorted_xml::verify(rule, scheme, provider, target, message),
+        Scheme::AuthenticatedJson(_) => {
+            authenticated_json::verify(scheme, provider, target, message)
+        }
+        Scheme::Webhook(rule) => webhook::verify(rule, scheme, provider, target, message, now_ms),
+        Scheme::Aead(_) | Scheme::Certificates(_) | Scheme::Bearer(_) => Err(
+            Failure::UnknownScheme(format!("the scheme {scheme:?} does not verify messages")),
+        ),
     }
 }
 

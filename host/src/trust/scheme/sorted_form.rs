@@ -56,6 +56,7 @@ pub(super) fn verify(
     provider: &str,
     target: &Target,
     message: &Message,
+    now_ms: u64,
 ) -> Result<Statement, Failure> {
     scheme::require_utf8(message)?;
     let fields =
@@ -83,9 +84,13 @@ pub(super) fn verify(
             "{shown:?} can be read as several fields"
         )));
     }
-    let key = target.verifying_key(&rule.key)?;
-    key.verify(text(&signed).as_bytes(), signature)
-        .map_err(|_| Failure::BadSignature)?;
+    target.check_signature(
+        &rule.key,
+        rule.renewed_by.is_some(),
+        rule.serial.as_deref().and_then(find),
+        (text(&signed).as_bytes(), signature),
+        now_ms,
+    )?;
     let stated = signed
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -1,12 +1,17 @@
 //! The stories of this room, and what they share: keys made once a run, and manifests.
 
+mod authorities;
 mod claims;
 mod manifests;
 mod messages;
+mod paypal;
 mod requests;
 mod settings;
 mod templates;
+mod tokens;
 mod vectors;
+mod wechat;
+mod wechat_vectors;
 
 use std::sync::LazyLock;
 

@@ -37,7 +37,7 @@ fn sign(template: &str, values: &[(&str, &str)]) -> Result<String, Failure> {
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    sign_template(&manifest, &live(&manifest), template, &values)
+    sign_template(&manifest, &live(&manifest), template, &values, NOW_MS)
 }
 
 #[test]

@@ -21,22 +21,22 @@ struct Vectors {
 }
 
 #[derive(Deserialize)]
-struct Vector {
-    id: String,
-    inputs: BTreeMap<String, Value>,
-    expected: BTreeMap<String, Value>,
+pub(super) struct Vector {
+    pub(super) id: String,
+    pub(super) inputs: BTreeMap<String, Value>,
+    pub(super) expected: BTreeMap<String, Value>,
 }
 
 impl Vector {
-    fn input(&self, name: &str) -> &str {
+    pub(super) fn input(&self, name: &str) -> &str {
         self.inputs[name].as_str().unwrap()
     }
 
-    fn expected(&self, name: &str) -> &str {
+    pub(super) fn expected(&self, name: &str) -> &str {
         self.expected[name].as_str().unwrap()
     }
 
-    fn fields(&self, name: &str) -> BTreeMap<&str, &str> {
+    pub(super) fn fields(&self, name: &str) -> BTreeMap<&str, &str> {
         let fields = self.inputs[name].as_object().unwrap();
         fields
             .iter()
@@ -55,7 +55,7 @@ impl Vector {
     }
 }
 
-fn vectors(prefix: &str) -> Vec<Vector> {
+pub(super) fn vectors(prefix: &str) -> Vec<Vector> {
     let all: Vectors =
         serde_json::from_str(include_str!("../../../../tests/vectors.json")).unwrap();
     let found: Vec<Vector> = all
@@ -188,8 +188,13 @@ fn the_signed_part_of_an_answer_is_found() {
         .flat_map(vectors);
     for vector in vectors {
         let member = vector.input("response_key");
-        let found =
-            json_substring::extract(vector.input("response_body"), member, "_response", "sign");
+        let found = json_substring::extract(
+            vector.input("response_body"),
+            member,
+            "_response",
+            "sign",
+            None,
+        );
         assert_eq!(
             found.unwrap().content,
             vector.expected("sign_content"),
@@ -233,7 +238,9 @@ fn client_signatures_of_wechat_sign_the_template_s_lines() {
             .map(|name| ((*name).to_owned(), vector.input(name).to_owned()))
             .collect();
         let target = super::live(&manifest);
-        let text = template::text(manifest.template("client").unwrap(), &target, &values).unwrap();
+        let rule = manifest.template("client").unwrap();
+        let fields = template::fields(rule, &target, &values, NOW_MS).unwrap();
+        let text = template::text(rule, &fields).unwrap();
         assert_eq!(text, vector.expected("message"), "{id}");
         let key = PublicKey::parse(vector.input("recovered_public_key_pem")).unwrap();
         assert_eq!(

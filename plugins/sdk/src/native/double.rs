@@ -7,6 +7,8 @@ use super::{Host, Message, Statement};
 use crate::{http, kv, log, trust, web};
 
 type Verify = Box<dyn Fn(&Message, &str) -> Result<Statement, trust::Failure>>;
+type Open = Box<dyn Fn(&Statement, &str) -> Result<Statement, trust::Failure>>;
+type Renew = Box<dyn Fn(&Message, &str) -> Result<Vec<String>, trust::Failure>>;
 
 /// A host in memory.
 #[derive(Default)]
@@ -14,6 +16,9 @@ pub struct Double {
     settings: BTreeMap<String, String>,
     now_ms: u64,
     verify: Option<Verify>,
+    open: Option<Open>,
+    renew: Option<Renew>,
+    signed: RefCell<Vec<(String, Vec<(String, String)>)>>,
     answers: RefCell<VecDeque<Result<Message, http::Failure>>>,
     pages: RefCell<VecDeque<Result<web::Response, web::Failure>>>,
     payments: BTreeMap<String, String>,
@@ -49,6 +54,29 @@ impl Double {
     ) -> Double {
         self.verify = Some(Box::new(verify));
         self
+    }
+
+    /// Decrypts parts of statements like this; without it there is no scheme that does.
+    pub fn opening(
+        mut self,
+        open: impl Fn(&Statement, &str) -> Result<Statement, trust::Failure> + 'static,
+    ) -> Double {
+        self.open = Some(Box::new(open));
+        self
+    }
+
+    /// Takes certificates out of answers like this; without it there is no scheme that does.
+    pub fn renewing(
+        mut self,
+        renew: impl Fn(&Message, &str) -> Result<Vec<String>, trust::Failure> + 'static,
+    ) -> Double {
+        self.renew = Some(Box::new(renew));
+        self
+    }
+
+    /// The templates that were signed so far, with their values. Each signature is `signed`.
+    pub fn signed(&self) -> Vec<(String, Vec<(String, String)>)> {
+        self.signed.borrow().clone()
     }
 
     /// Answers the next provider's request like this; without an answer, the request is denied.
@@ -101,6 +129,29 @@ impl Host for Double {
             Some(verify) => verify(message, scheme),
             None => Ok(Statement::new(message.body())),
         }
+    }
+
+    fn open(&self, statement: &Statement, scheme: &str) -> Result<Statement, trust::Failure> {
+        match &self.open {
+            Some(open) => open(statement, scheme),
+            None => Err(trust::Failure::UnknownScheme(scheme.to_owned())),
+        }
+    }
+
+    fn renew(&self, message: &Message, scheme: &str) -> Result<Vec<String>, trust::Failure> {
+        match &self.renew {
+            Some(renew) => renew(message, scheme),
+            None => Err(trust::Failure::UnknownScheme(scheme.to_owned())),
+        }
+    }
+
+    fn sign(
+        &self,
+        template: &str,
+        values: Vec<(String, String)>,
+    ) -> Result<String, trust::Failure> {
+        self.signed.borrow_mut().push((template.to_owned(), values));
+        Ok("signed".to_owned())
     }
 
     fn send(&self, request: http::Request) -> Result<Message, http::Failure> {

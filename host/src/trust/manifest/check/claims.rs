@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::uses::{must_be_required, public_text};
 use crate::payment::money::Currency;
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::parts::{AccountRule, Claim, CurrencyRule, Purpose, Scheme, StateRule};
+use crate::trust::manifest::parts::{AccountRule, Claim, CurrencyRule, StateRule};
+use crate::trust::manifest::schemes::{Purpose, Scheme};
 use crate::trust::manifest::settings::Settings;
 use crate::trust::pointer::Pointer;
 
@@ -54,12 +55,16 @@ impl Source<'_> {
             p.add(&format!("{path}/scheme"), problem);
             return None;
         };
-        let answer = scheme.purpose() == Purpose::Answer;
-        if scheme.purpose() == Purpose::Request {
-            let problem = format!(
-                "the scheme {:?} is for requests and states nothing",
-                claim.scheme
+        let source = scheme.source(schemes);
+        let answer = source == Purpose::Answer;
+        if let (Purpose::Notification, Some(why)) = (source, scheme.forgeable()) {
+            p.add(
+                &format!("{path}/scheme"),
+                format!("such a notification settles nothing: {why}"),
             );
+        }
+        if matches!(source, Purpose::Request | Purpose::Renewal | Purpose::Part) {
+            let problem = format!("the scheme {:?} states nothing about a trade", claim.scheme);
             p.add(&format!("{path}/scheme"), problem);
         }
         if answer && claim.operations.is_empty() {
@@ -123,24 +128,27 @@ pub(super) fn check_signed(
     pointers: &[(&'static str, &Pointer)],
     p: &mut Problems,
 ) {
-    if let Scheme::SortedForm(rule) = scheme {
-        for (part, pointer) in pointers {
-            match pointer.field() {
-                None => p.add(
-                    &format!("{path}{part}"),
-                    "a form is flat: point at one field",
-                ),
-                Some(field) if rule.omit.iter().any(|omitted| omitted == field) => {
-                    p.add(&format!("{path}{part}"), format!("{field:?} is not signed"));
-                }
-                Some(_) => {}
+    let omitted = match scheme {
+        Scheme::SortedForm(rule) => rule.omit.as_slice(),
+        Scheme::SortedXml(rule) => std::slice::from_ref(&rule.signature),
+        _ => return,
+    };
+    for (part, pointer) in pointers {
+        match pointer.field() {
+            None => p.add(
+                &format!("{path}{part}"),
+                "a form is flat: point at one field",
+            ),
+            Some(field) if omitted.iter().any(|omitted| omitted == field) => {
+                p.add(&format!("{path}{part}"), format!("{field:?} is not signed"));
             }
+            Some(_) => {}
         }
     }
 }
 
 fn check_state(path: &str, state: &StateRule, p: &mut Problems) {
-    if state.paid.is_empty() {
+    if state.paid.is_empty() && state.approved.is_empty() {
         p.add(&format!("{path}/paid"), "must name the word for paid");
     }
     let all = [

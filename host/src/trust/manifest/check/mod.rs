@@ -3,15 +3,18 @@
 
 mod claims;
 mod names;
+mod reach;
 mod refunds;
 mod schemes;
+mod templates;
 mod uses;
 
 use std::collections::BTreeSet;
 
 use super::Manifest;
 use super::error::{ManifestError, Problems};
-use super::parts::{PayType, Purpose, Reach, Replies, Reply, Resend, Titles, Written};
+use super::parts::{PayType, Reach, Replies, Reply, Resend, Titles, Written};
+use super::schemes::Purpose;
 use super::settings::Settings;
 pub(crate) use names::is_field;
 
@@ -48,12 +51,17 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
     // Names of settings can only be judged by settings that are sound.
     if let Some(settings) = &settings {
         for (at, reach) in written.reach.iter().enumerate() {
-            schemes::check_reach(&format!("/reach/{at}"), reach, settings, p);
-        }
-        for (name, scheme) in &written.schemes {
-            schemes::check_scheme(&named("/schemes", name, p), scheme, settings, p);
+            reach::check_reach(&format!("/reach/{at}"), reach, settings, p);
         }
         let operations = granted(&written.reach);
+        let around = schemes::Around {
+            schemes: &written.schemes,
+            operations: &operations,
+            settings,
+        };
+        for (name, scheme) in &written.schemes {
+            schemes::check_scheme(&named("/schemes", name, p), scheme, &around, p);
+        }
         for (name, claim) in &written.claims {
             let path = named("/claims", name, p);
             claims::check_claim(&path, claim, &written.schemes, &operations, settings, p);
@@ -63,7 +71,13 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
             refunds::check_refund(&path, claim, &written.schemes, &operations, settings, p);
         }
         for (name, template) in &written.templates {
-            schemes::check_template(&named("/templates", name, p), template, settings, p);
+            templates::check_template(&named("/templates", name, p), template, settings, p);
+        }
+        for (name, identity) in &written.identities {
+            templates::check_identity(&named("/identities", name, p), identity, settings, p);
+        }
+        if let Some(bill) = &written.bill {
+            templates::check_bill(bill, &written.schemes, p);
         }
     }
     let notifies = written.pay_types.values().any(|pay_type| pay_type.notifies);
@@ -72,10 +86,15 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
             written
                 .schemes
                 .get(&claim.scheme)
-                .is_some_and(|scheme| scheme.purpose() == purpose)
+                .is_some_and(|scheme| scheme.source(&written.schemes) == purpose)
         })
     };
-    if notifies && !settles(Purpose::Notification) {
+    // What proves nothing makes the host ask.
+    let asks = written
+        .schemes
+        .values()
+        .any(|scheme| scheme.purpose() == Purpose::Notification && scheme.forgeable().is_some());
+    if notifies && !asks && !settles(Purpose::Notification) {
         p.add(
             "/claims",
             "a pay type notifies: say in a claim how a notification is read",
@@ -112,6 +131,8 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         claims: written.claims,
         refunds: written.refunds,
         templates: written.templates,
+        identities: written.identities,
+        bill: written.bill,
         replies: written.replies.unwrap_or_else(plain_replies),
     })
 }

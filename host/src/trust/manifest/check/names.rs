@@ -29,6 +29,11 @@ pub(super) fn is_word(name: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
 }
 
+/// Whether a header may be called so.
+pub(super) fn is_header(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 /// Whether this is a full host name in lower case.
 pub(super) fn is_host(host: &str) -> bool {
     let label = |label: &str| {

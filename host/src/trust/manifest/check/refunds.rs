@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{Source, check_signed, check_words};
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::parts::{AccountRule, CurrencyRule, RefundClaim, Scheme};
+use crate::trust::manifest::parts::{AccountRule, CurrencyRule, RefundClaim};
+use crate::trust::manifest::schemes::Scheme;
 use crate::trust::manifest::settings::Settings;
 use crate::trust::pointer::Pointer;
 

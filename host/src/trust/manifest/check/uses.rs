@@ -5,14 +5,28 @@ use std::collections::BTreeMap;
 use super::names::{FIELD, is_field};
 use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::parts::SetValue;
+use crate::trust::manifest::schemes::{KeyNames, Purpose};
 use crate::trust::manifest::settings::Settings;
+use crate::trust::manifest::templates::SetValue;
 
 /// A key of this name, that may be used so and that every target has.
 pub(super) fn check_key(
     path: &str,
     name: &str,
     usage: Usage,
+    settings: &Settings,
+    p: &mut Problems,
+) {
+    check_optional_key(path, name, usage, &[], settings, p);
+    must_be_required(path, name, settings, p);
+}
+
+/// A key of this name, that may be used so, and that is of one of these kinds (any, when none is named).
+pub(super) fn check_optional_key(
+    path: &str,
+    name: &str,
+    usage: Usage,
+    kinds: &[KeyKind],
     settings: &Settings,
     p: &mut Problems,
 ) {
@@ -32,13 +46,43 @@ pub(super) fn check_key(
         );
         p.add(path, problem);
     }
-    if usage == Usage::Verify && rule.kind != KeyKind::RsaPublic {
-        p.add(
-            path,
-            format!("the key {name:?} must be of kind \"rsa-public\""),
-        );
+    if !kinds.is_empty() && !kinds.contains(&rule.kind) {
+        let kinds: Vec<String> = kinds
+            .iter()
+            .map(|kind| format!("{:?}", kind.as_str()))
+            .collect();
+        let problem = format!("the key {name:?} must be of kind {}", kinds.join(" or "));
+        p.add(path, problem);
     }
-    must_be_required(path, name, settings, p);
+}
+
+/// The keys of a scheme with a signature of RSA: one that every target has, or several of which it has one at least.
+pub(super) fn check_keys(
+    path: &str,
+    names: &KeyNames,
+    purpose: Purpose,
+    renewed: bool,
+    settings: &Settings,
+    p: &mut Problems,
+) {
+    let (usage, kinds) = if purpose == Purpose::Request {
+        (Usage::Request, &[KeyKind::RsaPrivate][..])
+    } else {
+        (
+            Usage::Verify,
+            &[KeyKind::RsaPublic, KeyKind::Certificate][..],
+        )
+    };
+    for name in &names.0 {
+        check_optional_key(path, name, usage, kinds, settings, p);
+    }
+    match names.0.as_slice() {
+        [] => p.add(path, "must name a key"),
+        [only] if !renewed => must_be_required(path, only, settings, p),
+        [_] => {}
+        _ if purpose == Purpose::Request => p.add(path, "a request is signed with one key"),
+        _ => {}
+    }
 }
 
 /// Fields that the host sets.
@@ -61,6 +105,15 @@ pub(super) fn check_set(
             }
             SetValue::Setting { name, when_set } => {
                 public_text(&path, name, settings, p);
+                if !when_set {
+                    must_be_required(&path, name, settings, p);
+                }
+            }
+            SetValue::CertificateSn { name, when_set } => {
+                let key = settings.get(name).and_then(|setting| setting.key.as_ref());
+                if key.is_none_or(|rule| rule.kind != KeyKind::Certificate) {
+                    p.add(&path, format!("the setting {name:?} is no certificate"));
+                }
                 if !when_set {
                     must_be_required(&path, name, settings, p);
                 }

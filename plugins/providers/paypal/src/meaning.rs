@@ -1,0 +1,191 @@
+//! What PayPal's refusals mean. Source: the official page "Orders v2 / Payments v2: errors".
+//!
+//! A refusal ends nothing unless it is in this table: an issue that nobody knows leaves the payment waiting, and the
+//! host asks.
+
+use walnut_sdk::Fault;
+
+use crate::api::Answer;
+
+/// What is wrong, in the sense of [`Fault`].
+enum Kind {
+    /// The order itself: another amount, currency or buyer is needed.
+    Order,
+    /// The account or its settings.
+    Account,
+    /// Nobody can tell from this.
+    Unknown,
+}
+
+use Kind::{Account, Order, Unknown};
+
+/// Issues, and what to do about each.
+const ISSUES: &[(&str, Kind, &str)] = &[
+    (
+        "INVALID_PARAMETER_VALUE",
+        Order,
+        "PayPal does not take the order",
+    ),
+    (
+        "INVALID_PARAMETER_SYNTAX",
+        Order,
+        "PayPal does not take the order",
+    ),
+    (
+        "INVALID_STRING_LENGTH",
+        Order,
+        "PayPal does not take the order",
+    ),
+    (
+        "MISSING_REQUIRED_PARAMETER",
+        Order,
+        "PayPal does not take the order",
+    ),
+    (
+        "DECIMAL_PRECISION",
+        Order,
+        "the amount has too many decimals for PayPal",
+    ),
+    (
+        "DECIMALS_NOT_SUPPORTED",
+        Order,
+        "PayPal takes no decimals in this currency",
+    ),
+    (
+        "CANNOT_BE_ZERO_OR_NEGATIVE",
+        Order,
+        "PayPal takes no payment of nothing",
+    ),
+    (
+        "MAX_VALUE_EXCEEDED",
+        Order,
+        "the amount is above what PayPal allows",
+    ),
+    (
+        "CURRENCY_NOT_SUPPORTED",
+        Order,
+        "PayPal does not take this currency for this account",
+    ),
+    (
+        "INVALID_CURRENCY_CODE",
+        Order,
+        "PayPal does not know this currency",
+    ),
+    (
+        "AUTHENTICATION_FAILURE",
+        Account,
+        "PayPal does not take the app's client_id and client_secret",
+    ),
+    (
+        "invalid_client",
+        Account,
+        "PayPal does not take the app's client_id and client_secret",
+    ),
+    (
+        "invalid_token",
+        Account,
+        "PayPal does not take the token that it gave",
+    ),
+    (
+        "PERMISSION_DENIED",
+        Account,
+        "the app may not do this: add the permission at PayPal",
+    ),
+    (
+        "NOT_AUTHORIZED",
+        Account,
+        "the app may not do this: add the permission at PayPal",
+    ),
+    (
+        "PAYEE_ACCOUNT_INVALID",
+        Account,
+        "the seller's account is not in order",
+    ),
+    (
+        "PAYEE_ACCOUNT_RESTRICTED",
+        Account,
+        "PayPal has restricted the seller's account",
+    ),
+    (
+        "PAYEE_NOT_CONSENTED",
+        Account,
+        "the seller's account does not allow this app",
+    ),
+    (
+        "PAYEE_BLOCKED_TRANSACTION",
+        Account,
+        "the seller's settings block such payments",
+    ),
+    (
+        "CAPTURE_FULLY_REFUNDED",
+        Order,
+        "all of it was given back already",
+    ),
+    (
+        "REFUND_AMOUNT_EXCEEDED",
+        Order,
+        "more would be given back than was paid",
+    ),
+    (
+        "REFUND_CAPTURE_CURRENCY_MISMATCH",
+        Order,
+        "a refund has the currency of its payment",
+    ),
+    (
+        "REFUND_TIME_LIMIT_EXCEEDED",
+        Order,
+        "it was paid too long ago to be given back",
+    ),
+    // The payment is not settled yet, or disputed: later it may be.
+    (
+        "REFUND_NOT_ALLOWED",
+        Unknown,
+        "PayPal does not give it back now",
+    ),
+    (
+        "PENDING_CAPTURE",
+        Unknown,
+        "the payment is not settled yet: it can be given back later",
+    ),
+    (
+        "DUPLICATE_INVOICE_ID",
+        Unknown,
+        "PayPal knows this number: whose it is, only asking tells",
+    ),
+    (
+        "PAYPAL_REQUEST_ID_PREVIOUSLY_USED",
+        Unknown,
+        "PayPal knows this number: whose it is, only asking tells",
+    ),
+    (
+        "PREVIOUS_REQUEST_IN_PROGRESS",
+        Unknown,
+        "PayPal still works on it",
+    ),
+    (
+        "TRANSACTION_REFUSED",
+        Unknown,
+        "PayPal refused the payment: the buyer may try another way",
+    ),
+    ("RATE_LIMIT_REACHED", Unknown, "PayPal wants fewer calls"),
+    (
+        "INTERNAL_SERVER_ERROR",
+        Unknown,
+        "PayPal had an error of its own",
+    ),
+];
+
+/// What a refusal means.
+pub(crate) fn of_refusal(answer: &Answer) -> Fault {
+    let found = ISSUES.iter().find(|(issue, ..)| *issue == answer.issue);
+    let (kind, what) = match found {
+        Some((_, kind, what)) => ((answer.status < 500).then_some(kind), *what),
+        None => (None, "PayPal refuses for a reason that is not known here"),
+    };
+    let words = format!("{what} ({})", answer.in_words());
+    match kind {
+        Some(Order) => Fault::Invalid(words),
+        Some(Account) => Fault::Misconfigured(words),
+        Some(Unknown) | None => Fault::Unknown(words),
+    }
+}
