@@ -6,11 +6,13 @@ use super::parts::{
     SortedForm, Template, TemplateKind, Unit,
 };
 use super::settings::Setting;
+use crate::trust::pointer::Pointer;
 
 /// One line for each thing that the manifest allows.
 pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
     let title = manifest.title.get("en").map_or("", String::as_str);
-    let mut lines = vec![format!("{} {}: {title}", manifest.name, manifest.version)];
+    let version = told(&manifest.version);
+    let mut lines = vec![format!("{} {version}: {title:?}", manifest.name)];
     lines.extend(
         manifest
             .pay_types
@@ -76,7 +78,7 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
         s => format!("can be paid for {s} s"),
     };
     format!(
-        "Pay type {name} ({}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
+        "Pay type {name} ({:?}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
          unknown {}.",
         title.get("en").map_or("", String::as_str),
         if *notifies {
@@ -117,7 +119,7 @@ fn reach_line(reach: &Reach) -> String {
             format!(
                 ", only with {} = {}",
                 operation.field,
-                list(&operation.one_of, "or")
+                list(&told_all(&operation.one_of), "or")
             )
         });
     format!(
@@ -159,7 +161,7 @@ fn scheme_line(name: &str, scheme: &Scheme) -> String {
             let expect: String = rule
                 .expect
                 .iter()
-                .map(|(field, value)| format!("; {field} must be {value}"))
+                .map(|(field, value)| format!("; {field} must be {}", told(value)))
                 .collect();
             format!(
                 "Scheme {name}: a notification counts when its field {} signs all its fields but {} \
@@ -173,7 +175,9 @@ fn scheme_line(name: &str, scheme: &Scheme) -> String {
             "Scheme {name}: an answer counts when its member {} signs the member named after the \
              operation that was asked for (with {} behind it) and is verified with {} (RSA, \
              SHA-256).",
-            rule.signature, rule.content_suffix, rule.key
+            told(&rule.signature),
+            told(&rule.content_suffix),
+            rule.key
         ),
     }
 }
@@ -201,7 +205,7 @@ fn request_line(name: &str, rule: &SortedForm) -> String {
 
 fn set_words((field, value): (&String, &SetValue)) -> String {
     match value {
-        SetValue::Literal(text) => format!("{field} = {text}"),
+        SetValue::Literal(text) => format!("{field} = {}", told(text)),
         SetValue::Setting {
             name,
             when_set: false,
@@ -237,7 +241,7 @@ fn template_line(name: &str, template: &Template) -> String {
 fn claim_line(name: &str, claim: &Claim) -> String {
     let source = match claim.operations.as_slice() {
         [] => "a notification".to_owned(),
-        operations => format!("an answer to {}", list(operations, "or")),
+        operations => format!("an answer to {}", list(&told_all(operations), "or")),
     };
     let account = match &claim.account {
         AccountRule::Request => "the one whose key signed the request".to_owned(),
@@ -250,7 +254,7 @@ fn claim_line(name: &str, claim: &Claim) -> String {
                     } else {
                         ""
                     };
-                    format!("{} = setting {}{when}", check.at, check.setting)
+                    format!("{} = setting {}{when}", place(&check.at), check.setting)
                 })
                 .collect();
             list(&checks, "and")
@@ -262,7 +266,7 @@ fn claim_line(name: &str, claim: &Claim) -> String {
     };
     let currency = match &claim.currency {
         CurrencyRule::Fixed(code) => format!("always {code}"),
-        CurrencyRule::At(pointer) => format!("at {pointer}"),
+        CurrencyRule::At(pointer) => format!("at {}", place(pointer)),
     };
     let state = &claim.state;
     let mut words = Vec::new();
@@ -280,29 +284,54 @@ fn claim_line(name: &str, claim: &Claim) -> String {
     let was_paid = if claim.was_paid.is_empty() {
         String::new()
     } else {
-        let pointers: Vec<String> = claim.was_paid.iter().map(ToString::to_string).collect();
+        let pointers: Vec<String> = claim.was_paid.iter().map(place).collect();
         format!(
             ", but refunded when it is closed and {} is there",
             list(&pointers, "or")
         )
     };
     let refunded = claim.refunded.as_ref().map_or_else(String::new, |rule| {
-        format!("; what was given back at {} {}", rule.at, unit(rule.unit))
+        let (at, unit) = (place(&rule.at), unit(rule.unit));
+        format!("; what was given back at {at} {unit}")
     });
     format!(
         "Claim {name}: {source}, verified by {}, settles the trade named at {}; account: {account}; \
          amount at {} {}; currency {currency}; state at {}: {}{was_paid}{refunded}.",
         claim.scheme,
-        claim.trade,
-        claim.amount.at,
+        place(&claim.trade),
+        place(&claim.amount.at),
         unit(claim.amount.unit),
-        state.at,
+        place(&state.at),
         words.join(", "),
     )
 }
 
 fn reply_words(reply: &Reply) -> String {
-    format!("{} {} {:?}", reply.status, reply.content_type, reply.body)
+    format!(
+        "{} {} {:?}",
+        reply.status,
+        told(&reply.content_type),
+        reply.body
+    )
+}
+
+/// A text of the manifest within a sentence: a plain word as it is, and anything else in quotes, so that no text can
+/// pass for a part of the sentence.
+fn told(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.:/~+-".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
+    }
+}
+
+fn told_all(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| told(text)).collect()
+}
+
+fn place(pointer: &Pointer) -> String {
+    told(pointer.as_str())
 }
 
 /// `a`, `a and b`, `a, b and c`.

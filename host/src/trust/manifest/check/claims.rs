@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::names::is_state;
 use super::uses::{must_be_required, public_text};
 use crate::payment::money::Currency;
 use crate::trust::manifest::error::Problems;
@@ -109,8 +110,14 @@ fn check_state(path: &str, state: &StateRule, p: &mut Problems) {
         &state.refunded,
     ];
     for word in all.into_iter().flatten() {
-        if word.is_empty() || !seen.insert(word) {
-            p.add(path, format!("{word:?} must be a word, and mean one thing"));
+        if !is_state(word) {
+            p.add(
+                path,
+                format!("{word:?} must be a word of 1 to 64 letters, digits, _, ., : and -"),
+            );
+        }
+        if !seen.insert(word) {
+            p.add(path, format!("{word:?} must mean one thing"));
         }
     }
 }
