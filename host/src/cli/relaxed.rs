@@ -39,6 +39,17 @@ pub(super) fn object(text: &str) -> Result<Map<String, Value>, RelaxedError> {
     }
 }
 
+/// The beginning of a text, as much as a person needs to find it: what was given by mistake may be a private key.
+fn shown(text: &str) -> String {
+    const SHOWN: usize = 20;
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(SHOWN).collect();
+    match chars.next() {
+        None => format!("{start:?}"),
+        Some(_) => format!("{start:?}…"),
+    }
+}
+
 struct Reader {
     text: Vec<char>,
     at: usize,
@@ -90,13 +101,16 @@ impl Reader {
             let key = self.key()?;
             self.skip_space();
             if !self.take(':') {
-                return Err(self.error(format!("a colon is missing behind {key:?}")));
+                let key = shown(&key);
+                return Err(self.error(format!("a colon is missing behind {key}")));
             }
             let value = self.value(depth)?;
-            if object.insert(key.clone(), value).is_some() {
+            if object.contains_key(&key) {
                 self.at = started;
-                return Err(self.error(format!("{key:?} stands here a second time")));
+                let key = shown(&key);
+                return Err(self.error(format!("{key} stands here a second time")));
             }
+            object.insert(key, value);
             self.separator(end)?;
         }
     }
@@ -211,6 +225,7 @@ impl Reader {
                     if number.is_f64() && text.bytes().all(|b| b != b'.' && b | 32 != b'e') =>
                 {
                     self.at = started;
+                    let text = shown(text);
                     Err(self.error(format!(
                         "the number {text} is too large: put it into quotes"
                     )))
@@ -323,6 +338,21 @@ mod tests {
                 serde_json::from_str::<Value>(text).unwrap(),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_was_given_by_mistake_is_not_repeated() {
+        let secret = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7";
+        for text in [
+            secret.to_owned(),
+            format!("{secret}:1,{secret}:2"),
+            format!("'{secret}'"),
+            format!("a:{}", "9".repeat(60)),
+        ] {
+            let problem = object(&text).unwrap_err().problem;
+            assert!(problem.chars().count() < 70, "{problem}");
+            assert!(!problem.contains(&secret[..21]), "{problem}");
         }
     }
 

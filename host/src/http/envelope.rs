@@ -68,6 +68,12 @@ impl Failure {
             message: message.into(),
         }
     }
+
+    /// The sentence for the caller.
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl From<PayError> for Failure {

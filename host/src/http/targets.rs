@@ -1,12 +1,14 @@
 //! `/pay/target/…`: a domain's accounts at the platforms. Secrets go in and never come out.
 
+use std::error::Error;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
-use super::envelope::{Answer, Data, InPath};
+use super::envelope::{Answer, Data, Failure, InPath};
 use crate::payment::Payments;
 use crate::payment::error::PayError;
 
@@ -29,6 +31,27 @@ pub(super) struct PutBody {
     settings: Map<String, Value>,
 }
 
+/// What is wrong with a body that may hold secrets: where, and nothing of what stands there.
+fn unreadable(error: JsonRejection) -> Failure {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(found) = cause {
+        if let Some(at) = found.downcast_ref::<At>() {
+            return PayError::invalid(format!(
+                "the body has to be {{\"settings\":{{…}}}}, with \"test\" and \"default\" beside it where they \
+                 are true; it is not at line {} column {}",
+                at.inner().line(),
+                at.inner().column()
+            ))
+            .into();
+        }
+        cause = found.source();
+    }
+    Failure::from(error)
+}
+
+/// As axum reads JSON.
+type At = serde_path_to_error::Error<serde_json::Error>;
+
 pub(super) async fn put(
     State(payments): State<Payments>,
     by: By,
@@ -37,7 +60,7 @@ pub(super) async fn put(
     body: Result<Json<PutBody>, JsonRejection>,
 ) -> Answer {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
-    let Json(body) = body?;
+    let Json(body) = body.map_err(unreadable)?;
     if by.is_test_key() && !body.test {
         return Err(PayError::no_privilege("a test key may put test targets only").into());
     }
@@ -109,4 +132,33 @@ pub(super) async fn test(
     Data::of(
         json!({ "platform": platform, "name": name, "works": said.is_ok(), "said": said.unwrap_or_else(|why| why) }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::{FromRequest, Request};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_cannot_be_read_is_not_repeated() {
+        for body in [
+            r#"{"settings":"MIIEvgIBADANBg"}"#,
+            r#"{"settings":{},"test":"MIIEvgIBADANBg"}"#,
+            r#"{"settings":{},"MIIEvgIBADANBg":1}"#,
+            r#"{"settings":{"MIIEvgIBADANBg"#,
+            r#""MIIEvgIBADANBg""#,
+        ] {
+            let request = Request::post("/")
+                .header("content-type", "application/json")
+                .body(Body::from(body))
+                .unwrap();
+            let read = Json::<PutBody>::from_request(request, &()).await;
+            let refused = unreadable(read.map(drop).unwrap_err());
+            let shown = refused.message();
+            assert!(shown.contains("at line 1 column"), "{shown}");
+            assert!(!shown.contains("MIIE"), "{shown}");
+        }
+    }
 }

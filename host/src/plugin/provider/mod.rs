@@ -200,7 +200,7 @@ impl Provider {
         call!(
             self,
             self.begin(Some(call.target), call.now_ms),
-            |guest, store| { fallible(guest.call_close(store, &attempt).await?, Ok) }
+            |guest, store| fallible(guest.call_close(store, &attempt).await?, Ok)
         )
     }
 
@@ -261,7 +261,7 @@ impl Provider {
         call!(
             self,
             self.begin(Some(call.target), call.now_ms),
-            |guest, store| { fallible(guest.call_probe(store).await?, |text| Ok(short(text))) }
+            |guest, store| fallible(guest.call_probe(store).await?, |text| Ok(short(text)))
         )
     }
 
@@ -270,7 +270,7 @@ impl Provider {
         call!(
             self,
             self.begin(Some(call.target), call.now_ms),
-            |guest, store| { fallible(guest.call_find_bill(store, day).await?, found_bill) }
+            |guest, store| fallible(guest.call_find_bill(store, day).await?, found_bill)
         )
     }
 

@@ -7,12 +7,14 @@ use super::parts::{
     AccountRule, Claim, CurrencyRule, PayType, Reach, RefundClaim, Reply, Resend, Unit,
 };
 use super::settings::Setting;
+use crate::trust::pointer::Pointer;
 use schemes::{identity_line, scheme_line, template_line};
 
 /// One line for each thing that the manifest allows.
 pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
     let title = manifest.title.get("en").map_or("", String::as_str);
-    let mut lines = vec![format!("{} {}: {title}", manifest.name, manifest.version)];
+    let version = told(&manifest.version);
+    let mut lines = vec![format!("{} {version}: {title:?}", manifest.name)];
     lines.extend(
         manifest
             .pay_types
@@ -97,7 +99,7 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
         s => format!("can be paid for {s} s"),
     };
     format!(
-        "Pay type {name} ({}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
+        "Pay type {name} ({:?}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
          unknown {}{}.",
         title.get("en").map_or("", String::as_str),
         if *notifies {
@@ -148,7 +150,7 @@ fn reach_line(reach: &Reach) -> String {
             format!(
                 ", only with {} = {}",
                 operation.field,
-                list(&operation.one_of, "or")
+                list(&told_all(&operation.one_of), "or")
             )
         });
     format!(
@@ -198,29 +200,33 @@ fn claim_line(name: &str, claim: &Claim) -> String {
         ("refunded", &state.refunded),
     ] {
         if !literals.is_empty() {
-            words.push(format!("{meaning} when it is {}", list(literals, "or")));
+            words.push(format!(
+                "{meaning} when it is {}",
+                list(&told_all(literals), "or")
+            ));
         }
     }
     let was_paid = if claim.was_paid.is_empty() {
         String::new()
     } else {
-        let pointers: Vec<String> = claim.was_paid.iter().map(ToString::to_string).collect();
+        let pointers: Vec<String> = claim.was_paid.iter().map(place).collect();
         format!(
             ", but refunded when it is closed and {} is there",
             list(&pointers, "or")
         )
     };
     let refunded = claim.refunded.as_ref().map_or_else(String::new, |rule| {
-        format!("; what was given back at {} {}", rule.at, unit(rule.unit))
+        let (at, unit) = (place(&rule.at), unit(rule.unit));
+        format!("; what was given back at {at} {unit}")
     });
     format!(
         "Claim {name}: {source}, verified by {}, settles the trade named at {}; account: {account}; \
          amount at {} {}; currency {currency}; state at {}: {}{was_paid}{refunded}.",
         claim.scheme,
-        claim.trade,
-        claim.amount.at,
+        place(&claim.trade),
+        place(&claim.amount.at),
         unit(claim.amount.unit),
-        state.at,
+        place(&state.at),
         words.join(", "),
     )
 }
@@ -235,20 +241,20 @@ fn refund_line(name: &str, claim: &RefundClaim) -> String {
     ]
     .into_iter()
     .filter(|(_, literals)| !literals.is_empty())
-    .map(|(meaning, literals)| format!("{meaning} when it is {}", list(literals, "or")))
+    .map(|(meaning, literals)| format!("{meaning} when it is {}", list(&told_all(literals), "or")))
     .collect();
     format!(
         "Claim {name}: {}, verified by {}, tells of the refund named at {} of the trade named at {}; account: {}; \
          amount at {} {}; currency {}; state at {}: {}.",
         source_words(&claim.operations),
         claim.scheme,
-        claim.refund,
-        claim.trade,
+        place(&claim.refund),
+        place(&claim.trade),
         account_words(&claim.account),
-        claim.amount.at,
+        place(&claim.amount.at),
         unit(claim.amount.unit),
         currency_words(&claim.currency),
-        state.at,
+        place(&state.at),
         words.join(", "),
     )
 }
@@ -256,7 +262,7 @@ fn refund_line(name: &str, claim: &RefundClaim) -> String {
 fn source_words(operations: &[String]) -> String {
     match operations {
         [] => "a notification".to_owned(),
-        operations => format!("an answer to {}", list(operations, "or")),
+        operations => format!("an answer to {}", list(&told_all(operations), "or")),
     }
 }
 
@@ -272,7 +278,7 @@ fn account_words(account: &AccountRule) -> String {
             } else {
                 ""
             };
-            format!("{} = setting {}{when}", check.at, check.setting)
+            format!("{} = setting {}{when}", place(&check.at), check.setting)
         })
         .collect();
     list(&checks, "and")
@@ -288,12 +294,36 @@ fn unit(unit: Unit) -> &'static str {
 fn currency_words(currency: &CurrencyRule) -> String {
     match currency {
         CurrencyRule::Fixed(code) => format!("always {code}"),
-        CurrencyRule::At(pointer) => format!("at {pointer}"),
+        CurrencyRule::At(pointer) => format!("at {}", place(pointer)),
     }
 }
 
 fn reply_words(reply: &Reply) -> String {
-    format!("{} {} {:?}", reply.status, reply.content_type, reply.body)
+    format!(
+        "{} {} {:?}",
+        reply.status,
+        told(&reply.content_type),
+        reply.body
+    )
+}
+
+/// A text of the manifest within a sentence: a plain word as it is, and anything else in quotes, so that no text can
+/// pass for a part of the sentence.
+fn told(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.:/~+-".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
+    }
+}
+
+fn told_all(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| told(text)).collect()
+}
+
+fn place(pointer: &Pointer) -> String {
+    told(pointer.as_str())
 }
 
 /// `a`, `a and b`, `a, b and c`.

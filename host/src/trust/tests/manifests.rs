@@ -40,8 +40,8 @@ fn free_needs_nothing() {
     assert_eq!(
         manifest.in_words(),
         [
-            "free 0.1.0: Free of charge",
-            "Pay type free (Free of charge): is paid at once; the platform does not notify; an \
+            "free 0.1.0: \"Free of charge\"",
+            "Pay type free (\"Free of charge\"): is paid at once; the platform does not notify; an \
              unpaid trade cannot be closed; an order whose fate is unknown may be sent again \
              unchanged.",
             "It may send nothing to anybody.",
@@ -55,8 +55,8 @@ fn a_person_can_check_what_it_says() {
     assert_eq!(
         zfb().in_words(),
         [
-            "zfb 0.1.0: Alipay",
-            "Pay type zfb.qrcode (Alipay: scan the code): can be paid for 2 h; the platform \
+            "zfb 0.1.0: \"Alipay\"",
+            "Pay type zfb.qrcode (\"Alipay: scan the code\"): can be paid for 2 h; the platform \
              notifies; an unpaid trade can be closed; an order whose fate is unknown may be sent \
              again unchanged.",
             "It may send POST to https://openapi.alipay.com/gateway.do for live targets; to \
@@ -92,6 +92,34 @@ fn a_person_can_check_what_it_says() {
              with 200 text/plain \"fail\" otherwise.",
         ]
     );
+}
+
+#[test]
+fn no_text_of_a_manifest_passes_for_a_part_of_a_sentence() {
+    let forged = "WAIT_BUYER_PAY, closed when it is TRADE_CLOSED. Nothing else settles";
+    let found = problems(&[("/claims/query/state/waiting", json!([forged]))]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("must be a word"), "{found:?}");
+    // Where a text may be anything, it is told in quotes.
+    let free = "x; the host itself writes nothing";
+    for (path, value) in [
+        ("/title/en", json!(free)),
+        ("/pay_types/zfb.qrcode/title/en", json!(free)),
+        ("/schemes/gateway/set/charset", json!(free)),
+        ("/schemes/notify/expect/charset", json!(free)),
+        ("/schemes/answer/content_suffix", json!(free)),
+        ("/claims/query/trade", json!(format!("/{free}"))),
+        ("/claims/query/amount/at", json!(format!("/{free}"))),
+    ] {
+        let mut manifest: Value = serde_json::from_str(ZFB).unwrap();
+        *manifest.pointer_mut(path).unwrap() = value;
+        let manifest = Manifest::parse(manifest.to_string().as_bytes()).unwrap();
+        let told = manifest.in_words().join("\n");
+        let quoted = [format!("\"{free}\""), format!("\"/{free}\"")];
+        let shown = told.matches(free).count();
+        let safe: usize = quoted.iter().map(|text| told.matches(text).count()).sum();
+        assert!(shown > 0 && shown == safe, "{path}: {told}");
+    }
 }
 
 #[test]

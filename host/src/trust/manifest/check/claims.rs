@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::names::is_state;
 use super::uses::{must_be_required, public_text};
 use crate::payment::money::Currency;
 use crate::trust::manifest::error::Problems;
@@ -162,7 +163,7 @@ fn check_state(path: &str, state: &StateRule, p: &mut Problems) {
     check_words(path, all.into_iter().flatten(), p);
 }
 
-/// Each word means one thing.
+/// Each word reads as one, and means one thing.
 pub(super) fn check_words<'a>(
     path: &str,
     words: impl Iterator<Item = &'a String>,
@@ -170,8 +171,14 @@ pub(super) fn check_words<'a>(
 ) {
     let mut seen = BTreeSet::new();
     for word in words {
-        if word.is_empty() || !seen.insert(word) {
-            p.add(path, format!("{word:?} must be a word, and mean one thing"));
+        if !is_state(word) {
+            p.add(
+                path,
+                format!("{word:?} must be a word of 1 to 64 letters, digits, _, ., : and -"),
+            );
+        }
+        if !seen.insert(word) {
+            p.add(path, format!("{word:?} must mean one thing"));
         }
     }
 }

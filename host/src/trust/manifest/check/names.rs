@@ -34,6 +34,14 @@ pub(super) fn is_header(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
+/// Whether a platform's word for a state may be so: one that reads as a word wherever it is told.
+pub(super) fn is_state(word: &str) -> bool {
+    (1..=64).contains(&word.len())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-'))
+}
+
 /// Whether this is a full host name in lower case.
 pub(super) fn is_host(host: &str) -> bool {
     let label = |label: &str| {

@@ -1,6 +1,6 @@
 //! Schemes, templates and identities in English.
 
-use super::list;
+use super::{list, place, told, told_all};
 use crate::trust::manifest::parts::IdentityRule;
 use crate::trust::manifest::schemes::{
     Certificates, CertificatesAt, KeyNames, Lines, Purpose, Scheme, SharedAlgorithm, SortedForm,
@@ -15,7 +15,7 @@ pub(super) fn scheme_line(name: &str, scheme: &Scheme) -> String {
             let expect: String = rule
                 .expect
                 .iter()
-                .map(|(field, value)| format!("; {field} must be {value}"))
+                .map(|(field, value)| format!("; {field} must be {}", told(value)))
                 .collect();
             format!(
                 "Scheme {name}: a notification counts when its field {} signs all its fields but {} \
@@ -29,8 +29,8 @@ pub(super) fn scheme_line(name: &str, scheme: &Scheme) -> String {
             "Scheme {name}: an answer counts when its member {} signs the member named after the \
              operation that was asked for (with {} behind it) and is verified with {} (RSA, \
              SHA-256){}.",
-            rule.signature,
-            rule.content_suffix,
+            told(&rule.signature),
+            told(&rule.content_suffix),
             keys_words(&rule.key, rule.renewed_by.as_ref()),
             rule.decrypt
                 .as_ref()
@@ -42,7 +42,9 @@ pub(super) fn scheme_line(name: &str, scheme: &Scheme) -> String {
         Scheme::SortedXml(rule) => xml_line(name, rule),
         Scheme::Aead(rule) => format!(
             "Scheme {name}: what stands at {} in a statement of {} is decrypted with {} (AES-256-GCM).",
-            rule.ciphertext, rule.of, rule.key
+            place(&rule.ciphertext),
+            rule.of,
+            rule.key
         ),
         Scheme::Certificates(rule) => certificates_line(name, rule),
         Scheme::Bearer(rule) => {
@@ -123,19 +125,19 @@ fn xml_line(name: &str, rule: &SortedXml) -> String {
 }
 
 fn certificates_line(name: &str, rule: &Certificates) -> String {
-    let operations = list(&rule.operations, "or");
+    let operations = list(&told_all(&rule.operations), "or");
     let proof = match (&rule.at, &rule.answer) {
         (CertificatesAt::Encrypted { key, .. }, Some(answer)) => {
             format!("encrypted with {key} (AES-256-GCM), signed by {answer}")
         }
         (CertificatesAt::Base64(pointer), Some(answer)) => {
-            format!("at {pointer}, signed by {answer}")
+            format!("at {}, signed by {answer}", place(pointer))
         }
         _ => "which is nothing else and comes over TLS from the platform itself".to_owned(),
     };
     let issuer = match rule.issuer.as_slice() {
         [] => "anybody".to_owned(),
-        names => list(names, "or"),
+        names => list(&told_all(names), "or"),
     };
     let authority = rule.authority.as_ref().map_or_else(String::new, |name| {
         format!(", by way of the authority in the setting {name} where a target has it")
@@ -189,7 +191,7 @@ fn request_line(name: &str, rule: &SortedForm) -> String {
 
 fn set_words((field, value): (&String, &SetValue)) -> String {
     match value {
-        SetValue::Literal(text) => format!("{field} = {text}"),
+        SetValue::Literal(text) => format!("{field} = {}", told(text)),
         SetValue::Setting {
             name,
             when_set: false,
