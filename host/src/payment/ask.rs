@@ -4,9 +4,7 @@
 use super::caller::{Act, Caller, no_such_payment};
 use super::ending::{Heard, Step, next_step};
 use super::error::{PayError, Result};
-use super::model::{
-    Ams, Attempt, Case, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
-};
+use super::model::{Ams, Attempt, Case, Changes, Payment, PaymentId, StoredStatement, TradeNo};
 use super::schedule::next_ask;
 use super::sending::{held_by, lease};
 use super::settle::{Evidence, Settled, settle};
@@ -194,8 +192,7 @@ impl Payments {
         }
     }
 
-    /// Reads a claim out of a statement, and settles the payment by what it says. The one way by
-    /// which a payment becomes paid.
+    /// Settles the attempt's payment by what a statement says.
     pub(super) async fn settle_by(
         &self,
         attempt: &Attempt,
@@ -203,13 +200,29 @@ impl Payments {
         statement: &Statement,
         cause: &'static str,
     ) -> Result<Settled> {
-        let id = attempt.payment;
-        let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
+        let case = self.0.store.case(attempt.payment).await?;
+        let payment = case.ok_or_else(no_such_payment)?.payment;
+        self.settle_payment_by(&payment, attempt, claim, statement, cause)
+            .await
+    }
+
+    /// Reads a claim out of a statement, and settles the payment by what it says. The one way by
+    /// which a payment becomes paid. Of the payment that was read before, only what is fixed at its creation counts
+    /// here (its domain, and whether it is a test); the rule looks at the payment as it stands when it is changed.
+    pub(super) async fn settle_payment_by(
+        &self,
+        payment: &Payment,
+        attempt: &Attempt,
+        claim: &str,
+        statement: &Statement,
+        cause: &'static str,
+    ) -> Result<Settled> {
+        let id = payment.id;
         let provider = self.provider(attempt.provider).await?;
         let target = self
-            .target(&case.payment.domain, &attempt.target, &provider)
+            .target(&payment.domain, &attempt.target, &provider)
             .await?;
-        if provider.manifest().has_settings() && target.test != case.payment.test {
+        if provider.manifest().has_settings() && target.test != payment.test {
             return Err(PayError::check_unknown(
                 "a test target never settles a live payment",
             ));
@@ -222,7 +235,7 @@ impl Payments {
             })?;
         let now = now_ms();
         let stored = StoredStatement {
-            digest: Digest::of(statement.text()),
+            digest: statement.digest(),
             trade_no: trade_no.clone(),
             scheme: reading.scheme.clone(),
             claim: reading.claim.clone(),

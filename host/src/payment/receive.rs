@@ -169,7 +169,7 @@ impl Payments {
         match outcome {
             Outcome::Trade { claim, statement } => {
                 let settled = self
-                    .settle_by(attempt, &claim, &statement, "notification")
+                    .settle_payment_by(&case.payment, attempt, &claim, &statement, "notification")
                     .await
                     .map_err(|error| again(error.to_string()))?;
                 if settled == Settled::Parked {

@@ -6,6 +6,7 @@ mod running;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::payment::model::{Ams, Attempt, Refund};
@@ -29,7 +30,7 @@ const DELIVERY_LEASE: Ams = 60_000;
 const ASK_LEASE: Ams = 45_000;
 /// Looks at the store at least this often, whatever it was told.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
-/// Between two looks at the store.
+/// Between two looks at the store, however often the bell rings: every payment that settles rings it.
 const SHORTEST: Duration = Duration::from_millis(2);
 /// The same while work is under way: its end is a reason to look in any case.
 const SHORTEST_WHILE_BUSY: Duration = Duration::from_millis(20);
@@ -80,6 +81,7 @@ async fn attend(
     let mut bell = payments.bell();
     let mut running = Running::default();
     while !stop.is_cancelled() {
+        let looked = Instant::now();
         let room = running.room(at_once);
         let pause = match begin(payments, work, room, &mut running).await {
             Ok(pause) => pause,
@@ -94,6 +96,7 @@ async fn attend(
             true = running.one_ends() => {}
             rung = bell.changed() => if rung.is_err() { break },
         }
+        tokio::time::sleep_until(looked + SHORTEST).await;
     }
     while running.one_ends().await {}
 }
@@ -108,8 +111,39 @@ async fn begin(
     if room == 0 {
         return Ok(AT_LEAST_EVERY);
     }
-    let (store, now) = (payments.store(), now_ms());
-    let next = match work {
+    let now = now_ms();
+    let mut next = next_due(payments, work).await?;
+    // Looking is a read, which holds up nobody; beginning is a write.
+    if next.is_some_and(|at| at <= now) {
+        if !begin_due(payments, work, now, room, running).await? {
+            return Ok(AFTER_FAILURE);
+        }
+        next = next_due(payments, work).await?;
+    }
+    Ok(until(next, running))
+}
+
+/// When the next of this work is due.
+async fn next_due(payments: &Payments, work: Work) -> Result<Option<Ams>, StoreError> {
+    let store = payments.store();
+    match work {
+        Work::Asking => store.next_ask().await,
+        Work::Delivering => store.next_delivery().await,
+        Work::Refunding => store.next_refund().await,
+        Work::Expiring => store.next_expiry().await,
+    }
+}
+
+/// Begins what is due now; `false` when that failed and is better left for a while.
+async fn begin_due(
+    payments: &Payments,
+    work: Work,
+    now: Ams,
+    room: u32,
+    running: &mut Running,
+) -> Result<bool, StoreError> {
+    let store = payments.store();
+    match work {
         Work::Asking => {
             let room = AskingRoom {
                 places: room,
@@ -124,7 +158,6 @@ async fn begin(
                     ask(&payments, &due.attempt).await;
                 });
             }
-            store.next_ask().await?
         }
         Work::Delivering => {
             for delivery in store
@@ -134,7 +167,6 @@ async fn begin(
                 let payments = payments.clone();
                 running.begin(None, async move { deliver(&payments, &delivery).await });
             }
-            store.next_delivery().await?
         }
         Work::Refunding => {
             for refund in store.claim_refunds(now, now + ASK_LEASE, room).await? {
@@ -143,19 +175,17 @@ async fn begin(
                     refund_once(&payments, &refund).await;
                 });
             }
-            store.next_refund().await?
         }
         Work::Expiring => {
             for id in store.expired(now, EXPIRIES_AT_ONCE).await? {
                 if let Err(error) = payments.expire(id).await {
                     tracing::error!(%id, %error, "expiring");
-                    return Ok(AFTER_FAILURE);
+                    return Ok(false);
                 }
             }
-            store.next_expiry().await?
         }
-    };
-    Ok(until(next, running))
+    }
+    Ok(true)
 }
 
 /// What is due and has no room waits for a place.

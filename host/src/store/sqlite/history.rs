@@ -15,10 +15,11 @@ pub(super) fn append(
     seq: i64,
     lines: &[Change],
 ) -> Result<(), StoreError> {
+    // A subquery: SQLite would copy the rows of an INSERT … SELECT from the same table into a temporary one.
     let sql = "INSERT INTO history (payment, line, at_ms, cause, from_state, to_state, trade_no, \
         statement, detail) \
-        SELECT ?1, coalesce(max(line), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
-        FROM history WHERE payment = ?1";
+        VALUES (?1, (SELECT coalesce(max(line), 0) + 1 FROM history WHERE payment = ?1), \
+        ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let mut insert = connection.prepare_cached(sql)?;
     for line in lines {
         insert.execute(params![

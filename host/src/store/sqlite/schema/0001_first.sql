@@ -1,5 +1,6 @@
 -- Times are milliseconds since 1970, 0 for what has not happened. Money is in minor units.
 -- `seq` is the short key that rows refer to; ids and trade numbers are 32 hex digits.
+-- A check against three or more words says OR: for IN, SQLite makes a temporary table at every write.
 
 CREATE TABLE domain (
     name       TEXT PRIMARY KEY,
@@ -57,7 +58,7 @@ CREATE TABLE payment (
     fee_minor             INTEGER NOT NULL CHECK (fee_minor >= 0),
     currency              TEXT NOT NULL,
     price_minor           INTEGER,
-    state                 TEXT NOT NULL CHECK (state IN ('NEW', 'WAIT', 'OK', 'FAIL')),
+    state                 TEXT NOT NULL CHECK (state = 'NEW' OR state = 'WAIT' OR state = 'OK' OR state = 'FAIL'),
     fail_why              TEXT,
     hold                  TEXT,                  -- JSON
     late                  INTEGER NOT NULL CHECK (late IN (0, 1)),
@@ -108,7 +109,9 @@ CREATE TABLE attempt (
     target_name      TEXT NOT NULL,
     target_version   INTEGER NOT NULL,
     provider         BLOB NOT NULL,
-    state            TEXT NOT NULL CHECK (state IN ('INTENT', 'WAIT', 'REFUSED', 'OK', 'FAIL')),
+    state            TEXT NOT NULL CHECK (
+        state = 'INTENT' OR state = 'WAIT' OR state = 'REFUSED' OR state = 'OK' OR state = 'FAIL'
+    ),
     fail_why         TEXT,
     created_ms       INTEGER NOT NULL,
     expires_ms       INTEGER NOT NULL,
@@ -138,8 +141,10 @@ CREATE TABLE refund (
     trade_no        TEXT NOT NULL REFERENCES attempt (trade_no),
     amount_minor    INTEGER NOT NULL CHECK (amount_minor > 0),
     reason          TEXT NOT NULL,
-    cause           TEXT NOT NULL CHECK (cause IN ('ASKED', 'EXTRA', 'RESOLVED')),
-    state           TEXT NOT NULL CHECK (state IN ('INTENT', 'WAIT', 'STUCK', 'OK', 'FAIL')),
+    cause           TEXT NOT NULL CHECK (cause = 'ASKED' OR cause = 'EXTRA' OR cause = 'RESOLVED'),
+    state           TEXT NOT NULL CHECK (
+        state = 'INTENT' OR state = 'WAIT' OR state = 'STUCK' OR state = 'OK' OR state = 'FAIL'
+    ),
     created_ms      INTEGER NOT NULL,
     ended_ms        INTEGER NOT NULL,
     transaction_id  TEXT,
@@ -201,7 +206,7 @@ CREATE TABLE delivery (
     key             TEXT NOT NULL UNIQUE,
     payment         INTEGER NOT NULL UNIQUE REFERENCES payment (seq),
     domain          TEXT NOT NULL,
-    state           TEXT NOT NULL CHECK (state IN ('DUE', 'LEASED', 'DONE', 'DEAD')),
+    state           TEXT NOT NULL CHECK (state = 'DUE' OR state = 'LEASED' OR state = 'DONE' OR state = 'DEAD'),
     tries           INTEGER NOT NULL,
     fence           INTEGER NOT NULL,
     due_ms          INTEGER NOT NULL,
