@@ -20,5 +20,6 @@ mod lies;
 mod line;
 mod notifications;
 mod original_defects;
+mod paypal;
 mod terminal;
 mod wechat;
