@@ -22,8 +22,8 @@ pub(crate) use parts::{
 };
 pub use parts::{PayType, Replies, Reply, Resend, Titles};
 pub(crate) use schemes::{
-    Bearer, Certificates, CertificatesAt, Encryption, JsonSubstring, KeyNames, Lines, Purpose,
-    Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,
+    Bearer, Certificates, CertificatesAt, EncryptedCertificates, Encryption, JsonSubstring,
+    KeyNames, Lines, Purpose, Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,
 };
 pub use settings::{FieldError, Secrets};
 pub(crate) use settings::{KeyRule, Settings, wipe};

@@ -13,7 +13,9 @@ use super::{json_substring, lines};
 use crate::trust::certificate::Certificate;
 use crate::trust::json::Object;
 use crate::trust::key::{PublicKey, Usage};
-use crate::trust::manifest::{Certificates, CertificatesAt, Manifest, Scheme};
+use crate::trust::manifest::{
+    Certificates, CertificatesAt, EncryptedCertificates, Manifest, Scheme,
+};
 use crate::trust::message::{Failure, Message, Origin};
 use crate::trust::pointer::Pointer;
 use crate::trust::sealed;
@@ -73,7 +75,7 @@ pub(crate) fn checked(
     };
     let stated = answer.as_ref().map_or(body, Answer::stated);
     let brought = match &rule.at {
-        CertificatesAt::Encrypted { .. } => decrypted(rule, target, stated)?,
+        CertificatesAt::Encrypted(list) => decrypted(list, target, stated)?,
         CertificatesAt::Base64(pointer) => vec![decoded(stated, pointer)?],
         CertificatesAt::Pem => vec![
             Certificate::parse_all(stated)
@@ -115,7 +117,7 @@ fn is_good(
     // Without an authority only the target's own secret can speak for it, or the platform's own TLS.
     let trusted = match (authority, &rule.at) {
         (Some(roots), _) => leaf.is_trusted_by(roots, between, now_ms),
-        (None, CertificatesAt::Encrypted { .. } | CertificatesAt::Pem) => true,
+        (None, CertificatesAt::Encrypted(_) | CertificatesAt::Pem) => true,
         (None, CertificatesAt::Base64(_)) => false,
     };
     trusted
@@ -209,21 +211,18 @@ impl<'a> Answer<'a> {
 
 /// Each item of the list, decrypted; one that is not what it says is passed over with all others.
 fn decrypted(
-    rule: &Certificates,
+    rule: &EncryptedCertificates,
     target: &Target,
     stated: &str,
 ) -> Result<Vec<Vec<Certificate>>, Failure> {
-    let CertificatesAt::Encrypted {
+    let EncryptedCertificates {
         list,
         key,
         serial,
         ciphertext,
         nonce,
         associated_data,
-    } = &rule.at
-    else {
-        return Ok(Vec::new());
-    };
+    } = rule;
     let malformed = |what: String| Failure::Malformed(what);
     let missing = |pointer: &Pointer| malformed(format!("the answer has nothing at {pointer}"));
     let whole = Object::parse(stated).map_err(|error| malformed(error.to_string()))?;

@@ -11,6 +11,8 @@ mod templates;
 mod tokens;
 mod vectors;
 mod wechat;
+mod wechat_certificates;
+mod wechat_manifest;
 mod wechat_vectors;
 
 use std::sync::LazyLock;

@@ -227,7 +227,8 @@ fn check_sorted_xml(path: &str, rule: &SortedXml, settings: &Settings, p: &mut P
     if let SharedAlgorithm::Setting(name) = &rule.algorithm {
         public_text(&format!("{path}/algorithm"), name, settings, p);
     }
-    if !request && !(rule.set.is_empty() && rule.nonce.is_none()) {
+    let sets = !rule.set.is_empty() || rule.nonce.is_some();
+    if sets && !request {
         p.add(
             &format!("{path}/set"),
             "only requests have fields that the host sets",
@@ -298,7 +299,8 @@ fn check_certificates(path: &str, rule: &Certificates, around: &Around<'_>, p: &
         check_optional_key(&path, name, Usage::Issuer, &kinds, around.settings, p);
     }
     match &rule.at {
-        CertificatesAt::Encrypted { key, .. } => {
+        CertificatesAt::Encrypted(list) => {
+            let key = &list.key;
             let path = format!("{path}/at/encrypted/key");
             let kinds = [KeyKind::Secret];
             check_optional_key(&path, key, Usage::Decrypt, &kinds, around.settings, p);

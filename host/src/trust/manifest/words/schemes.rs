@@ -127,8 +127,11 @@ fn xml_line(name: &str, rule: &SortedXml) -> String {
 fn certificates_line(name: &str, rule: &Certificates) -> String {
     let operations = list(&told_all(&rule.operations), "or");
     let proof = match (&rule.at, &rule.answer) {
-        (CertificatesAt::Encrypted { key, .. }, Some(answer)) => {
-            format!("encrypted with {key} (AES-256-GCM), signed by {answer}")
+        (CertificatesAt::Encrypted(list), Some(answer)) => {
+            format!(
+                "encrypted with {} (AES-256-GCM), signed by {answer}",
+                list.key
+            )
         }
         (CertificatesAt::Base64(pointer), Some(answer)) => {
             format!("at {}, signed by {answer}", place(pointer))
