@@ -106,6 +106,22 @@ impl Settings {
                 format!("{name:?} is not among the properties"),
             );
         }
+        let names = fields
+            .iter()
+            .filter_map(|(name, setting): (&String, &Setting)| {
+                Some((name, setting.key.as_ref()?.id.as_ref()?))
+            });
+        for (name, id) in names {
+            if fields
+                .get(id)
+                .is_none_or(|setting| setting.secret || !setting.text)
+            {
+                problems.add(
+                    &format!("/settings/properties/{name}/x-key/id"),
+                    format!("{id:?} is not a public setting of type \"string\""),
+                );
+            }
+        }
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .build(&schema)

@@ -177,6 +177,12 @@ fn a_manifest_of_the_new_kinds_is_refused_where_it_makes_no_sense() {
             "rsa-public",
         ),
         (
+            "/settings/properties/wechatpay_public_key/x-key/id",
+            json!("api_key"),
+            "/settings/properties/wechatpay_public_key/x-key/id",
+            "public setting",
+        ),
+        (
             "/templates/app/query",
             json!("sign"),
             "/templates/app/query",
