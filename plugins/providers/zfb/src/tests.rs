@@ -10,6 +10,10 @@ use walnut_sdk::{Currency, Money, Statement};
 
 use super::*;
 
+mod bills;
+mod certified;
+mod pages;
+
 const TRADE: &str = "0190f1c0a7a47000a000000000000001";
 
 fn attempt(brief: &str, minor: i64) -> Attempt {
