@@ -24,3 +24,4 @@ mod notifications;
 mod original_defects;
 mod terminal;
 mod wechat;
+mod zfb;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::json;
 use walnut_sdk::http::{Failure, Request};
 use walnut_sdk::native::{Double, with};
-use walnut_sdk::{Currency, Money, Statement};
+use walnut_sdk::{Currency, Money, Statement, trust};
 
 use super::*;
 
