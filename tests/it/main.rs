@@ -25,3 +25,4 @@ mod original_defects;
 mod paypal;
 mod terminal;
 mod wechat;
+mod zfb;

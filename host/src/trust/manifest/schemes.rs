@@ -129,7 +129,7 @@ pub(crate) struct Encryption {
     pub(crate) field: String,
     /// The setting that is the key, in base64.
     pub(crate) key: String,
-    /// Fields that the host adds when it encrypts.
+    /// Fields that the host adds when it encrypts, such as how.
     pub(crate) set: BTreeMap<String, SetValue>,
 }
 

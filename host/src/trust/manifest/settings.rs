@@ -183,7 +183,11 @@ impl Settings {
                 KeyKind::RsaPrivate => PrivateKey::parse(text).map(|key| private.push(key)),
                 KeyKind::RsaPublic => PublicKey::parse(text).map(|key| public.push((name, key))),
                 KeyKind::Secret => Ok(()),
-                KeyKind::Certificate => Certificate::parse_all(text).map(drop),
+                KeyKind::Certificate => Certificate::parse_all(text).map(|all| {
+                    let leaf = all.first().and_then(|leaf| leaf.key().cloned());
+                    let verifies = rule.usages.contains(&Usage::Verify);
+                    public.extend(leaf.filter(|_| verifies).map(|key| (name, key)));
+                }),
             };
             if let Err(error) = read {
                 errors.push(FieldError {

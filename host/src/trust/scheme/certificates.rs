@@ -73,12 +73,15 @@ pub(crate) fn checked(
         Some(name) => Some(Answer::of(manifest, name, message, body)?),
         None => None,
     };
-    let stated = answer.as_ref().map_or(body, Answer::stated);
+    let stated = match &answer {
+        Some(answer) => answer.stated(target)?,
+        None => body.to_owned(),
+    };
     let brought = match &rule.at {
-        CertificatesAt::Encrypted(list) => decrypted(list, target, stated)?,
-        CertificatesAt::Base64(pointer) => vec![decoded(stated, pointer)?],
+        CertificatesAt::Encrypted(list) => decrypted(list, target, &stated)?,
+        CertificatesAt::Base64(pointer) => vec![decoded(&stated, pointer)?],
         CertificatesAt::Pem => vec![
-            Certificate::parse_all(stated)
+            Certificate::parse_all(&stated)
                 .map_err(|error| Failure::Malformed(error.to_string()))?,
         ],
     };
@@ -162,10 +165,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn stated(&self) -> &'a str {
+    fn stated(&self, target: &Target) -> Result<String, Failure> {
         match self {
-            Answer::Lines(_, _, body) => body,
-            Answer::Substring(extract, _) => extract.content,
+            Answer::Lines(_, _, body) => Ok((*body).to_owned()),
+            Answer::Substring(extract, rule) => {
+                json_substring::opened(rule, target, extract.content)
+            }
         }
     }
 

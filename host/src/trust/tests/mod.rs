@@ -1,5 +1,6 @@
 //! The stories of this room, and what they share: keys made once a run, and manifests.
 
+mod alipay;
 mod authorities;
 mod claims;
 mod manifests;
