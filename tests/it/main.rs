@@ -22,5 +22,7 @@ mod life;
 mod line;
 mod notifications;
 mod original_defects;
+mod paypal;
 mod terminal;
 mod wechat;
+mod zfb;

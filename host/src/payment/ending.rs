@@ -287,3 +287,190 @@ fn line(case: &Case, after: &Payment, attempt: &Attempt, cause: &str, now: Ams) 
         detail: Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{test_attempt, test_payment};
+    use super::*;
+
+    fn way(resend: Resend, reversible: bool) -> PayType {
+        PayType {
+            title: [("en".to_owned(), "a way".to_owned())].into(),
+            notifies: true,
+            closable: !reversible,
+            reversible,
+            resend,
+            valid_s: 60,
+        }
+    }
+
+    fn waiting() -> (Case, Attempt) {
+        let attempt = test_attempt();
+        let payment = Payment {
+            id: attempt.payment,
+            state: State::Wait,
+            pay_type: Some(attempt.pay_type.clone()),
+            target: Some(attempt.target.name.clone()),
+            ..test_payment()
+        };
+        let case = Case {
+            payment,
+            attempts: vec![attempt.clone()],
+            refunds: Vec::new(),
+        };
+        (case, attempt)
+    }
+
+    fn ending(why: EndWhy) -> Option<Ending> {
+        Some(Ending { why, since_ms: 1 })
+    }
+
+    #[test]
+    fn what_follows_from_an_answer() {
+        let (case, attempt) = waiting();
+        let (early, late) = (attempt.created_ms + 1, attempt.payable_until_ms);
+        let code = way(Resend::Same, false);
+        let till = way(Resend::Never, true);
+        let intent = Attempt {
+            state: AttemptState::Intent,
+            ..attempt.clone()
+        };
+        let closing = Attempt {
+            ending: ending(EndWhy::Closed),
+            ..attempt.clone()
+        };
+        for (attempt, way, heard, now, step) in [
+            // Nothing was shown to the buyer yet: the order is sent again.
+            (&attempt, &code, Heard::Waiting, early, Step::Resend),
+            (&intent, &code, Heard::NotFound, early, Step::Resend),
+            // What could take the money twice is not.
+            (&intent, &till, Heard::NotFound, early, Step::Wait),
+            // Unknown is not failed; at the till it is undone.
+            (&attempt, &code, Heard::Nothing, early, Step::Wait),
+            (&attempt, &code, Heard::Nothing, late, Step::Wait),
+            (
+                &attempt,
+                &till,
+                Heard::Nothing,
+                late,
+                Step::Begin(EndWhy::Reversed),
+            ),
+            (
+                &attempt,
+                &till,
+                Heard::Waiting,
+                late,
+                Step::Begin(EndWhy::Reversed),
+            ),
+            (
+                &attempt,
+                &code,
+                Heard::NotFound,
+                late,
+                Step::Begin(EndWhy::Expired),
+            ),
+            (
+                &attempt,
+                &code,
+                Heard::Waiting,
+                late,
+                Step::Begin(EndWhy::Expired),
+            ),
+            // Approved money is taken in time only.
+            (&attempt, &code, Heard::Approved, early, Step::Capture),
+            (
+                &attempt,
+                &code,
+                Heard::Approved,
+                late,
+                Step::Begin(EndWhy::Expired),
+            ),
+            // What is being ended is ended, once the platform answers.
+            (&closing, &code, Heard::Waiting, early, Step::Close),
+            (&closing, &code, Heard::Nothing, early, Step::Wait),
+        ] {
+            let found = next_step(&case, attempt, way, heard, now);
+            assert_eq!(found, step, "{:?} {heard:?} {}", attempt.state, now - early);
+        }
+    }
+
+    #[test]
+    fn a_held_payment_is_only_asked_about_and_a_paid_one_needs_no_other_attempt() {
+        let (mut case, attempt) = waiting();
+        let code = way(Resend::Same, false);
+        let late = attempt.payable_until_ms;
+        case.payment.state = State::Ok;
+        let step = next_step(&case, &attempt, &code, Heard::Waiting, late);
+        assert_eq!(step, Step::Begin(EndWhy::Superseded));
+        case.payment.hold = Some(super::super::model::Hold {
+            why: "another amount".into(),
+            trade_no: attempt.trade_no.to_string(),
+            paid_minor: Some(1),
+            paid_text: "0.01".into(),
+            paid_currency: "CNY".into(),
+            statement: String::new(),
+            at: 1,
+            state: State::Wait,
+        });
+        assert_eq!(
+            next_step(&case, &attempt, &code, Heard::NotFound, late),
+            Step::Wait
+        );
+    }
+
+    #[test]
+    fn an_attempt_is_over_when_nobody_can_pay_it_any_more() {
+        let (_, attempt) = waiting();
+        let (in_time, late) = (attempt.payable_until_ms - 1, attempt.payable_until_ms);
+        let code = way(Resend::Same, false);
+        assert!(!is_over(&attempt, &code, Heard::NotFound, in_time));
+        assert!(is_over(&attempt, &code, Heard::NotFound, late));
+        assert!(
+            !is_over(&attempt, &code, Heard::Waiting, late),
+            "the platform can close it"
+        );
+        assert!(!is_over(&attempt, &code, Heard::Nothing, late));
+        let captured = PayType {
+            closable: false,
+            ..code
+        };
+        assert!(is_over(&attempt, &captured, Heard::Waiting, late));
+    }
+
+    #[test]
+    fn the_payment_ends_with_its_last_attempt_and_for_its_own_reason() {
+        let (case, attempt) = waiting();
+        let (early, late) = (attempt.created_ms + 1, case.payment.expires_ms);
+        for (why, now, state, fail_why) in [
+            (EndWhy::Closed, early, State::Fail, Some(FailWhy::Closed)),
+            (EndWhy::Closed, late, State::Fail, Some(FailWhy::Expired)),
+            (EndWhy::Expired, late, State::Fail, Some(FailWhy::Expired)),
+            (EndWhy::Expired, early, State::Wait, None),
+            (EndWhy::Superseded, early, State::Wait, None),
+            (
+                EndWhy::Reversed,
+                early,
+                State::Fail,
+                Some(FailWhy::Reversed),
+            ),
+        ] {
+            let changes = finish(&case, &attempt, why, "expire", now);
+            let after = (changes.payment.state, changes.payment.fail_why);
+            assert_eq!(after, (state, fail_why), "{why:?}");
+            assert_eq!(changes.attempts[0].state, AttemptState::Fail);
+        }
+        let mut both = case.clone();
+        let second = TradeNo::generate();
+        both.attempts.push(Attempt {
+            trade_no: second,
+            number: 2,
+            ..attempt.clone()
+        });
+        let changes = finish(&both, &attempt, EndWhy::Closed, "close", early);
+        assert_eq!(
+            changes.payment.state,
+            State::Wait,
+            "the other one may still be paid"
+        );
+    }
+}

@@ -102,7 +102,7 @@ pub fn settle(
     }
     let result = match evidence.reading.state {
         Stated::Paid => step.paid(),
-        Stated::Refunded => step.refunded(),
+        Stated::Refunded | Stated::SomeRefunded => step.refunded(),
         Stated::Closed => step.ended(FailWhy::Closed),
         Stated::Declined => step.ended(FailWhy::Declined),
         Stated::Approved => step.approved(),
@@ -301,6 +301,7 @@ impl Step<'_> {
         let total = match (reading.refunded, &reading.state) {
             (Some(refunded), _) if !refunded.is_zero() => refunded.minor().min(paid),
             (_, Stated::Refunded) => paid,
+            (_, Stated::SomeRefunded) => return self.refund_of_unknown_amount(),
             _ => return None,
         };
         let outside = total - self.case.reserved_minor(&self.attempt.trade_no);
@@ -314,6 +315,27 @@ impl Step<'_> {
         let changes = self.changes(payment, self.attempt.clone());
         Some((
             Some(with_detail(changes, "refunded", json!(outside))),
+            Settled::Refunded,
+        ))
+    }
+
+    /// The platform says that money went back and not how much: the host's own refunds explain it, or it is told once.
+    fn refund_of_unknown_amount(&self) -> Option<(Option<Changes>, Settled)> {
+        if self.case.reserved_minor(&self.attempt.trade_no) > 0 {
+            return None;
+        }
+        let mut payment = self.changed_payment();
+        let trade_no = json!(self.attempt.trade_no);
+        let known = self.edit_notes(&mut payment, |notes| {
+            notes.insert("refunded_somehow".into(), trade_no.clone())
+        });
+        if known == Some(trade_no) {
+            return None;
+        }
+        let changes = self.changes(payment, self.attempt.clone());
+        let words = "given back at the platform, which does not say how much";
+        Some((
+            Some(with_detail(changes, "refunded", json!(words))),
             Settled::Refunded,
         ))
     }

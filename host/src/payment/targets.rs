@@ -199,11 +199,16 @@ impl Payments {
             secrets.into_iter().collect(),
         )
         .map_err(|errors| PayError::misconfigured(in_words(&errors)))?;
-        let kept = home
-            .platform_certificates(&reference.platform, &reference.name, reference.version)
-            .await?;
-        let beside = Beside::new(home, reference.clone());
-        let target = Arc::new(target.with_certificates(&kept, Arc::new(beside)));
+        let target = if manifest.has_settings() {
+            let kept = home
+                .platform_certificates(&reference.platform, &reference.name, reference.version)
+                .await?;
+            let beside = Beside::new(home, reference.clone());
+            target.with_certificates(&kept, Arc::new(beside))
+        } else {
+            target
+        };
+        let target = Arc::new(target);
         self.kept().put(key, target.clone());
         Ok(target)
     }

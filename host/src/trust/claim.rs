@@ -28,8 +28,10 @@ pub enum Stated {
     Closed,
     /// The platform refused the payment.
     Declined,
-    /// It was paid and given back.
+    /// It was paid, and all of it was given back.
     Refunded,
+    /// It was paid, and some of it or all was given back: the word does not say how much.
+    SomeRefunded,
     /// A word that the manifest does not know: nothing follows from it.
     Other(String),
 }
@@ -244,7 +246,7 @@ fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
         (approved, Stated::Approved),
         (waiting, Stated::Waiting),
         (declined, Stated::Declined),
-        (refunded, Stated::Refunded),
+        (refunded, Stated::SomeRefunded),
     ] {
         if words.contains(&word) {
             return Ok(state);

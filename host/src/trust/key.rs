@@ -245,8 +245,11 @@ fn der(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     }
 }
 
+/// A label and the DER below it.
+type Block = (String, Zeroizing<Vec<u8>>);
+
 /// The blocks of a PEM text with their labels, and nothing between them.
-pub(crate) fn pem_blocks(text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, KeyError> {
+pub(crate) fn pem_blocks(text: &str) -> Result<Vec<Block>, KeyError> {
     let mut rest = text.trim();
     if rest.len() > MAX_KEY_TEXT {
         return Err(KeyError::NotAKey);

@@ -67,7 +67,7 @@ impl Keyring {
         Ok(keys)
     }
 
-    /// Every scheme that names several keys finds one of them.
+    /// Every scheme that names several keys finds one of them, and a certificate that requests name is their key's.
     pub(super) fn has_what_is_needed(&self, manifest: &Manifest) -> Result<(), Vec<FieldError>> {
         for names in manifest.alternative_keys() {
             let has = |name: &String| {
@@ -76,6 +76,18 @@ impl Keyring {
             if !names.0.iter().any(has) {
                 let first = names.0.first().map_or("", String::as_str);
                 return Err(one_error(first, &format!("give one of {names}")));
+            }
+        }
+        for (key, name) in manifest.named_pairs() {
+            let leaf = self
+                .certificates(name, Usage::Request)
+                .and_then(<[_]>::first);
+            let own = self.signing(key, Usage::Request).ok();
+            if let (Some(leaf), Some(own)) = (leaf, own)
+                && !leaf.key().is_some_and(|public| own.is_pair_of(public))
+            {
+                let problem = format!("it is not the certificate of the key {key:?}");
+                return Err(one_error(name, &problem));
             }
         }
         Ok(())

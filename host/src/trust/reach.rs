@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
+use super::gateway::Gateway;
 use super::manifest::Reach;
 use super::target::Target;
 
@@ -168,7 +169,7 @@ fn covers<'m>(reach: &'m Reach, target: &Target, address: &Address<'_>) -> Optio
         // The own address replaces the platform's: test payments go to one place.
         return (address.scheme == gateway.scheme()
             && address.authority == gateway.authority()
-            && gateway.path().map_or_else(
+            && own_path(reach, gateway).map_or_else(
                 || path_fits(&reach.path, &reach.parts, address.path),
                 |own| own == address.path,
             ))
@@ -193,6 +194,11 @@ fn covers<'m>(reach: &'m Reach, target: &Target, address: &Address<'_>) -> Optio
     })
 }
 
+/// The path of a test target's own address, where it stands for one address that serves many operations.
+fn own_path<'g>(reach: &Reach, gateway: &'g Gateway) -> Option<&'g str> {
+    gateway.path().filter(|_| reach.operation.is_some())
+}
+
 fn reached(reach: &[Reach], target: &Target) -> String {
     let mut places = Vec::new();
     for reach in reach {
@@ -201,7 +207,7 @@ fn reached(reach: &[Reach], target: &Target) -> String {
             .as_deref()
             .and_then(|name| target.gateway(name));
         if let (true, Some(gateway)) = (target.test, gateway) {
-            let path = gateway.path().unwrap_or(&reach.path);
+            let path = own_path(reach, gateway).unwrap_or(&reach.path);
             let (scheme, authority) = (gateway.scheme(), gateway.authority());
             places.push(format!("{} {scheme}://{authority}{path}", reach.method));
         } else {

@@ -2,9 +2,10 @@
 
 use super::form;
 use super::key::Usage;
-use super::manifest::{Manifest, Template, TemplateKind};
+use super::manifest::{Encryption, Manifest, Template, TemplateKind};
 use super::message::Failure;
 use super::scheme::sorted_form;
+use super::sealed;
 use super::set_value;
 use super::target::Target;
 
@@ -23,7 +24,10 @@ pub fn sign_template(
     let rule = manifest
         .template(template)
         .ok_or_else(|| Failure::UnknownScheme(format!("there is no template {template:?}")))?;
-    let fields = fields(rule, target, values, now_ms)?;
+    let mut fields = fields(rule, target, values, now_ms)?;
+    if let Some(encryption) = &rule.encrypt {
+        encrypt(encryption, target, &mut fields)?;
+    }
     let key = target.keys.signing(&rule.key, Usage::Client)?;
     let signature = key
         .sign(text(rule, &fields)?.as_bytes())
@@ -87,6 +91,30 @@ pub(crate) fn fields<'m>(
         }
     }
     Ok(fields)
+}
+
+/// Encrypts a field where the target has the key, and adds what says so.
+fn encrypt<'m>(
+    rule: &'m Encryption,
+    target: &Target,
+    fields: &mut Vec<(&'m str, String)>,
+) -> Result<(), Failure> {
+    let Ok(key) = target.keys.secret(&rule.key, Usage::Request) else {
+        return Ok(());
+    };
+    let field = fields
+        .iter_mut()
+        .find(|(name, value)| *name == rule.field && !value.is_empty());
+    let Some((_, value)) = field else {
+        return Ok(());
+    };
+    *value = sealed::seal_cbc(key, value)?;
+    for (name, value) in &rule.set {
+        if let Some(text) = set_value::resolve(value, target).map_err(Failure::Malformed)? {
+            fields.push((name, text));
+        }
+    }
+    Ok(())
 }
 
 /// The text that is signed.

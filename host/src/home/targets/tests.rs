@@ -315,3 +315,30 @@ async fn a_target_is_live_or_test_for_ever() {
         assert_eq!(home.put_target("zfb", name, of(test)).await.unwrap(), 2);
     }
 }
+
+#[tokio::test]
+async fn the_platform_s_certificates_lie_beside_their_version() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    let put =
+        |version, pem: &str| home.put_platform_certificates("wx", "main", version, pem.to_owned());
+    assert!(put(1, "early").await.is_err(), "there is no such version");
+    home.put_target("wx", "main", new("first")).await.unwrap();
+    home.put_target("wx", "main", new("second")).await.unwrap();
+    put(1, "one").await.unwrap();
+    put(1, "two").await.unwrap();
+    let large = "x".repeat(usize::try_from(MAX_SETTINGS_BYTES).unwrap() + 1);
+    assert!(matches!(
+        put(1, &large).await,
+        Err(HomeError::TooLarge { .. })
+    ));
+    drop(root);
+    let kept = |version| home.platform_certificates("wx", "main", version);
+    assert_eq!(kept(1).await.unwrap(), "two");
+    assert_eq!(kept(2).await.unwrap(), "");
+    assert_eq!(kept(3).await.unwrap(), "");
+    // The version itself is as it was put.
+    let version = home.target_version("wx", "main", 1).await.unwrap().unwrap();
+    assert_eq!(version.secrets["app_private_key"].as_str(), "first");
+}

@@ -22,8 +22,8 @@ pub(crate) use parts::{
 };
 pub use parts::{PayType, Replies, Reply, Resend, Titles};
 pub(crate) use schemes::{
-    Bearer, Certificates, CertificatesAt, Encryption, JsonSubstring, KeyNames, Lines, Purpose,
-    Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,
+    Bearer, Certificates, CertificatesAt, EncryptedCertificates, Encryption, JsonSubstring,
+    KeyNames, Lines, Purpose, Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,
 };
 pub use settings::{FieldError, Secrets};
 pub(crate) use settings::{KeyRule, Settings, wipe};
@@ -192,17 +192,43 @@ impl Manifest {
             .map(|(name, rule)| (name.as_str(), rule))
     }
 
-    /// The keys of schemes that need one of several.
+    /// The keys of schemes that need one of several. Where certificates come encrypted for the target it may begin
+    /// without any.
     pub(crate) fn alternative_keys(&self) -> impl Iterator<Item = &KeyNames> {
         self.schemes
             .values()
             .filter_map(|scheme| match scheme {
-                Scheme::SortedForm(rule) if rule.renewed_by.is_none() => Some(&rule.key),
-                Scheme::JsonSubstring(rule) if rule.renewed_by.is_none() => Some(&rule.key),
-                Scheme::Lines(rule) if rule.renewed_by.is_none() => Some(&rule.key),
+                Scheme::SortedForm(rule) => Some((&rule.key, &rule.renewed_by)),
+                Scheme::JsonSubstring(rule) => Some((&rule.key, &rule.renewed_by)),
+                Scheme::Lines(rule) => Some((&rule.key, &rule.renewed_by)),
                 _ => None,
             })
-            .filter(|names| names.0.len() > 1)
+            .filter(|(names, renewed_by)| {
+                let renewal = renewed_by.as_ref().and_then(|name| self.schemes.get(name));
+                let in_the_open = matches!(
+                    renewal,
+                    Some(Scheme::Certificates(rule)) if matches!(rule.at, CertificatesAt::Base64(_))
+                );
+                names.0.len() > 1 && (renewal.is_none() || in_the_open)
+            })
+            .map(|(names, _)| names)
+    }
+
+    /// The certificates by which requests name the key that signs them: key and certificate.
+    pub(crate) fn named_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.schemes.values().flat_map(|scheme| {
+            let rule = match scheme {
+                Scheme::SortedForm(rule) if rule.purpose == Purpose::Request => Some(rule),
+                _ => None,
+            };
+            rule.into_iter().flat_map(|rule| {
+                let key = rule.key.0.first().map_or("", String::as_str);
+                rule.set.values().filter_map(move |value| match value {
+                    SetValue::CertificateSn { name, .. } => Some((key, name.as_str())),
+                    _ => None,
+                })
+            })
+        })
     }
 
     /// The scheme by which the answers to this operation bring certificates.

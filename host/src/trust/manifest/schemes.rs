@@ -129,7 +129,7 @@ pub(crate) struct Encryption {
     pub(crate) field: String,
     /// The setting that is the key, in base64.
     pub(crate) key: String,
-    /// Fields that the host adds when it encrypts.
+    /// Fields that the host adds when it encrypts, such as how.
     pub(crate) set: BTreeMap<String, SetValue>,
 }
 
@@ -269,24 +269,27 @@ pub(crate) struct Certificates {
 
 /// Where certificates stand in an answer.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum CertificatesAt {
     /// In a list, each encrypted with the target's key.
-    Encrypted {
-        /// The list.
-        list: Pointer,
-        /// The setting that is the key: its 32 bytes as they are.
-        key: String,
-        /// Within an item.
-        serial: Pointer,
-        ciphertext: Pointer,
-        nonce: Pointer,
-        associated_data: Pointer,
-    },
+    Encrypted(Box<EncryptedCertificates>),
     /// A text in base64: the certificate, and those that it was issued by.
     Base64(Pointer),
     /// The whole answer is the certificate, and those that it was issued by.
     Pem,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EncryptedCertificates {
+    /// The list; the other pointers are within an item of it.
+    pub(crate) list: Pointer,
+    /// The setting that is the key: its 32 bytes as they are.
+    pub(crate) key: String,
+    pub(crate) serial: Pointer,
+    pub(crate) ciphertext: Pointer,
+    pub(crate) nonce: Pointer,
+    pub(crate) associated_data: Pointer,
 }
 
 /// A token that the host fetches and adds.

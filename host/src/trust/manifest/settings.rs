@@ -106,6 +106,22 @@ impl Settings {
                 format!("{name:?} is not among the properties"),
             );
         }
+        let names = fields
+            .iter()
+            .filter_map(|(name, setting): (&String, &Setting)| {
+                Some((name, setting.key.as_ref()?.id.as_ref()?))
+            });
+        for (name, id) in names {
+            if fields
+                .get(id)
+                .is_none_or(|setting| setting.secret || !setting.text)
+            {
+                problems.add(
+                    &format!("/settings/properties/{name}/x-key/id"),
+                    format!("{id:?} is not a public setting of type \"string\""),
+                );
+            }
+        }
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .build(&schema)
@@ -167,7 +183,11 @@ impl Settings {
                 KeyKind::RsaPrivate => PrivateKey::parse(text).map(|key| private.push(key)),
                 KeyKind::RsaPublic => PublicKey::parse(text).map(|key| public.push((name, key))),
                 KeyKind::Secret => Ok(()),
-                KeyKind::Certificate => Certificate::parse_all(text).map(drop),
+                KeyKind::Certificate => Certificate::parse_all(text).map(|all| {
+                    let leaf = all.first().and_then(|leaf| leaf.key().cloned());
+                    let verifies = rule.usages.contains(&Usage::Verify);
+                    public.extend(leaf.filter(|_| verifies).map(|key| (name, key)));
+                }),
             };
             if let Err(error) = read {
                 errors.push(FieldError {

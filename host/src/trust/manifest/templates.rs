@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 
-use super::schemes::Algorithm;
+use super::schemes::{Algorithm, Encryption};
 use crate::trust::timestamp::TimestampRule;
 
 /// What the host puts into a field.
@@ -38,6 +38,8 @@ pub(crate) struct Template {
     pub(crate) set: BTreeMap<String, SetValue>,
     /// The one of them in which the host writes the time.
     pub(crate) timestamp: Option<TimestampRule>,
+    /// The one of them that the host encrypts.
+    pub(crate) encrypt: Option<Encryption>,
     pub(crate) key: String,
     #[expect(
         dead_code,

@@ -13,7 +13,9 @@ use super::{json_substring, lines};
 use crate::trust::certificate::Certificate;
 use crate::trust::json::Object;
 use crate::trust::key::{PublicKey, Usage};
-use crate::trust::manifest::{Certificates, CertificatesAt, Manifest, Scheme};
+use crate::trust::manifest::{
+    Certificates, CertificatesAt, EncryptedCertificates, Manifest, Scheme,
+};
 use crate::trust::message::{Failure, Message, Origin};
 use crate::trust::pointer::Pointer;
 use crate::trust::sealed;
@@ -71,12 +73,15 @@ pub(crate) fn checked(
         Some(name) => Some(Answer::of(manifest, name, message, body)?),
         None => None,
     };
-    let stated = answer.as_ref().map_or(body, Answer::stated);
+    let stated = match &answer {
+        Some(answer) => answer.stated(target)?,
+        None => body.to_owned(),
+    };
     let brought = match &rule.at {
-        CertificatesAt::Encrypted { .. } => decrypted(rule, target, stated)?,
-        CertificatesAt::Base64(pointer) => vec![decoded(stated, pointer)?],
+        CertificatesAt::Encrypted(list) => decrypted(list, target, &stated)?,
+        CertificatesAt::Base64(pointer) => vec![decoded(&stated, pointer)?],
         CertificatesAt::Pem => vec![
-            Certificate::parse_all(stated)
+            Certificate::parse_all(&stated)
                 .map_err(|error| Failure::Malformed(error.to_string()))?,
         ],
     };
@@ -115,7 +120,7 @@ fn is_good(
     // Without an authority only the target's own secret can speak for it, or the platform's own TLS.
     let trusted = match (authority, &rule.at) {
         (Some(roots), _) => leaf.is_trusted_by(roots, between, now_ms),
-        (None, CertificatesAt::Encrypted { .. } | CertificatesAt::Pem) => true,
+        (None, CertificatesAt::Encrypted(_) | CertificatesAt::Pem) => true,
         (None, CertificatesAt::Base64(_)) => false,
     };
     trusted
@@ -160,10 +165,12 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn stated(&self) -> &'a str {
+    fn stated(&self, target: &Target) -> Result<String, Failure> {
         match self {
-            Answer::Lines(_, _, body) => body,
-            Answer::Substring(extract, _) => extract.content,
+            Answer::Lines(_, _, body) => Ok((*body).to_owned()),
+            Answer::Substring(extract, rule) => {
+                json_substring::opened(rule, target, extract.content)
+            }
         }
     }
 
@@ -209,21 +216,18 @@ impl<'a> Answer<'a> {
 
 /// Each item of the list, decrypted; one that is not what it says is passed over with all others.
 fn decrypted(
-    rule: &Certificates,
+    rule: &EncryptedCertificates,
     target: &Target,
     stated: &str,
 ) -> Result<Vec<Vec<Certificate>>, Failure> {
-    let CertificatesAt::Encrypted {
+    let EncryptedCertificates {
         list,
         key,
         serial,
         ciphertext,
         nonce,
         associated_data,
-    } = &rule.at
-    else {
-        return Ok(Vec::new());
-    };
+    } = rule;
     let malformed = |what: String| Failure::Malformed(what);
     let missing = |pointer: &Pointer| malformed(format!("the answer has nothing at {pointer}"));
     let whole = Object::parse(stated).map_err(|error| malformed(error.to_string()))?;

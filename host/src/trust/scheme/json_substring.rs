@@ -113,7 +113,11 @@ pub(super) fn verify(
 }
 
 /// The signed part; where it is a text and the scheme says how, what is encrypted in it.
-fn opened(rule: &JsonSubstring, target: &Target, content: &str) -> Result<String, Failure> {
+pub(super) fn opened(
+    rule: &JsonSubstring,
+    target: &Target,
+    content: &str,
+) -> Result<String, Failure> {
     let (Some(key), true) = (&rule.decrypt, content.starts_with('"')) else {
         return Ok(content.to_owned());
     };

@@ -1,5 +1,6 @@
 //! The stories of this room, and what they share: keys made once a run, and manifests.
 
+mod alipay;
 mod authorities;
 mod claims;
 mod manifests;
@@ -11,6 +12,8 @@ mod templates;
 mod tokens;
 mod vectors;
 mod wechat;
+mod wechat_certificates;
+mod wechat_manifest;
 mod wechat_vectors;
 
 use std::sync::LazyLock;

@@ -6,28 +6,26 @@ use serde_json::json;
 
 use super::authorities::{Authority, sealed};
 use super::*;
-use crate::trust::certificate::Certificate;
 use crate::trust::key::PublicKey;
-use crate::trust::scheme::certificates;
 use crate::trust::{
-    ClaimError, Outgoing, Prepared, Stated, open, prepare, read_claim, read_refund, renew,
+    ClaimError, Outgoing, Prepared, Stated, open, prepare, read_claim, read_refund,
 };
 
 pub(super) const WX: &str = include_str!("../../../../plugins/providers/wx/manifest.json");
 pub(super) const API_V3_KEY: &str = "a7cde1ZJB1kG2e7VfTs3jQzaWizur8Gb";
 const API_KEY: &str = "192006250b4c09247ec02edce69f6a2d";
-const SERIAL: &str = "5DEA10EF55877E3CF6C33255C2E7DEFFF7E427EC";
+pub(super) const SERIAL: &str = "5DEA10EF55877E3CF6C33255C2E7DEFFF7E427EC";
 const PUBLIC_ID: &str = "PUB_KEY_ID_0114232134912410000000000000";
 const HOST: &str = "https://api.mch.weixin.qq.com";
 
-fn tenpay() -> &'static Authority {
+pub(super) fn tenpay() -> &'static Authority {
     static TENPAY: LazyLock<Authority> =
         LazyLock::new(|| Authority::new("Tenpay.com Root CA", authority()));
     &TENPAY
 }
 
 /// The authority's keys.
-fn authority() -> &'static Keys {
+pub(super) fn authority() -> &'static Keys {
     static KEYS: LazyLock<Keys> = LazyLock::new(Keys::generate);
     &KEYS
 }
@@ -63,7 +61,7 @@ pub(super) fn wx_target(manifest: &Manifest, more: &[(&str, &str)]) -> Target {
     assemble(manifest, false, settings).unwrap()
 }
 
-fn get(path: &str) -> Outgoing {
+pub(super) fn get(path: &str) -> Outgoing {
     Outgoing {
         method: "GET".to_owned(),
         url: format!("{HOST}{path}"),
@@ -97,13 +95,13 @@ fn headers(keys: &Keys, serial: &str, age_s: i64, body: &str) -> Vec<(String, St
     .to_vec()
 }
 
-fn signed(mut message: Message, keys: &Keys, serial: &str, age_s: i64) -> Message {
+pub(super) fn signed(mut message: Message, keys: &Keys, serial: &str, age_s: i64) -> Message {
     let body = String::from_utf8(message.body.clone()).unwrap();
     message.headers = headers(keys, serial, age_s, &body);
     message
 }
 
-const QUERY: &str = "GET /v3/pay/transactions/out-trade-no/{trade_no}";
+pub(super) const QUERY: &str = "GET /v3/pay/transactions/out-trade-no/{trade_no}";
 
 fn transaction() -> Value {
     json!({
@@ -411,136 +409,6 @@ fn what_is_not_encrypted_for_the_target_is_not_opened() {
     }
 }
 
-/// `GET /v3/certificates` answered with these, signed by these keys.
-fn list(certificates: &[(&str, &str)], keys: &Keys, serial: &str) -> Message {
-    let data: Vec<Value> = certificates
-        .iter()
-        .map(|(serial, pem)| {
-            json!({
-                "serial_no": serial,
-                "encrypt_certificate": {
-                    "algorithm": "AEAD_AES_256_GCM", "associated_data": "certificate",
-                    "nonce": "uluk4a9R25RW",
-                    "ciphertext": sealed(API_V3_KEY, "uluk4a9R25RW", "certificate", pem),
-                },
-            })
-        })
-        .collect();
-    let body = json!({ "data": data }).to_string();
-    signed(
-        answer("GET /v3/certificates", body.into_bytes()),
-        keys,
-        serial,
-        0,
-    )
-}
-
-#[tokio::test]
-async fn a_new_certificate_vouches_for_its_successors_and_both_verify() {
-    let manifest = wx();
-    let target = wx_target(
-        &manifest,
-        &[
-            ("wechatpay_public_key", ""),
-            ("wechatpay_public_key_id", ""),
-        ],
-    );
-    let (old, new) = ("1111111111111111", "2222222222222222");
-    let first = tenpay().certify(authority(), old, (-1, 5));
-    let second = tenpay().certify(platform(), new, (-1, 5));
-    let message = |keys, serial: &str| signed(answer(QUERY, b"{}".to_vec()), keys, serial, 0);
-    let check = |message: &Message| verify(&manifest, &target, message, "answer", NOW_MS);
-    assert!(matches!(
-        check(&message(authority(), old)),
-        Err(Failure::UnknownKey(_))
-    ));
-    let answer = list(&[(old, &first)], authority(), old);
-    let came = renew(&manifest, &target, &answer, "certificates", NOW_MS)
-        .await
-        .unwrap();
-    assert_eq!(came, [old]);
-    check(&message(authority(), old)).unwrap();
-    // Signed by the old one, and by the new one itself.
-    for (keys, serial) in [(authority(), old), (platform(), new)] {
-        let answer = list(&[(new, &second)], keys, serial);
-        renew(&manifest, &target, &answer, "certificates", NOW_MS)
-            .await
-            .unwrap();
-        check(&message(authority(), old)).unwrap();
-        check(&message(platform(), new)).unwrap();
-    }
-    assert_eq!(
-        check(&message(platform(), old)).unwrap_err(),
-        Failure::BadSignature
-    );
-}
-
-#[test]
-fn a_certificate_that_nobody_vouches_for_is_not_kept() {
-    let manifest = wx();
-    let rogue = Authority::new("Tenpay.com Root CA", platform());
-    let stranger = Authority::new("Somebody Else CA", authority());
-    let serial = "1111111111111111";
-    let good = tenpay().certify(authority(), serial, (-1, 5));
-    let target = wx_target(&manifest, &[("wechatpay_authority", &tenpay().pem)]);
-    let bare = wx_target(&manifest, &[]);
-    let check = |target: &Target, message: &Message| {
-        certificates::checked(&manifest, target, message, "certificates", NOW_MS)
-    };
-    check(&target, &list(&[(serial, &good)], authority(), serial)).unwrap();
-    for (why, pem) in [
-        ("expired", tenpay().certify(authority(), serial, (-5, -1))),
-        (
-            "not yet valid",
-            tenpay().certify(authority(), serial, (1, 5)),
-        ),
-        (
-            "of another issuer",
-            stranger.certify(authority(), serial, (-1, 5)),
-        ),
-        (
-            "of the issuer's name alone",
-            rogue.certify(authority(), serial, (-1, 5)),
-        ),
-    ] {
-        let message = list(&[(serial, &pem)], authority(), serial);
-        let failure = check(&target, &message).unwrap_err();
-        assert!(matches!(failure, Failure::Malformed(_)), "{why}: {failure}");
-    }
-    let other_serial = list(&[("3333333333333333", &good)], authority(), serial);
-    assert!(matches!(
-        check(&bare, &other_serial),
-        Err(Failure::Malformed(_))
-    ));
-    let forged = list(&[(serial, &good)], merchant(), serial);
-    assert_eq!(check(&bare, &forged).unwrap_err(), Failure::BadSignature);
-    let mut unsigned = list(&[(serial, &good)], authority(), serial);
-    unsigned.origin = Origin::Answer {
-        operation: "GET /v3/certificates".to_owned(),
-        signed: false,
-    };
-    assert!(matches!(
-        check(&bare, &unsigned),
-        Err(Failure::UnknownScheme(_))
-    ));
-    let elsewhere = wx_target(
-        &manifest,
-        &[("api_v3_key", "another-key-of-thirty-two-chars!")],
-    );
-    let failure = check(&elsewhere, &list(&[(serial, &good)], authority(), serial)).unwrap_err();
-    assert_eq!(failure, Failure::BadSignature);
-}
-
-#[test]
-fn certificates_are_asked_for_once_a_minute() {
-    let manifest = wx();
-    let target = wx_target(&manifest, &[]);
-    let ask = |now_ms| prepare(&manifest, &target, get("/v3/certificates"), now_ms);
-    ask(NOW_MS).unwrap();
-    assert!(ask(NOW_MS + 59_999).is_err());
-    ask(NOW_MS + 60_000).unwrap();
-}
-
 #[test]
 fn v2_is_signed_both_ways_with_the_shared_key() {
     let manifest = wx();
@@ -649,46 +517,4 @@ fn a_client_certificate_makes_a_connection_of_the_target_s_own() {
     );
     let errors = assemble(&manifest, false, settings).unwrap_err();
     assert_eq!(errors[0].field, "mch_certificate");
-}
-
-#[test]
-fn settings_of_wechat_are_checked_by_field() {
-    let manifest = wx();
-    let field = |name: &str, value: Value| {
-        let mut settings = wx_settings();
-        match value {
-            Value::Null => drop(settings.remove(name)),
-            value => drop(settings.insert(name.to_owned(), value)),
-        }
-        assemble(&manifest, false, settings).unwrap_err().remove(0)
-    };
-    for (name, value) in [
-        ("api_v3_key", json!("short")),
-        ("mch_private_key", json!("x")),
-        ("wechatpay_certificate", json!(platform().spki_pem)),
-        ("mch_certificate", json!("x")),
-        ("gateway", json!("http://127.0.0.1:1")),
-        ("tls_authority", json!(tenpay().pem)),
-    ] {
-        assert_eq!(field(name, value).field, name);
-    }
-    assert!(
-        field("wechatpay_public_key_id", Value::Null)
-            .to_string()
-            .contains("wechatpay_public_key_id")
-    );
-}
-
-#[test]
-fn a_bundle_of_certificates_is_read_whole() {
-    let first = tenpay().certify(authority(), SERIAL, (-1, 1));
-    let both = format!("{first}\n{}", tenpay().pem);
-    let read = Certificate::parse_all(&both).unwrap();
-    assert_eq!((read.len(), read[0].serial()), (2, SERIAL));
-    assert!(read[0].is_trusted_by(&read[1..], &[], NOW_MS));
-    assert!(!read[0].is_trusted_by(&read[..1], &read[1..], NOW_MS));
-    assert_eq!(Certificate::parse_all(&read[0].pem()).unwrap().len(), 1);
-    for bad in ["", "x", &merchant().spki_pem, &format!("{first}x")] {
-        assert!(Certificate::parse_all(bad).is_err());
-    }
 }

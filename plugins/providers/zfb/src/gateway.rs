@@ -1,8 +1,10 @@
 //! One call of `gateway.do`, and its verified answer.
 
 use serde::{Deserialize, Serialize};
-use walnut_sdk::http::Request;
+use walnut_sdk::http::{self, Request};
 use walnut_sdk::{Fault, Message, Statement, form, settings, text, trust};
+
+use crate::renewal::verified;
 
 /// The live gateway. A test target names its own.
 const GATEWAY: &str = "https://openapi.alipay.com/gateway.do";
@@ -27,6 +29,8 @@ pub struct Answer {
     pub retry_flag: Option<String>,
     /// The refund that the answer is about, where Alipay knows it.
     pub out_request_no: Option<String>,
+    /// Where the bill that was asked for is.
+    pub bill_download_url: Option<String>,
     /// What the host vouches for.
     pub statement: Statement,
 }
@@ -45,6 +49,7 @@ struct Body {
     qr_code: Option<String>,
     retry_flag: Option<String>,
     out_request_no: Option<String>,
+    bill_download_url: Option<String>,
 }
 
 impl Answer {
@@ -68,8 +73,33 @@ impl Answer {
     }
 }
 
-/// Calls an operation and verifies the answer. The host signs the request and adds `app_id`,
-/// `timestamp` and the other common fields.
+/// The gateway's address.
+pub(crate) fn address() -> String {
+    let own = settings::get("gateway").filter(|address| !address.is_empty());
+    own.unwrap_or_else(|| GATEWAY.to_owned())
+}
+
+/// `biz_content` as JSON.
+pub(crate) fn written(biz_content: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(biz_content)
+        .map_err(|error| Fault::Invalid(format!("the order cannot be written: {error}")))
+}
+
+/// Asks for an operation. The host signs the request and adds `app_id`, `timestamp` and the other common fields; where
+/// the target has a key for it, the host encrypts `biz_content`.
+pub(crate) fn post(
+    method: &str,
+    biz_content: &str,
+    notify_url: Option<&str>,
+) -> Result<Message, http::Failure> {
+    let mut query = vec![("method", method)];
+    query.extend(notify_url.map(|address| ("notify_url", address)));
+    let url = format!("{}?{}", address(), form::encode(&query));
+    let request = Request::post_form(url, &[("biz_content", biz_content)]);
+    request.signed_by("gateway").send()
+}
+
+/// Calls an operation and verifies the answer.
 ///
 /// # Errors
 /// Whatever is not a readable answer signed by Alipay says nothing of the trade: it is
@@ -79,26 +109,14 @@ pub fn call(
     biz_content: &impl Serialize,
     notify_url: Option<&str>,
 ) -> Result<Answer, Fault> {
-    let biz_content = serde_json::to_string(biz_content)
-        .map_err(|error| Fault::Invalid(format!("the order cannot be written: {error}")))?;
-    let gateway = settings::get("gateway");
-    let mut query = vec![("method", method)];
-    query.extend(notify_url.map(|address| ("notify_url", address)));
-    let url = format!(
-        "{}?{}",
-        gateway.as_deref().unwrap_or(GATEWAY),
-        form::encode(&query)
-    );
-
-    let request = Request::post_form(url, &[("biz_content", &biz_content)]);
-    let message = request.signed_by("gateway").send()?;
+    let message = post(method, &written(biz_content)?, notify_url)?;
     if message.status() != 200 {
         return Err(Fault::Unknown(format!(
             "Alipay answered with HTTP {}",
             message.status()
         )));
     }
-    let statement = trust::verify(&message, "answer").map_err(|why| unverified(why, &message))?;
+    let statement = verified(&message, "answer").map_err(|why| unverified(why, &message))?;
     let body: Body = serde_json::from_slice(&statement.text())
         .map_err(|error| Fault::Unknown(format!("Alipay's answer cannot be read: {error}")))?;
     let words = if body.sub_msg.is_empty() {
@@ -114,6 +132,7 @@ pub fn call(
         qr_code: body.qr_code,
         retry_flag: body.retry_flag,
         out_request_no: body.out_request_no,
+        bill_download_url: body.bill_download_url,
         statement,
     })
 }

@@ -1,28 +1,37 @@
-//! The provider for Alipay (支付宝): `zfb.qrcode`, a code that the buyer scans, and `zfb.scan`, the buyer's code that
-//! the till scans.
+//! The provider for Alipay (支付宝).
+//!
+//! | pay type | ordered by | the buyer gets |
+//! |---|---|---|
+//! | `zfb.qrcode` | `alipay.trade.precreate` | a code |
+//! | `zfb.page` | `alipay.trade.page.pay` in the buyer's browser | the address of Alipay's page, or a frame of it |
+//! | `zfb.wap` | `alipay.trade.wap.pay` in the browser of the buyer's phone | the address of Alipay's page |
+//! | `zfb.scan` | `alipay.trade.pay` | nothing: the till scanned the buyer's code |
 //!
 //! | operation | asks for |
 //! |---|---|
-//! | `send` | `alipay.trade.precreate`, or `alipay.trade.pay` with the buyer's code |
 //! | `check` | `alipay.trade.query` |
 //! | `close` | `alipay.trade.close` |
 //! | `reverse` | `alipay.trade.cancel` |
 //! | `refund`, `check_refund` | `alipay.trade.refund`, `alipay.trade.fastpay.refund.query` |
+//! | `find_bill` | `alipay.data.dataservice.bill.downloadurl.query` |
 //! | `complete` | the asynchronous notification (异步通知) |
 //!
 //! What is signed, by which key, and where an answer or notification states trade, account, amount
 //! and state is in `manifest.json`; the host does all of it. Here is what to ask for, and what the
 //! gateway's words mean.
 
+mod bill;
 mod gateway;
 mod meaning;
 mod order;
+mod page;
 mod refund;
+mod renewal;
 mod till;
 
 use walnut_sdk::{
-    Attempt, Fault, Hint, Message, Outcome, Presentation, Provider, RefundOrder, Reversal, Sent,
-    form, trust,
+    Attempt, Bill, BillRow, Fault, Hint, Message, Outcome, Presentation, Provider, RefundOrder,
+    Reversal, Sent, form,
 };
 
 pub use gateway::{Answer, call};
@@ -49,41 +58,16 @@ const NO_TRADE: &str = "00000000000000000000000000000000";
 
 impl Provider for Zfb {
     fn send(attempt: Attempt, args: Vec<String>) -> Result<Sent, Fault> {
-        if attempt.pay_type == "zfb.scan" {
-            return Ok(Sent {
+        match attempt.pay_type.as_str() {
+            "zfb.scan" => Ok(Sent {
                 presentation: None,
                 valid_until_ms: None,
                 outcome: till::pay(&attempt, &args)?,
                 notes: None,
-            });
-        }
-        let order = Order::of(&attempt)?;
-        let answer = call("alipay.trade.precreate", &order, Some(&attempt.notify_url))?;
-        if !answer.is_done() {
-            let outcome = meaning::of_refused_order(&answer)?;
-            return Ok(Sent {
-                presentation: None,
-                valid_until_ms: None,
-                outcome,
-                notes: None,
-            });
-        }
-        match answer.qr_code {
-            Some(code) if answer.out_trade_no.as_deref() == Some(attempt.trade_no.as_str()) => {
-                Ok(Sent {
-                    presentation: Some(Presentation::Qrcode(code)),
-                    valid_until_ms: Some(order::code_valid_until_ms(&attempt)),
-                    outcome: Outcome::Pending,
-                    notes: None,
-                })
-            }
-            // The order may stand all the same.
-            Some(_) => Err(Fault::Unknown(
-                "Alipay answered about another trade".to_owned(),
-            )),
-            None => Err(Fault::Unknown(
-                "Alipay took the order and gave no code".to_owned(),
-            )),
+            }),
+            "zfb.page" => Ok(shown(page::page(&attempt, &args)?, attempt.expires_ms)),
+            "zfb.wap" => Ok(shown(page::wap(&attempt, &args)?, attempt.expires_ms)),
+            _ => precreate(&attempt),
         }
     }
 
@@ -92,7 +76,7 @@ impl Provider for Zfb {
         if answer.is_done() {
             return Ok(Outcome::trade(QUERY, answer.statement));
         }
-        // Before the buyer scans the code there is no trade at Alipay.
+        // Before the buyer scans the code, or signs in on the page, there is no trade at Alipay.
         if answer.says("ACQ.TRADE_NOT_EXIST") {
             return Ok(Outcome::NotFound);
         }
@@ -100,7 +84,7 @@ impl Provider for Zfb {
     }
 
     fn complete(_attempt: Attempt, notification: &Message) -> Result<Outcome, Fault> {
-        let statement = trust::verify(notification, "notify")?;
+        let statement = renewal::verified(notification, "notify")?;
         let text = statement.text();
         match form::field(&text, "notify_type").as_deref() {
             Some("trade_status_sync") => Ok(Outcome::trade(NOTIFICATION, statement)),
@@ -158,6 +142,52 @@ impl Provider for Zfb {
             );
         }
         Err(meaning::of_refusal(&answer))
+    }
+
+    fn find_bill(day: String) -> Result<Bill, Fault> {
+        bill::find(&day)
+    }
+
+    fn bill_rows(chunk: Vec<u8>, first: bool) -> Result<Vec<BillRow>, Fault> {
+        bill::rows(&chunk, first)
+    }
+}
+
+/// Something for the buyer, who has not come yet.
+fn shown(presentation: Presentation, valid_until_ms: u64) -> Sent {
+    Sent {
+        presentation: Some(presentation),
+        valid_until_ms: Some(valid_until_ms),
+        outcome: Outcome::Pending,
+        notes: None,
+    }
+}
+
+/// Orders a code.
+fn precreate(attempt: &Attempt) -> Result<Sent, Fault> {
+    let order = Order::of(attempt)?;
+    let answer = call("alipay.trade.precreate", &order, Some(&attempt.notify_url))?;
+    if !answer.is_done() {
+        let outcome = meaning::of_refused_order(&answer)?;
+        return Ok(Sent {
+            presentation: None,
+            valid_until_ms: None,
+            outcome,
+            notes: None,
+        });
+    }
+    match answer.qr_code {
+        Some(code) if answer.out_trade_no.as_deref() == Some(attempt.trade_no.as_str()) => {
+            let until_ms = order::code_valid_until_ms(attempt);
+            Ok(shown(Presentation::Qrcode(code), until_ms))
+        }
+        // The order may stand all the same.
+        Some(_) => Err(Fault::Unknown(
+            "Alipay answered about another trade".to_owned(),
+        )),
+        None => Err(Fault::Unknown(
+            "Alipay took the order and gave no code".to_owned(),
+        )),
     }
 }
 

@@ -121,6 +121,17 @@ const REASONS: &[(&str, Kind, &str)] = &[
         Order,
         "the time for refunds is over",
     ),
+    // Bills.
+    (
+        "isp.bill_not_exist",
+        Unknown,
+        "Alipay has no bill of that day: nothing happened, or it is made later (about 9:00 of the next day)",
+    ),
+    (
+        "isv.invalid_arguments",
+        Order,
+        "Alipay does not give out the bill of such a day: it has to be over",
+    ),
 ];
 
 /// What a refused `precreate` says of the trade. An order that was paid or closed before is worth
@@ -171,6 +182,16 @@ fn advice(sub_code: &str) -> &'static str {
         }
         "isv.invalid-app-id" | "isv.missing-app-id" => "Alipay does not know this app_id",
         "isv.missing-signature-key" => "upload the application's public key at Alipay first",
+        "isv.missing-app-cert-sn" | "isv.missing-alipay-root-cert-sn" => {
+            "the application is in certificate mode: put its certificates into the settings"
+        }
+        "isv.app-cert-not-exist" => {
+            "app_certificate is not the application's, or the application is not in certificate mode"
+        }
+        "isv.invalid-alipay-root-cert-sn" => "alipay_root_certificate is not Alipay's",
+        code if code.starts_with("isv.decryption-error") => {
+            "content_key is not the application's key for content (接口内容加密)"
+        }
         "isv.invalid-timestamp" => "the clock of this machine is wrong",
         "isv.insufficient-isv-permissions" | "isv.insufficient-user-permissions" => {
             "the application lacks a permission: add 当面付 to it and put it online"

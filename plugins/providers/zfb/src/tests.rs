@@ -6,9 +6,13 @@ use std::rc::Rc;
 use serde_json::json;
 use walnut_sdk::http::{Failure, Request};
 use walnut_sdk::native::{Double, with};
-use walnut_sdk::{Currency, Money, Statement};
+use walnut_sdk::{Currency, Money, Statement, trust};
 
 use super::*;
+
+mod bills;
+mod certified;
+mod pages;
 
 const TRADE: &str = "0190f1c0a7a47000a000000000000001";
 

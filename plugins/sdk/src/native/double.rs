@@ -8,6 +8,8 @@ use crate::{http, kv, log, trust, web};
 
 type Verify = Box<dyn Fn(&Message, &str) -> Result<Statement, trust::Failure>>;
 type Open = Box<dyn Fn(&Statement, &str) -> Result<Statement, trust::Failure>>;
+/// A template's name, and its values.
+type Signed = (String, Vec<(String, String)>);
 type Renew = Box<dyn Fn(&Message, &str) -> Result<Vec<String>, trust::Failure>>;
 
 /// A host in memory.
@@ -18,7 +20,7 @@ pub struct Double {
     verify: Option<Verify>,
     open: Option<Open>,
     renew: Option<Renew>,
-    signed: RefCell<Vec<(String, Vec<(String, String)>)>>,
+    signed: RefCell<Vec<Signed>>,
     answers: RefCell<VecDeque<Result<Message, http::Failure>>>,
     pages: RefCell<VecDeque<Result<web::Response, web::Failure>>>,
     payments: BTreeMap<String, String>,

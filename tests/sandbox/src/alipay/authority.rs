@@ -3,7 +3,8 @@
 //!
 //! As the real one, the file of roots holds several: two signed with RSA, which make up
 //! `alipay_root_cert_sn`, and one of an elliptic curve, which is left out of it. Apps and Alipay
-//! are certified by an intermediate each, and Alipay's file carries its intermediate along.
+//! are certified by an intermediate each, named as in Alipay's own sandbox, and Alipay's file carries its intermediate
+//! along.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
@@ -61,8 +62,16 @@ impl Authority {
         Ok(Authority {
             root_sn: certificate::root_cert_sn(&roots).map_err(|_| KeyError::Form)?,
             roots,
-            apps: Intermediate::new(numbers, "Simulated Authority Class 1 R1", &root)?,
-            alipay: Intermediate::new(numbers, "Simulated Authority Class 2 R1", &root)?,
+            apps: Intermediate::new(
+                numbers,
+                "Ant Financial Certification Authority Class 1 R1 test",
+                &root,
+            )?,
+            alipay: Intermediate::new(
+                numbers,
+                "Ant Financial Certification Authority Class 2 R1 test",
+                &root,
+            )?,
         })
     }
 

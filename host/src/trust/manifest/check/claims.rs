@@ -65,7 +65,10 @@ impl Source<'_> {
             );
         }
         if matches!(source, Purpose::Request | Purpose::Renewal | Purpose::Part) {
-            let problem = format!("the scheme {:?} states nothing about a trade", claim.scheme);
+            let problem = format!(
+                "the scheme {:?} is for requests or keys and states nothing",
+                claim.scheme
+            );
             p.add(&format!("{path}/scheme"), problem);
         }
         if answer && claim.operations.is_empty() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::names::{FIELD, is_field, is_header, is_path};
-use super::uses::{check_keys, check_optional_key, check_set, must_be_required, public_text};
+use super::uses::{
+    check_encryption, check_keys, check_optional_key, check_set, must_be_required, public_text,
+};
 use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
 use crate::trust::manifest::schemes::{
@@ -117,10 +119,7 @@ fn check_sorted_form(path: &str, rule: &SortedForm, settings: &Settings, p: &mut
     check_set(&format!("{path}/set"), &rule.set, settings, p);
     if let Some(encryption) = &rule.encrypt {
         let path = format!("{path}/encrypt");
-        let kinds = [KeyKind::Secret];
-        let key = format!("{path}/key");
-        check_optional_key(&key, &encryption.key, Usage::Request, &kinds, settings, p);
-        check_set(&format!("{path}/set"), &encryption.set, settings, p);
+        check_encryption(&path, encryption, settings, p);
         if !request || !is_field(&encryption.field) {
             p.add(&path, "must name a field of a request");
         }
@@ -227,7 +226,8 @@ fn check_sorted_xml(path: &str, rule: &SortedXml, settings: &Settings, p: &mut P
     if let SharedAlgorithm::Setting(name) = &rule.algorithm {
         public_text(&format!("{path}/algorithm"), name, settings, p);
     }
-    if !request && !(rule.set.is_empty() && rule.nonce.is_none()) {
+    let sets = !rule.set.is_empty() || rule.nonce.is_some();
+    if sets && !request {
         p.add(
             &format!("{path}/set"),
             "only requests have fields that the host sets",
@@ -298,7 +298,8 @@ fn check_certificates(path: &str, rule: &Certificates, around: &Around<'_>, p: &
         check_optional_key(&path, name, Usage::Issuer, &kinds, around.settings, p);
     }
     match &rule.at {
-        CertificatesAt::Encrypted { key, .. } => {
+        CertificatesAt::Encrypted(list) => {
+            let key = &list.key;
             let path = format!("{path}/at/encrypted/key");
             let kinds = [KeyKind::Secret];
             check_optional_key(&path, key, Usage::Decrypt, &kinds, around.settings, p);

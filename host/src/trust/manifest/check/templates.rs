@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::is_field;
-use super::uses::{check_key, check_optional_key, check_set, must_be_required};
+use super::uses::{check_encryption, check_key, check_optional_key, check_set, must_be_required};
 use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
 use crate::trust::manifest::parts::{BillRule, IdentityRule};
@@ -47,6 +47,21 @@ pub(super) fn check_template(
             p.add(
                 &format!("{path}/timestamp/field"),
                 "must be among the fields, and not in \"set\"",
+            );
+        }
+    }
+    if let Some(encryption) = &template.encrypt {
+        let path = format!("{path}/encrypt");
+        check_encryption(&path, encryption, settings, p);
+        let given = |field: &String| names.contains(field) && !template.set.contains_key(field);
+        let of_form = template.kind == TemplateKind::SortedForm;
+        if !of_form
+            || !given(&encryption.field)
+            || encryption.set.keys().any(|field| names.contains(field))
+        {
+            p.add(
+                &path,
+                "must encrypt a field that the provider gives, for a \"sorted-form\", and add others than there are",
             );
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::names::{FIELD, is_field};
 use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::schemes::{KeyNames, Purpose};
+use crate::trust::manifest::schemes::{Encryption, KeyNames, Purpose};
 use crate::trust::manifest::settings::Settings;
 use crate::trust::manifest::templates::SetValue;
 
@@ -120,6 +120,19 @@ pub(super) fn check_set(
             }
         }
     }
+}
+
+/// A field that is encrypted where the target has the key.
+pub(super) fn check_encryption(
+    path: &str,
+    rule: &Encryption,
+    settings: &Settings,
+    p: &mut Problems,
+) {
+    let key = format!("{path}/key");
+    let kinds = [KeyKind::Secret];
+    check_optional_key(&key, &rule.key, Usage::Request, &kinds, settings, p);
+    check_set(&format!("{path}/set"), &rule.set, settings, p);
 }
 
 /// A public setting that is a text.

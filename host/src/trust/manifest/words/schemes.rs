@@ -3,8 +3,8 @@
 use super::{list, place, told, told_all};
 use crate::trust::manifest::parts::IdentityRule;
 use crate::trust::manifest::schemes::{
-    Certificates, CertificatesAt, KeyNames, Lines, Purpose, Scheme, SharedAlgorithm, SortedForm,
-    SortedXml,
+    Certificates, CertificatesAt, Encryption, KeyNames, Lines, Purpose, Scheme, SharedAlgorithm,
+    SortedForm, SortedXml,
 };
 use crate::trust::manifest::templates::{SetValue, Template, TemplateKind};
 
@@ -127,8 +127,11 @@ fn xml_line(name: &str, rule: &SortedXml) -> String {
 fn certificates_line(name: &str, rule: &Certificates) -> String {
     let operations = list(&told_all(&rule.operations), "or");
     let proof = match (&rule.at, &rule.answer) {
-        (CertificatesAt::Encrypted { key, .. }, Some(answer)) => {
-            format!("encrypted with {key} (AES-256-GCM), signed by {answer}")
+        (CertificatesAt::Encrypted(list), Some(answer)) => {
+            format!(
+                "encrypted with {} (AES-256-GCM), signed by {answer}",
+                list.key
+            )
         }
         (CertificatesAt::Base64(pointer), Some(answer)) => {
             format!("at {}, signed by {answer}", place(pointer))
@@ -169,12 +172,7 @@ fn request_line(name: &str, rule: &SortedForm) -> String {
             .iter()
             .map(|time| format!("{} (the time)", time.field)),
     );
-    let encrypted = rule.encrypt.as_ref().map_or_else(String::new, |rule| {
-        format!(
-            "; where the target has {}, {} is encrypted with it (AES-128-CBC)",
-            rule.key, rule.field
-        )
-    });
+    let encrypted = encrypted_words(rule.encrypt.as_ref());
     let set = if set.is_empty() {
         String::new()
     } else {
@@ -187,6 +185,15 @@ fn request_line(name: &str, rule: &SortedForm) -> String {
         list(&rule.omit, "and"),
         rule.signature
     )
+}
+
+fn encrypted_words(rule: Option<&Encryption>) -> String {
+    rule.map_or_else(String::new, |rule| {
+        format!(
+            "; where the target has {}, {} is encrypted with it (AES-128-CBC)",
+            rule.key, rule.field
+        )
+    })
 }
 
 fn set_words((field, value): (&String, &SetValue)) -> String {
@@ -228,9 +235,10 @@ pub(super) fn template_line(name: &str, template: &Template) -> String {
     };
     format!(
         "Template {name}: for the buyer's client the host signs, with {} (RSA, SHA-256), the {shape} \
-         of {}; everything but what is set here is the provider's choice{}.",
+         of {}; everything but what is set here is the provider's choice{}{}.",
         template.key,
         list(&fields, "and"),
+        encrypted_words(template.encrypt.as_ref()),
         template
             .query
             .as_ref()
