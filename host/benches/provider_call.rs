@@ -19,6 +19,7 @@
 mod stage {
     pub(crate) mod alipay;
     pub(crate) mod native;
+    pub(crate) mod order;
 }
 
 use std::hint::black_box;
@@ -26,15 +27,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use serde_json::Map;
 use tokio::runtime::Runtime;
-use walnut::payment::model::{PaymentId, TargetRef, TradeNo};
-use walnut::payment::money::{Currency, Money};
 use walnut::plugin::{AttemptView, Outcome, PluginOptions, Plugins, Provider, ProviderCall};
 use walnut::trust::{Message, Origin, Target};
 
 use stage::alipay::{self, Account};
-use stage::native;
+use stage::{native, order};
 
 /// Calls of one kind before the other kind has its turn: half a millisecond.
 const TURN: u64 = 16;
@@ -55,7 +53,7 @@ impl Stage {
     async fn set(plugins: &Plugins) -> Stage {
         let zfb = walnut_bundle::providers()
             .iter()
-            .find(|shipped| shipped.name == "zfb")
+            .find(|shipped| shipped.name == order::PLATFORM)
             .expect("a shipped provider");
         let wasm = Arc::new(zfb.bytes.to_vec());
         let admitted = plugins
@@ -69,43 +67,26 @@ impl Stage {
         let account = Account::open().expect("an account");
         let settings = account.settings().expect("its settings");
         let (public, secrets) = provider.manifest().split_settings(settings);
-        let reference = TargetRef {
-            platform: "zfb".to_owned(),
-            name: "main".to_owned(),
-            version: 1,
-        };
-        let domain = "shop".to_owned();
+        let new = order::sent(admitted.digest).expect("a payment");
+        let attempt = new.attempts.first().expect("its attempt");
         let target = Target::assemble(
             provider.manifest(),
-            domain,
-            reference,
+            order::DOMAIN.to_owned(),
+            attempt.target.clone(),
             true,
             public,
             secrets,
         )
         .expect("a target");
-        let trade_no = TradeNo::first(PaymentId::generate()).to_string();
-        let body = account.paid(&trade_no);
+        let body = account.paid(attempt.trade_no.as_str());
         Stage {
             target: Arc::new(target),
+            attempt: AttemptView::of(&new.payment, attempt),
             notification: Message {
                 origin: Origin::Notification,
                 status: 0,
                 headers: alipay::headers(&body),
                 body: body.into_bytes(),
-            },
-            attempt: AttemptView {
-                notify_url: format!("https://pay.example.com/pay/re/{trade_no}"),
-                trade_no,
-                brief: "a pot of tea".to_owned(),
-                total: Money::new(alipay::FEE_FEN, Currency::CNY).expect("an amount"),
-                pay_type: "zfb.qrcode".to_owned(),
-                target: "main".to_owned(),
-                client_ip: None,
-                created_ms: NOW_MS - 8_000,
-                expires_ms: NOW_MS + 900_000,
-                meta: Map::from_iter([("table".to_owned(), 7.into())]),
-                notes: Map::new(),
             },
             provider,
         }
@@ -137,8 +118,8 @@ impl Stage {
                 now_ms: NOW_MS,
             };
             let read = self.provider.complete(call, attempt, notification).await;
-            let outcome = read.expect("a call").expect("an answer");
-            assert!(matches!(black_box(outcome), Outcome::Trade { .. }));
+            let read = read.expect("a call").expect("an answer");
+            assert!(matches!(black_box(read).outcome, Outcome::Trade { .. }));
         }
         begun.elapsed()
     }
@@ -172,6 +153,7 @@ fn calls(criterion: &mut Criterion) {
         cache_dir: cache.path().to_owned(),
         cache_key: [0; 32],
         allow_local_gateways: false,
+        compiler: None,
     })
     .expect("the plugin room");
     let stage = runtime.block_on(Stage::set(&plugins));

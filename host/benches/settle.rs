@@ -19,6 +19,7 @@ mod stage {
     pub(crate) mod alipay;
     pub(crate) mod crowd;
     pub(crate) mod native;
+    pub(crate) mod order;
     pub(crate) mod process;
     pub(crate) mod stock;
     pub(crate) mod twin;

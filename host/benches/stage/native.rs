@@ -79,6 +79,7 @@ fn given(attempt: AttemptView) -> Result<Attempt, Fault> {
         expires_ms: attempt.expires_ms,
         meta_json: Value::Object(attempt.meta).to_string(),
         notes_json: Value::Object(attempt.notes).to_string(),
+        transaction_id: attempt.transaction_id,
     })
 }
 

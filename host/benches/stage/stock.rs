@@ -1,28 +1,20 @@
 //! Payments that were created and sent and wait for their notification, with the notifications that will come.
 //!
-//! They are put into the store as they stand after `create` and `send`, without a callback. What the schedule would
-//! ask meanwhile is left for later: nobody asks while notifications are measured.
+//! Domain and target are set up by the host itself; the payments are put into its store while it is not running.
 
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use serde_json::{Map, json};
+use anyhow::Context as _;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use walnut::payment::model::{
-    Attempt, AttemptState, Buyer, Change, Digest, Payment, PaymentId, State, TargetRef, TradeNo,
-};
-use walnut::payment::money::{Currency, Money};
-use walnut::payment::now_ms;
-use walnut::running::{Host, HostOptions};
-use walnut::store::{Domain, NewPayment, Store};
+use walnut::home::DataRoot;
+use walnut::payment::model::TradeNo;
+use walnut::store::{Find, NewPayment, Store};
 
 use super::alipay::{self, Account};
-
-pub(crate) const DOMAIN: &str = "shop";
-pub(crate) const PLATFORM: &str = "zfb";
-pub(crate) const TARGET: &str = "main";
-
-const HOUR_MS: u64 = 3_600_000;
+use super::order::{DOMAIN, PLATFORM, TARGET, sent};
+use super::process::Server;
 
 /// Payments that are stored at the same time, so that they share commits.
 const AT_ONCE: usize = 256;
@@ -38,38 +30,47 @@ impl Stock {
     /// Lays in so many payments, on the disk that the build is on.
     pub(crate) async fn lay_in(account: &Account, count: usize) -> anyhow::Result<Stock> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let host = Host::start(HostOptions {
-            data: dir.path().join("root"),
-            listen: ([127, 0, 0, 1], 0).into(),
-            public_url: None,
-            instances: 1,
-            allow_local_gateways: true,
-            new_root_key: false,
-        })
-        .await?;
-        let payments = host.payments();
-        let store = payments.store();
-        let domain = store.add_domain(DOMAIN, now_ms()).await?;
-        let version = payments
-            .put_target(DOMAIN, PLATFORM, TARGET, true, true, account.settings()?)
-            .await?;
-        let provider = payments.providers().of_platform(PLATFORM);
-        let provider = provider.ok_or_else(|| anyhow::anyhow!("no provider"))?;
-        let sent: Vec<NewPayment> = (0..count)
-            .map(|_| sent(&domain, version, provider.digest))
-            .collect::<anyhow::Result<_>>()?;
-        let trades: Vec<TradeNo> = sent
-            .iter()
-            .map(|new| TradeNo::first(new.payment.id))
-            .collect();
-        for batch in sent.chunks(AT_ONCE) {
-            store_all(store, batch).await?;
-        }
-        host.stop().await?;
-        Ok(Stock {
+        let mut stock = Stock {
             dir,
-            requests: signed(account, &trades),
-        })
+            requests: Vec::new(),
+        };
+        stock.set_up(account).await?;
+        let home = DataRoot::open(&stock.root())?;
+        let store = Store::open(&home.payment_dir())?;
+        let known = store.providers().await?;
+        let provider = known
+            .iter()
+            .find(|provider| provider.name == PLATFORM && provider.current)
+            .context("no provider")?;
+        let new: Vec<NewPayment> = (0..count)
+            .map(|_| sent(provider.digest))
+            .collect::<Result<_, _>>()?;
+        for batch in new.chunks(AT_ONCE) {
+            store_all(&store, batch).await?;
+        }
+        store.close().await;
+        stock.requests = signed(account, &new);
+        Ok(stock)
+    }
+
+    /// Makes the domain and its target, as an operator and an owner do.
+    async fn set_up(&self, account: &Account) -> anyhow::Result<()> {
+        let (_host, address) = Server::host(&self.root(), &self.log())?;
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let url = |path: &str| format!("http://{address}{path}");
+        let root_key = std::fs::read_to_string(self.root().join("root.key"))?;
+        let root_key = root_key.trim();
+        let domain = http.post(url("/pay/domain")).bearer_auth(root_key);
+        said(domain.json(&json!({ "name": DOMAIN }))).await?;
+        let key = url(&format!("/pay/domain/{DOMAIN}/key"));
+        let key = http.post(key).bearer_auth(root_key);
+        let key = said(key.json(&json!({ "test": true }))).await?;
+        let key = key.get("key").and_then(Value::as_str).context("no key")?;
+        let target = url(&format!("/pay/target/{PLATFORM}/{TARGET}"));
+        let target = http.put(target).bearer_auth(key);
+        let settings = json!({ "test": true, "settings": account.settings()? });
+        said(target.json(&settings)).await?;
+        Ok(())
     }
 
     /// The data root.
@@ -81,6 +82,13 @@ impl Stock {
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.path().join("log")
     }
+}
+
+/// The data of the host's answer.
+async fn said(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    let mut answer: Value = request.send().await?.json().await?;
+    let data = answer.get_mut("data").map(Value::take);
+    data.with_context(|| format!("the host refused: {answer}"))
 }
 
 async fn store_all(store: &Store, batch: &[NewPayment]) -> anyhow::Result<()> {
@@ -97,105 +105,19 @@ async fn store_all(store: &Store, batch: &[NewPayment]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A payment of a QR code that somebody is about to scan.
-fn sent(domain: &Domain, version: u32, provider: Digest) -> anyhow::Result<NewPayment> {
-    let id = PaymentId::generate();
-    let trade_no = TradeNo::first(id);
-    let now = now_ms();
-    let payment = Payment {
-        id,
-        domain: domain.name.clone(),
-        domain_id: domain.id.clone(),
-        test: true,
-        brief: "a pot of tea".to_owned(),
-        total: Money::new(alipay::FEE_FEN, Currency::CNY)?,
-        price_minor: None,
-        state: State::Wait,
-        fail_why: None,
-        hold: None,
-        late: false,
-        created_ms: now,
-        changed_ms: now,
-        sent_ms: now,
-        closed_ms: 0,
-        expires_ms: now + 2 * HOUR_MS,
-        pay_type: Some("zfb.qrcode".to_owned()),
-        target: Some(TARGET.to_owned()),
-        presentation: None,
-        buyer: Buyer {
-            tp: 2,
-            id: id.to_string(),
-            name: "xiaobai".to_owned(),
-        },
-        callback: None,
-        applied_ms: 0,
-        applied_result: None,
-        offers: Vec::new(),
-        platforms: Map::new(),
-        meta: Map::from_iter([("table".to_owned(), json!(7))]),
-        revision: 0,
-    };
-    let attempt = Attempt {
-        trade_no: trade_no.clone(),
-        payment: id,
-        number: 1,
-        pay_type: "zfb.qrcode".to_owned(),
-        target: TargetRef {
-            platform: PLATFORM.to_owned(),
-            name: TARGET.to_owned(),
-            version,
-        },
-        provider,
-        state: AttemptState::Wait,
-        fail_why: None,
-        created_ms: now,
-        expires_ms: payment.expires_ms,
-        payable_until_ms: payment.expires_ms,
-        client_ip: None,
-        args: Vec::new(),
-        notify_url: format!("http://127.0.0.1/pay/re/{trade_no}"),
-        notes: Map::new(),
-        transaction_id: None,
-        fence: 1,
-        leased_until_ms: 0,
-        ask_at_ms: now + HOUR_MS,
-        asks: 0,
-        last_error: None,
-    };
-    let line = |cause: &str, from: Option<State>, to: State| Change {
-        at: now,
-        cause: cause.to_owned(),
-        from,
-        to,
-        trade_no: Some(trade_no.to_string()),
-        statement: None,
-        detail: Map::new(),
-    };
-    let history = vec![
-        line("create", None, State::New),
-        line("send", Some(State::New), State::Wait),
-        line("sent", Some(State::Wait), State::Wait),
-    ];
-    Ok(NewPayment {
-        payment,
-        attempts: vec![attempt],
-        history,
-        callback_content: None,
-        deliver: false,
-        idempotency: None,
-    })
-}
-
 /// Signs a notification for each trade, on all processors: Alipay's work, done before anything is measured.
-fn signed(account: &Account, trades: &[TradeNo]) -> Vec<Vec<u8>> {
+fn signed(account: &Account, new: &[NewPayment]) -> Vec<Vec<u8>> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let share = trades.len().div_ceil(workers).max(1);
+    let share = new.len().div_ceil(workers).max(1);
     thread::scope(|scope| {
-        let shares: Vec<_> = trades
+        let shares: Vec<_> = new
             .chunks(share)
             .map(|share| {
                 scope.spawn(move || -> Vec<Vec<u8>> {
-                    share.iter().map(|trade| request(account, trade)).collect()
+                    share
+                        .iter()
+                        .map(|new| request(account, &TradeNo::first(new.payment.id)))
+                        .collect()
                 })
             })
             .collect();
@@ -217,11 +139,11 @@ fn request(account: &Account, trade_no: &TradeNo) -> Vec<u8> {
     request.into_bytes()
 }
 
-/// Counts the payments of a data root that are paid, each by one notification of its own.
+/// Counts the payments of a data root that are paid.
 pub(crate) async fn settled(root: &Path) -> anyhow::Result<u64> {
-    let home = walnut::home::DataRoot::open(root)?;
+    let home = DataRoot::open(root)?;
     let store = Store::open(&home.payment_dir())?;
-    let mut paid = walnut::store::Find::new(Some(DOMAIN.to_owned()));
+    let mut paid = Find::new(Some(DOMAIN.to_owned()));
     paid.equal("st", &json!("OK"))?;
     let count = store.count(paid).await?;
     store.close().await;

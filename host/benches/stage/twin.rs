@@ -28,8 +28,8 @@ use walnut::store::Store;
 use walnut::trust::{Manifest, Message, Origin, Target, read_claim};
 
 use super::native;
+use super::order::{DOMAIN, PLATFORM, TARGET};
 use super::process::READY;
-use super::stock::{DOMAIN, PLATFORM, TARGET};
 
 /// The largest notification that is read, as in the host.
 const NOTIFICATION_BYTES: usize = 1024 * 1024;

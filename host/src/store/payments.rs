@@ -131,7 +131,7 @@ impl Store {
                     Ok((None, answer)) => Ok(Some(Ok(answer))),
                     Ok((Some(changes), answer)) => {
                         invariants::check_change(&before, &changes)?;
-                        case::apply(connection, &changes)?;
+                        case::apply(connection, &before, &changes)?;
                         Ok(Some(Ok(answer)))
                     }
                 }
@@ -173,7 +173,7 @@ impl Store {
                     Ok((changes, made)) => {
                         if let Some(changes) = changes {
                             invariants::check_change(&before, &changes)?;
-                            case::apply(connection, &changes)?;
+                            case::apply(connection, &before, &changes)?;
                         }
                         if let Some(seq) = payment::seq(connection, id)? {
                             idempotency::keep(connection, seq, domain, &key, Some(&made), now)?;

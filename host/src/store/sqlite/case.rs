@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{attempt, content, delivery, history, idempotency, payment, refund};
-use crate::payment::model::{Case, Changes, PaymentId, TradeNo};
+use crate::payment::model::{Ams, Attempt, Case, Changes, Payment, PaymentId, State, TradeNo};
 use crate::store::{Created, NewPayment, StoreError, invariants};
 
 /// Stores a new payment, unless its idempotency key was used before.
@@ -23,7 +23,8 @@ pub(in crate::store) fn create(
     if let Some(callback) = &new.payment.callback {
         content::bind(connection, callback, new.callback_content.as_deref())?;
     }
-    let seq = payment::insert(connection, &new.payment)?;
+    let ends_ms = ends_ms(&new.payment, &new.attempts);
+    let seq = payment::insert(connection, &new.payment, ends_ms)?;
     for attempt in &new.attempts {
         attempt::put(connection, seq, attempt)?;
     }
@@ -73,6 +74,7 @@ pub(in crate::store) fn load_by_trade(
 /// Writes what a rule returned. The evidence goes first, since the history refers to it.
 pub(in crate::store) fn apply(
     connection: &Connection,
+    before: &Case,
     changes: &Changes,
 ) -> Result<(), StoreError> {
     let id = changes.payment.id;
@@ -81,7 +83,12 @@ pub(in crate::store) fn apply(
     if let Some(statement) = &changes.statement {
         history::keep_statement(connection, statement)?;
     }
-    payment::update(connection, &changes.payment)?;
+    let untouched = before.attempts.iter().filter(|known| {
+        let mut changed = changes.attempts.iter();
+        !changed.any(|attempt| attempt.trade_no == known.trade_no)
+    });
+    let ends_ms = ends_ms(&changes.payment, changes.attempts.iter().chain(untouched));
+    payment::update(connection, &changes.payment, ends_ms)?;
     for attempt in &changes.attempts {
         attempt::put(connection, seq, attempt)?;
     }
@@ -93,4 +100,20 @@ pub(in crate::store) fn apply(
         delivery::add(connection, seq, &changes.payment)?;
     }
     Ok(())
+}
+
+/// When the deadline alone ends a payment: one that was never sent, or has no attempt that the platform may still take
+/// money for. 0 for any other; what is held waits for a person. It is kept with the payment, since whoever looks for
+/// the next one cannot look at the attempts of all that wait.
+fn ends_ms<'a>(payment: &Payment, attempts: impl IntoIterator<Item = &'a Attempt>) -> Ams {
+    let idle = match payment.state {
+        State::New => true,
+        State::Wait => !attempts.into_iter().any(Attempt::is_open),
+        State::Ok | State::Fail => false,
+    };
+    if idle && payment.hold.is_none() {
+        payment.expires_ms
+    } else {
+        0
+    }
 }

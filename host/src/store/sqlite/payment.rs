@@ -21,19 +21,24 @@ const INSERT: &str = "INSERT INTO payment (id, domain, domain_id, test, brief, f
     price_minor, state, fail_why, hold, late, refunded_minor, created_ms, changed_ms, sent_ms, closed_ms, \
     expires_ms, pay_type, target, presentation, presentation_content, presentation_until_ms, \
     buyer_tp, buyer_id, buyer_name, callback_name, callback_kind, callback_digest, callback_len, \
-    applied_ms, applied_result, offers, platforms, meta, revision) \
+    applied_ms, applied_result, offers, platforms, meta, revision, ends_ms) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)";
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)";
 
 /// Names no column that is fixed at creation, so that their indexes are not touched either.
 const UPDATE: &str = "UPDATE payment SET state = ?3, fail_why = ?4, hold = ?5, late = ?6, \
     changed_ms = ?7, sent_ms = ?8, closed_ms = ?9, expires_ms = ?10, pay_type = ?11, target = ?12, \
     presentation = ?13, presentation_content = ?14, presentation_until_ms = ?15, buyer_tp = ?16, \
-    buyer_id = ?17, buyer_name = ?18, platforms = ?19, refunded_minor = ?20, revision = revision + 1 \
+    buyer_id = ?17, buyer_name = ?18, platforms = ?19, refunded_minor = ?20, ends_ms = ?21, \
+    revision = revision + 1 \
     WHERE id = ?1 AND revision = ?2";
 
-/// Stores a new payment and gives its `seq`.
-pub(super) fn insert(connection: &Connection, payment: &Payment) -> Result<i64, StoreError> {
+/// Stores a new payment, with when its deadline alone ends it, and gives its `seq`.
+pub(super) fn insert(
+    connection: &Connection,
+    payment: &Payment,
+    ends_ms: Ams,
+) -> Result<i64, StoreError> {
     let presentation = payment.presentation.as_ref();
     let callback = payment.callback.as_ref();
     connection.prepare_cached(INSERT)?.execute(params![
@@ -75,12 +80,18 @@ pub(super) fn insert(connection: &Connection, payment: &Payment) -> Result<i64, 
         json(&payment.platforms)?,
         json(&payment.meta)?,
         integer(payment.revision)?,
+        integer(ends_ms)?,
     ])?;
     Ok(connection.last_insert_rowid())
 }
 
-/// Writes what may change of a payment, if it is still at the revision that was read.
-pub(super) fn update(connection: &Connection, payment: &Payment) -> Result<(), StoreError> {
+/// Writes what may change of a payment, and when its deadline alone ends it, if it is still at the revision that was
+/// read.
+pub(super) fn update(
+    connection: &Connection,
+    payment: &Payment,
+    ends_ms: Ams,
+) -> Result<(), StoreError> {
     let presentation = payment.presentation.as_ref();
     let written = connection.prepare_cached(UPDATE)?.execute(params![
         payment.id.to_string(),
@@ -105,6 +116,7 @@ pub(super) fn update(connection: &Connection, payment: &Payment) -> Result<(), S
         payment.buyer.name,
         json(&payment.platforms)?,
         payment.refunded_minor,
+        integer(ends_ms)?,
     ])?;
     at_revision(written, payment)
 }
@@ -161,22 +173,15 @@ pub(super) fn load(
     rows.next()?.map(decode).transpose()
 }
 
-/// Payments that end by the deadline alone: never sent, or without an attempt that the platform may still take money
-/// for. Held ones wait for a person. The condition on the state is that of the index `payment_expiry`.
-const IDLE: &str = "state IN ('NEW', 'WAIT') AND expires_ms > 0 AND hold IS NULL AND (state = 'NEW' OR \
-    NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.payment = payment.seq \
-    AND attempt.state IN ('INTENT', 'WAIT')))";
-
-/// At most `limit` payments past their deadline that nobody can pay any more.
+/// At most `limit` payments that their deadline has ended.
 pub(in crate::store) fn expired(
     connection: &Connection,
     now: Ams,
     limit: u32,
 ) -> Result<Vec<PaymentId>, StoreError> {
-    let sql = format!(
-        "SELECT id FROM payment WHERE {IDLE} AND expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
+    let sql =
+        "SELECT id FROM payment WHERE ends_ms > 0 AND ends_ms <= ?1 ORDER BY ends_ms LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![integer(now)?, limit])?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
@@ -185,10 +190,10 @@ pub(in crate::store) fn expired(
     Ok(ids)
 }
 
-/// The earliest deadline of such a payment.
+/// When the deadline ends the next payment.
 pub(in crate::store) fn next_expiry(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    let sql = format!("SELECT expires_ms FROM payment WHERE {IDLE} ORDER BY expires_ms LIMIT 1");
-    let mut statement = connection.prepare_cached(&sql)?;
+    let sql = "SELECT ends_ms FROM payment WHERE ends_ms > 0 ORDER BY ends_ms LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
     rows.next()?
         .map(|row| Columns::of(row).unsigned())

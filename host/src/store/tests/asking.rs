@@ -268,6 +268,40 @@ async fn payments_that_nobody_can_pay_any_more_are_found() {
 }
 
 #[tokio::test]
+async fn the_deadline_counts_once_the_last_attempt_is_closed_and_not_while_the_payment_is_held() {
+    let shop = Shop::open();
+    let waiting = Payment {
+        expires_ms: 40,
+        ..payment("shop")
+    };
+    let id = waiting.id;
+    shop.store.create(new(waiting)).await.unwrap();
+    assert_eq!(shop.store.next_expiry().await.unwrap(), Some(40));
+    let put = async |attempts: Vec<Attempt>, hold: Option<Hold>| {
+        let put = move |case: &Case| {
+            let mut changes = moved(case, State::Wait);
+            changes.attempts = attempts;
+            changes.payment.hold = hold;
+            Ok::<_, ()>((Some(changes), ()))
+        };
+        shop.store.change(id, put).await.unwrap();
+        shop.store.next_expiry().await.unwrap()
+    };
+    let closed = |open: &Attempt| Attempt {
+        state: AttemptState::Fail,
+        ..open.clone()
+    };
+    let (first, second) = (attempt(id, 1), attempt(id, 2));
+    assert_eq!(put(vec![first.clone()], None).await, None);
+    assert_eq!(put(vec![closed(&first), second.clone()], None).await, None);
+    assert_eq!(put(vec![closed(&second)], None).await, Some(40));
+    let held = full_payment().hold;
+    assert!(held.is_some());
+    assert_eq!(put(Vec::new(), held).await, None);
+    assert_eq!(put(Vec::new(), None).await, Some(40));
+}
+
+#[tokio::test]
 async fn what_was_begun_when_the_host_ended_is_due_at_once() {
     let shop = Shop::open();
     let asked = waiting(&shop, 50).await;

@@ -86,7 +86,8 @@ CREATE TABLE payment (
     offers                TEXT NOT NULL,         -- JSON
     platforms             TEXT NOT NULL,         -- JSON
     meta                  TEXT NOT NULL,         -- JSON
-    revision              INTEGER NOT NULL
+    revision              INTEGER NOT NULL,
+    ends_ms               INTEGER NOT NULL       -- when the deadline alone ends it; 0 while it does not
 ) STRICT;
 -- What owners ask for: the newest or last changed, of a state, a buyer, a brief; root asks without a domain.
 CREATE INDEX payment_created ON payment (domain, created_ms);
@@ -98,7 +99,7 @@ CREATE INDEX payment_buyer_id ON payment (domain, buyer_id, created_ms) WHERE bu
 CREATE INDEX payment_buyer_name ON payment (domain, buyer_name, created_ms) WHERE buyer_name <> '';
 CREATE INDEX payment_all_created ON payment (created_ms);
 CREATE INDEX payment_all_changed ON payment (changed_ms);
-CREATE INDEX payment_expiry ON payment (expires_ms) WHERE state IN ('NEW', 'WAIT') AND expires_ms > 0;
+CREATE INDEX payment_expiry ON payment (ends_ms) WHERE ends_ms > 0;
 
 CREATE TABLE attempt (
     trade_no         TEXT PRIMARY KEY CHECK (length(trade_no) = 32),
