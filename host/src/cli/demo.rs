@@ -73,14 +73,18 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             Ok(())
         }
     };
-    host.stop().await?;
+    during("finishing what runs", host.stop()).await?;
     alipay.stop().await;
     shown
 }
 
 /// One payment; then, unless it is to be the only one, what to try next for as long as anybody likes.
 async fn show(host: &Host, alipay: &Alipay, account: &Account, once: bool) -> anyhow::Result<()> {
-    let shop = set_up(host, alipay, account).await?;
+    let shop = during(
+        "making the demo domain and compiling its callback",
+        set_up(host, alipay, account),
+    )
+    .await?;
     let payment = pay_once(&shop, alipay).await?;
     println!(
         "\nThe finished payment:\n{}",
@@ -160,7 +164,7 @@ async fn set_up(host: &Host, alipay: &Alipay, account: &Account) -> anyhow::Resu
 async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     let order =
         json!({ "brief": "两杯茶 two cups of tea", "fee": "2300RMB", "callback": CALLBACK });
-    let created = shop.post("/pay/ajax/create", &order).await?;
+    let created = during("creating a payment", shop.post("/pay/ajax/create", &order)).await?;
     let id = text(&created, "id")?;
     step(
         "created",
@@ -168,7 +172,7 @@ async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     );
 
     let sending = json!({ "id": id, "pay_tp": "zfb.qrcode" });
-    let sent = shop.post("/pay/ajax/send", &sending).await?;
+    let sent = during("sending it", shop.post("/pay/ajax/send", &sending)).await?;
     let code = text(&sent, "data")?;
     step(
         "sent",
@@ -179,7 +183,9 @@ async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     );
     println!("{}", qr::draw(&code)?);
 
-    alipay.pay(&code).await.context("the simulated buyer")?;
+    during("the simulated buyer pays", alipay.pay(&code))
+        .await
+        .context("the simulated buyer")?;
     step(
         "the buyer pays",
         "the simulated buyer scanned the code and paid",
