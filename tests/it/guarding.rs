@@ -1,4 +1,5 @@
 //! What guards the host, its domains and their money from each other, end to end.
 
 mod compiling;
+mod components;
 mod test_keys;

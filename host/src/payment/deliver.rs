@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::error::{PayError, Result};
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
-use crate::plugin::{CallbackCall, DeliveryView, DomainView, EmptyDomain, Run, ViewError, Viewed};
+use crate::plugin::{
+    CallbackCall, DeliveryView, DomainView, EmptyDomain, Kind, Run, ViewError, Viewed,
+};
 use crate::store::{Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
 const SECOND: Ams = 1_000;
@@ -144,20 +146,22 @@ impl Payments {
         Ok(())
     }
 
-    /// Runs a callback with a payment in a domain without data and keeps nothing of it.
-    pub async fn dry_run(&self, name: &str, content: Arc<Vec<u8>>, payment: &Value) -> Result<Run> {
+    /// Runs a callback with a payment, as one of this domain but without its data, and keeps nothing of it.
+    pub async fn dry_run(
+        &self,
+        domain: &str,
+        name: &str,
+        content: Arc<Vec<u8>>,
+        payment: &Value,
+    ) -> Result<Run> {
         let callback = self
             .0
             .plugins
             .try_callback(content)
             .await
-            .map_err(|refusal| PayError::bad_callback(refusal.to_string()))?;
+            .map_err(|refusal| PayError::of_refusal(refusal, PayError::bad_callback))?;
         let call = CallbackCall {
-            domain: payment
-                .get("seller_nm")
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned(),
+            domain: domain.to_owned(),
             view: Arc::new(EmptyDomain),
             now_ms: now_ms(),
         };
@@ -170,7 +174,10 @@ impl Payments {
         callback
             .run(call, payment, delivery)
             .await
-            .map_err(|error| PayError::bad_callback(error.full()))
+            .map_err(|error| match error.kind {
+                Kind::Busy => error.into(),
+                _ => PayError::bad_callback(error.full()),
+            })
     }
 
     /// Whether this content is a callback that can run here; gives its digest.
@@ -179,7 +186,7 @@ impl Payments {
             .plugins
             .admit_callback(content)
             .await
-            .map_err(|refusal| PayError::bad_callback(refusal.to_string()))
+            .map_err(|refusal| PayError::of_refusal(refusal, PayError::bad_callback))
     }
 }
 
@@ -207,7 +214,7 @@ impl From<StoreError> for Stopped {
 
 impl From<crate::plugin::PluginError> for Stopped {
     fn from(error: crate::plugin::PluginError) -> Stopped {
-        if error.kind == crate::plugin::Kind::Busy {
+        if error.kind == Kind::Busy {
             return Stopped::Busy;
         }
         Stopped::Failed {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::home::HomeError;
-use crate::plugin::PluginError;
+use crate::plugin::{PluginError, Refusal};
 use crate::store::{FindError, StoreError};
 
 /// A refusal. What went wrong inside is logged where it happens and never shown to callers.
@@ -23,7 +23,7 @@ macro_rules! refusals {
         impl PayError {
             $(
                 $(#[$doc])*
-                pub fn $name(message: impl Into<String>) -> PayError {
+                pub fn $name<T: Into<String>>(message: T) -> PayError {
                     PayError { code: $code, status: $status, message: message.into() }
                 }
             )+
@@ -137,6 +137,19 @@ impl PayError {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// Why a component was not taken: told by `wrong` where the component is what is wrong, and not where the host
+    /// has no time or cannot do its part.
+    pub(super) fn of_refusal(refusal: Refusal, wrong: fn(String) -> PayError) -> PayError {
+        match refusal {
+            Refusal::Busy => PayError::too_busy(refusal.to_string()),
+            Refusal::Host(_) => {
+                tracing::error!(error = %refusal, "plugin");
+                PayError::internal("the host cannot admit components now; its log says why")
+            }
+            other => wrong(other.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for PayError {
@@ -191,5 +204,59 @@ impl From<PluginError> for PayError {
             "the plugin {} failed; the host's log says why",
             error.plugin
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_no_fault_of_the_component() {
+        let told = |refusal| {
+            let error = PayError::of_refusal(refusal, PayError::bad_callback);
+            (error.status(), error.code())
+        };
+        assert_eq!(told(Refusal::Busy), (429, "e.pay.busy"));
+        assert_eq!(
+            told(Refusal::Host("no processes".into())),
+            (500, "e.pay.internal")
+        );
+        assert_eq!(told(Refusal::Text), (422, "e.pay.callback.refused"));
+    }
+
+    #[test]
+    fn what_a_home_refuses_is_told_by_its_own_name() {
+        let told = |error| {
+            let error = PayError::from(error);
+            (error.status(), error.code())
+        };
+        let what = || "callbacks of shop".to_owned();
+        for (error, code) in [
+            (
+                HomeError::TooMany {
+                    what: what(),
+                    limit: 1,
+                },
+                (409, "e.pay.tooMany"),
+            ),
+            (
+                HomeError::TooLarge {
+                    what: what(),
+                    limit: 1,
+                },
+                (413, "e.pay.tooLarge"),
+            ),
+            (
+                HomeError::OtherKind {
+                    target: "zfb/main".into(),
+                    test: false,
+                },
+                (409, "e.pay.exists"),
+            ),
+            (HomeError::Random, (500, "e.pay.internal")),
+        ] {
+            assert_eq!(told(error), code);
+        }
     }
 }

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 
 use super::error::{PayError, Result};
 use super::model::Digest;
-use super::{Payments, now_ms};
-use crate::plugin::{Plugins, Provider, Refusal};
+use super::{Payments, now_ms, view};
+use crate::plugin::{Plugins, Provider};
 use crate::store::{ProviderRecord, Store};
 use crate::trust::Manifest;
 
@@ -28,12 +28,15 @@ pub struct Providers(RwLock<BTreeMap<String, Current>>);
 
 impl Providers {
     /// Approves the providers that come with this host where the store does not know them yet, and
-    /// reads which ones are current. What an operator put in their place stays.
+    /// reads which ones are current. One takes the place of an earlier release's; what an operator put there stays.
     pub async fn load(store: &Store, plugins: &Plugins) -> anyhow::Result<Providers> {
         let known = store.providers().await?;
         for shipped in walnut_bundle::providers() {
             let digest = Digest::of(shipped.bytes);
-            if known.iter().any(|provider| provider.digest == digest) {
+            let mut of_platform = known.iter().filter(|known| known.name == shipped.name);
+            let operators_own = of_platform.any(|known| known.current && !known.shipped);
+            let own = known.iter().find(|provider| provider.digest == digest);
+            if own.is_some_and(|own| own.current || operators_own) {
                 continue;
             }
             let bytes = Arc::new(shipped.bytes.to_vec());
@@ -42,8 +45,19 @@ impl Providers {
                 .await
                 .with_context(|| format!("the shipped provider {}", shipped.name))?;
             store
-                .put_provider(record(&admitted.manifest, digest, bytes)?)
+                .put_provider(ProviderRecord {
+                    current: !operators_own,
+                    shipped: true,
+                    ..record(&admitted.manifest, digest, bytes)
+                })
                 .await?;
+            if operators_own {
+                tracing::info!(
+                    provider = shipped.name,
+                    version = admitted.manifest.version(),
+                    "the shipped provider waits: another component was put in its place"
+                );
+            }
         }
         let providers = Providers::default();
         for provider in store
@@ -105,12 +119,9 @@ impl Providers {
     }
 }
 
-fn record(
-    manifest: &Manifest,
-    digest: Digest,
-    bytes: Arc<Vec<u8>>,
-) -> anyhow::Result<ProviderRecord> {
-    Ok(ProviderRecord {
+/// As an operator puts one.
+fn record(manifest: &Manifest, digest: Digest, bytes: Arc<Vec<u8>>) -> ProviderRecord {
+    ProviderRecord {
         digest,
         name: manifest.name().to_owned(),
         version: manifest.version().to_owned(),
@@ -118,7 +129,8 @@ fn record(
         bytes,
         approved_ms: now_ms(),
         current: true,
-    })
+        shipped: false,
+    }
 }
 
 impl Payments {
@@ -141,7 +153,14 @@ impl Payments {
             .plugins
             .admit_provider(bytes)
             .await
-            .map_err(refused)?;
+            .map_err(|refusal| PayError::of_refusal(refusal, PayError::bad_provider))?;
+        let name = admitted.manifest.name();
+        // What a platform tells stands in the payment under the platform's name.
+        if view::is_reserved(name, &[]) {
+            return Err(PayError::bad_provider(format!(
+                "{name:?} is a name of the payment itself: a provider cannot be called so"
+            )));
+        }
         Ok(Current {
             digest: admitted.digest,
             manifest: admitted.manifest,
@@ -158,8 +177,7 @@ impl Payments {
                 current.digest
             )));
         }
-        let record = record(&current.manifest, current.digest, bytes)
-            .map_err(|error| PayError::internal(error.to_string()))?;
+        let record = record(&current.manifest, current.digest, bytes);
         self.0.store.put_provider(record).await?;
         self.0.providers.set(current.clone());
         tracing::info!(provider = current.manifest.name(), digest = %current.digest, "provider approved");
@@ -167,6 +185,54 @@ impl Payments {
     }
 }
 
-fn refused(refusal: Refusal) -> PayError {
-    PayError::bad_provider(refusal.to_string())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::PluginOptions;
+
+    /// A store in which the platform's current component is another than this host's, and this host started on it.
+    async fn started_beside(shipped: bool) -> (Digest, Digest) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("payment")).unwrap();
+        let plugins = Plugins::start(PluginOptions {
+            instances: 1,
+            cache_dir: dir.path().join("cache"),
+            cache_key: [1; 32],
+            allow_local_gateways: false,
+            compiler: None,
+        })
+        .unwrap();
+        let own = walnut_bundle::providers()
+            .iter()
+            .find(|provider| provider.name == "free")
+            .unwrap();
+        let admitted = plugins
+            .admit_provider(Arc::new(own.bytes.to_vec()))
+            .await
+            .unwrap();
+        // An empty custom section makes other bytes of the same component.
+        let other = Arc::new([own.bytes, b"\0\x02\x01x"].concat());
+        let before = ProviderRecord {
+            shipped,
+            ..record(&admitted.manifest, Digest::of(&other), other)
+        };
+        store.put_provider(before.clone()).await.unwrap();
+        let mut current = None;
+        // A second start changes nothing.
+        for _ in 0..2 {
+            let providers = Providers::load(&store, &plugins).await.unwrap();
+            current = providers.of_platform("free").map(|current| current.digest);
+            assert!(providers.of_platform("zfb").is_some());
+        }
+        store.close().await;
+        (before.digest, current.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_new_release_replaces_what_a_release_put_and_not_what_the_operator_did() {
+        let (before, current) = started_beside(false).await;
+        assert_eq!(current, before);
+        let (before, current) = started_beside(true).await;
+        assert_ne!(current, before);
+    }
 }

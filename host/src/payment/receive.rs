@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::error::PayError;
 use super::model::{Ams, Attempt, Case, TradeNo};
+use super::providers::Current;
 use super::settle::Settled;
 use super::{Payments, now_ms};
 use crate::plugin::{AttemptView, Hint, Outcome, ProviderCall};
@@ -16,6 +17,8 @@ use crate::trust::{Message, Reply};
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// What does not verify is kept in memory only, the newest ones.
 const REFUSED_KEPT: usize = 256;
+/// Trades that a notification to the bare address is tried with, at most.
+const HINTS: usize = 4;
 /// A notification that proves nothing brings the next question forward to no sooner than this after
 /// the last one.
 const BRING_FORWARD: Ams = 2_000;
@@ -96,38 +99,63 @@ impl Payments {
     }
 
     async fn take(&self, named: Option<&str>, message: Message) -> Result<Reply, Refusal> {
-        let trade_no = match named {
-            Some(text) => TradeNo::parse(text),
-            None => self.identify(&message).await,
+        let Some(text) = named else {
+            return self.take_hinted(message).await;
         };
-        let Some(trade_no) = trade_no else {
+        let Some(trade_no) = TradeNo::parse(text) else {
             return Err(Refusal::unknown(named, "it names no trade"));
         };
-        let case = self
-            .0
-            .store
-            .case_of_trade(&trade_no)
-            .await
-            .map_err(Refusal::ours)?;
-        let Some(case) = case else {
-            return Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade"));
-        };
-        self.complete(&case, &trade_no, message).await
+        match self.case_of(&trade_no).await? {
+            Some(case) => self.complete(&case, &trade_no, message).await,
+            None => Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade")),
+        }
     }
 
-    /// Asks each provider whether it recognises a notification to the bare address.
-    async fn identify(&self, message: &Message) -> Option<TradeNo> {
+    /// Takes a notification to the bare address: each trade that a provider sees in it is tried, and the first that
+    /// verifies is right. What one provider says hides nothing from the others.
+    async fn take_hinted(&self, message: Message) -> Result<Reply, Refusal> {
+        let mut refusal = Refusal::unknown(None, "it names no trade");
+        let mut tried = Vec::new();
         for current in self.0.providers.all() {
-            let Ok(provider) = self.provider(current.digest).await else {
+            let Some(trade_no) = self.identify(&current, &message).await else {
                 continue;
             };
-            if let Ok(Hint::Trade(trade)) = provider.identify(message.clone(), now_ms()).await
-                && let Some(trade_no) = TradeNo::parse(&trade)
-            {
-                return Some(trade_no);
+            if tried.contains(&trade_no) || tried.len() >= HINTS {
+                continue;
+            }
+            let Some(case) = self.case_of(&trade_no).await? else {
+                continue;
+            };
+            let platform = current.manifest.name();
+            let of_platform = |a: &Attempt| a.trade_no == trade_no && a.target.platform == platform;
+            if !case.attempts.iter().any(of_platform) {
+                continue;
+            }
+            match self.complete(&case, &trade_no, message.clone()).await {
+                Ok(taken) => return Ok(taken),
+                Err(refused) => refusal = refused,
+            }
+            tried.push(trade_no);
+        }
+        Err(refusal)
+    }
+
+    async fn case_of(&self, trade_no: &TradeNo) -> Result<Option<Case>, Refusal> {
+        let found = self.0.store.case_of_trade(trade_no).await;
+        found.map_err(Refusal::ours)
+    }
+
+    /// Asks a provider which trade a notification speaks of. Nothing of it is to be believed.
+    async fn identify(&self, current: &Current, message: &Message) -> Option<TradeNo> {
+        let provider = self.provider(current.digest).await.ok()?;
+        match provider.identify(message.clone(), now_ms()).await {
+            Ok(Hint::Trade(trade)) => TradeNo::parse(&trade),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(error = %error.full(), "plugin");
+                None
             }
         }
-        None
     }
 
     async fn complete(
@@ -149,6 +177,11 @@ impl Payments {
             why,
             reply: replies.again.clone(),
         };
+        // Any of them: a platform that does not notify of a till payment may do so of its refund.
+        let mut pay_types = provider.manifest().pay_types();
+        if !pay_types.any(|(_, pay_type)| pay_type.notifies) {
+            return Err(again("this platform does not notify".into()));
+        }
         let target = self
             .target(&case.payment.domain, &attempt.target, &provider)
             .await
@@ -158,7 +191,7 @@ impl Payments {
             now_ms: now_ms(),
         };
         let view = AttemptView::of(&case.payment, attempt);
-        let outcome = provider
+        let completed = provider
             .complete(call, view, message)
             .await
             .map_err(|error| {
@@ -166,7 +199,7 @@ impl Payments {
                 again(format!("the provider failed: {}", error.kind))
             })?
             .map_err(|fault| again(fault.to_string()))?;
-        match outcome {
+        match completed.outcome {
             Outcome::Trade { claim, statement } => {
                 let settled = self
                     .settle_by(attempt, &claim, &statement, "notification")
@@ -183,7 +216,9 @@ impl Payments {
                     .map_err(|error| again(error.to_string()))?;
                 Ok(replies.taken)
             }
-            Outcome::Ignored => Ok(replies.taken),
+            Outcome::Ignored if completed.verified => Ok(replies.taken),
+            // "Taken" is an answer to the platform, and this may be anybody's.
+            Outcome::Ignored => Err(again("nothing of it was verified".into())),
             Outcome::Pending | Outcome::NotFound | Outcome::Ask => {
                 self.bring_forward(case, trade_no).await;
                 Err(again("it proves nothing; the platform is asked".into()))

@@ -51,6 +51,6 @@ pub use engine::EngineError;
 pub use error::{Kind, PluginError};
 pub use plugins::{Admitted, PluginOptions, Plugins};
 pub use provider::{
-    AttemptView, Bill, BillRow, Fault, Hint, Outcome, Provider, ProviderCall, RefundView, Reversal,
-    Said, Sent,
+    AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, Provider, ProviderCall,
+    RefundView, Reversal, Said, Sent,
 };

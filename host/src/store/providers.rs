@@ -24,6 +24,8 @@ pub struct ProviderRecord {
     pub approved_ms: Ams,
     /// New attempts on this platform use it; one of each name at most.
     pub current: bool,
+    /// It came with a release of the host, which a later release may replace.
+    pub shipped: bool,
 }
 
 /// A provider as it is listed, without its component.
@@ -41,10 +43,12 @@ pub struct ApprovedProvider {
     pub approved_ms: Ams,
     /// New attempts on this platform use it.
     pub current: bool,
+    /// It came with a release of the host.
+    pub shipped: bool,
 }
 
 impl Store {
-    /// Stores an approved provider; one that is stored already only gets its time and whether it is current.
+    /// Stores an approved provider; one that is stored already only gets its time, whether it is current and who put it.
     /// A current one takes the place of the one before, which stays for the attempts that use it.
     ///
     /// # Errors

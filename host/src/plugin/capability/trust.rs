@@ -23,7 +23,10 @@ impl trust::Host for Call<ForProvider> {
         let now_ms = self.time_ms();
         let message = self.table.get(&message)?;
         match crate::trust::verify(&self.world.manifest, &target, message, &scheme, now_ms) {
-            Ok(statement) => Ok(Ok(self.table.push(statement)?)),
+            Ok(statement) => {
+                self.world.verified += 1;
+                Ok(Ok(self.table.push(statement)?))
+            }
             Err(failure) => Ok(Err(told(failure))),
         }
     }

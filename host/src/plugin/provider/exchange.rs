@@ -105,6 +105,15 @@ pub enum Outcome {
     Ignored,
 }
 
+/// What a provider made of a notification.
+#[derive(Debug)]
+pub struct Completed {
+    /// What it says that the platform said.
+    pub outcome: Outcome,
+    /// Whether the host verified anything for it. Where it did not, the platform need not have said anything.
+    pub verified: bool,
+}
+
 /// What came of sending.
 #[derive(Debug)]
 pub struct Sent {

@@ -29,7 +29,8 @@ use crossing::{
     taken,
 };
 pub use exchange::{
-    AttemptView, Bill, BillRow, Fault, Hint, Outcome, ProviderCall, RefundView, Reversal, Sent,
+    AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, ProviderCall, RefundView,
+    Reversal, Sent,
 };
 
 /// What a provider answered, or its own fault; or why the call did not come to its end.
@@ -46,7 +47,7 @@ macro_rules! call {
             $work
         })
         .await;
-        Ok(running.end(answer)?.0)
+        $provider.ended(running, answer)
     }};
 }
 
@@ -64,6 +65,8 @@ pub(super) struct ForProvider {
     pub(super) target: Option<Arc<Target>>,
     pub(super) outbound: Arc<Outbound>,
     pub(super) requests_left: u32,
+    /// Statements that the host made in this call.
+    pub(super) verified: u32,
 }
 
 /// A provider component, ready to instantiate, and what its manifest says.
@@ -89,6 +92,7 @@ pub(super) fn without_target(manifest: Arc<Manifest>, outbound: Arc<Outbound>) -
         target: None,
         outbound,
         requests_left: limits::REQUESTS,
+        verified: 0,
     }
 }
 
@@ -125,10 +129,12 @@ impl Provider {
     /// Asks which trade a notification to the bare address speaks of. No target is known yet: nothing can be
     /// verified, no setting read and nobody asked.
     pub async fn identify(&self, notification: Message, now_ms: u64) -> Result<Hint, PluginError> {
-        call!(self, self.begin_reading(None, now_ms), |guest, store| {
+        let said: Said<Hint> = call!(self, self.begin_reading(None, now_ms), |guest, store| {
             let message = lend(store, notification)?;
-            guest.call_identify(store, message).await.map(hinted)
-        })
+            let hint = guest.call_identify(store, message).await?;
+            Ok(Ok(hinted(hint)))
+        });
+        Ok(said?.unwrap_or(Hint::None))
     }
 
     /// Orders the trade at the platform.
@@ -168,7 +174,7 @@ impl Provider {
         call: ProviderCall,
         attempt: AttemptView,
         notification: Message,
-    ) -> Said<Outcome> {
+    ) -> Said<Completed> {
         let attempt = given(attempt);
         call!(
             self,
@@ -176,7 +182,11 @@ impl Provider {
             |guest, store| {
                 let message = lend(store, notification)?;
                 let answer = guest.call_complete(&mut *store, &attempt, message).await?;
-                fallible(answer, |outcome| proven(store, outcome))
+                fallible(answer, |outcome| {
+                    let verified = store.data().world.verified > 0;
+                    let outcome = proven(store, outcome)?;
+                    Ok(Completed { outcome, verified })
+                })
             }
         )
     }
@@ -293,6 +303,24 @@ impl Provider {
     /// What the host itself sends for this provider goes this way too.
     pub(super) fn outbound(&self) -> &Outbound {
         &self.pool.outbound
+    }
+
+    /// Ends a call, and tells the operator what the provider logged in it.
+    fn ended<T>(
+        &self,
+        running: Running<ForProvider>,
+        answer: wasmtime::Result<Result<T, Fault>>,
+    ) -> Said<T> {
+        let (answer, call) = running.end(answer)?;
+        let log = call.log.tail();
+        if !log.is_empty() {
+            let (provider, log) = (self.manifest().name(), log.trim_end().replace('\n', " | "));
+            match &answer {
+                Ok(_) => tracing::debug!(provider, log, "plugin"),
+                Err(fault) => tracing::warn!(provider, %fault, log, "plugin"),
+            }
+        }
+        Ok(answer)
     }
 
     /// For a call that may wait for the platform.

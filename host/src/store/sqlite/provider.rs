@@ -22,10 +22,10 @@ pub(in crate::store) fn put(
         let sql = "UPDATE provider SET current = 0 WHERE name = ?1 AND current = 1";
         connection.prepare_cached(sql)?.execute([&record.name])?;
     }
-    let sql = "INSERT INTO provider (digest, name, version, manifest, approved_ms, current) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+    let sql = "INSERT INTO provider (digest, name, version, manifest, approved_ms, current, shipped) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
         ON CONFLICT (digest) DO UPDATE SET approved_ms = excluded.approved_ms, \
-        current = excluded.current";
+        current = excluded.current, shipped = excluded.shipped";
     connection.prepare_cached(sql)?.execute(params![
         record.digest.0,
         record.name,
@@ -33,6 +33,7 @@ pub(in crate::store) fn put(
         record.manifest,
         integer(record.approved_ms)?,
         record.current,
+        record.shipped,
     ])?;
     let sql = "INSERT INTO provider_bytes (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     connection
@@ -42,7 +43,7 @@ pub(in crate::store) fn put(
 }
 
 pub(in crate::store) fn list(connection: &Connection) -> Result<Vec<ApprovedProvider>, StoreError> {
-    let sql = "SELECT digest, name, version, manifest, approved_ms, current FROM provider \
+    let sql = "SELECT digest, name, version, manifest, approved_ms, current, shipped FROM provider \
         ORDER BY name, approved_ms DESC";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
@@ -56,6 +57,7 @@ pub(in crate::store) fn list(connection: &Connection) -> Result<Vec<ApprovedProv
             manifest: columns.next()?,
             approved_ms: columns.unsigned()?,
             current: columns.next()?,
+            shipped: columns.next()?,
         });
     }
     Ok(providers)

@@ -69,6 +69,7 @@ async fn a_platform_has_one_current_provider_and_keeps_the_earlier_ones() {
         bytes: Arc::new(bytes.to_vec()),
         approved_ms,
         current: true,
+        shipped: false,
     };
     let current = async || {
         let providers = store.providers().await.unwrap();

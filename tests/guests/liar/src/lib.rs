@@ -19,7 +19,10 @@
 //! | `trap`, `panic`, `loop`, `recurse`, `memory` | goes mad |
 //! | `giant`, `giant-notes`, `giant-fault` | gives back more than is allowed |
 //! | `closed` | says that it closed the trade, and never asked for it (in `close`) |
+//! | `ignored` | says that a notification has nothing to do with payments, and looks at nothing (in `complete`) |
 //! | `flood-log`, `flood-calls`, `flood-http`, `hoard` | uses the host up |
+//!
+//! Of a notification to the bare address it says that it is about the trade in the header `x-lie-trade`.
 //!
 //! When the host refuses what a lie needs, the call ends with [`Fault::Unverified`] and the host's
 //! words.
@@ -32,7 +35,7 @@ use walnut_provider_zfb::{NOTIFICATION, Order, QUERY, Zfb, call};
 use walnut_sdk::http::Request;
 use walnut_sdk::{
     Attempt, Currency, Fault, Hint, Message, Money, Outcome, Presentation, Provider, Sent,
-    Statement, settings, trust,
+    Statement, settings, trust, warn,
 };
 
 /// The provider `liar`.
@@ -119,13 +122,17 @@ impl Provider for Liar {
             "unknown-claim" => Ok(Outcome::trade("paid", verified()?)),
             "other-claim" => Ok(Outcome::trade(QUERY, verified()?)),
             "as-refund" => Ok(Outcome::refund(NOTIFICATION, verified()?)),
+            "ignored" => Ok(Outcome::Ignored),
             "wrong-scheme" => by_another_scheme(notification, "answer"),
             other => tell(other, &attempt),
         }
     }
 
     fn identify(notification: &Message) -> Hint {
-        Zfb::identify(notification)
+        match notification.header("x-lie-trade") {
+            Some(other) => Hint::Trade(other),
+            None => Zfb::identify(notification),
+        }
     }
 
     fn close(attempt: Attempt) -> Result<(), Fault> {
@@ -146,6 +153,7 @@ impl Provider for Liar {
 
 /// Lies that can be told wherever an attempt is there.
 fn tell(lie: &str, attempt: &Attempt) -> Result<Outcome, Fault> {
+    warn!("told a lie: {lie}");
     match lie {
         "other-trade" => {
             let meta = attempt.meta();

@@ -24,7 +24,8 @@ CREATE TABLE provider (
     version     TEXT NOT NULL,
     manifest    TEXT NOT NULL,
     approved_ms INTEGER NOT NULL,
-    current     INTEGER NOT NULL CHECK (current IN (0, 1))
+    current     INTEGER NOT NULL CHECK (current IN (0, 1)),
+    shipped     INTEGER NOT NULL CHECK (shipped IN (0, 1))   -- came with a release of the host
 ) STRICT;
 CREATE UNIQUE INDEX provider_current ON provider (name) WHERE current = 1;
 
