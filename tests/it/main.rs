@@ -22,5 +22,7 @@ mod life;
 mod line;
 mod notifications;
 mod original_defects;
+mod reconcile;
+mod sandbox;
 mod terminal;
 mod wechat;
