@@ -63,7 +63,7 @@ pub(super) fn of(connection: &Connection, seq: i64) -> Result<Vec<Refund>, Store
     Ok(refunds)
 }
 
-/// By the index `refund_given`, whose expression this is.
+/// By the index `refund_given`.
 const GIVEN: &str = "WHERE refund.state = 'OK' AND (refund.created_ms, refund_no) > (?1, ?2) \
     AND refund.created_ms < ?3 AND EXISTS (SELECT 1 FROM attempt WHERE attempt.trade_no = refund.trade_no \
     AND attempt.domain = ?4 AND target_platform = ?5 AND target_name = ?6) \
@@ -159,4 +159,27 @@ fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
         asks: columns.next()?,
         last_error: columns.next()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn what_was_given_back_is_found_by_an_index_and_never_sorted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {SELECT} {GIVEN}");
+        let mut statement = connection.prepare(&sql).unwrap();
+        let values = vec![rusqlite::types::Null; statement.parameter_count()];
+        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
+        let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+        let plan = plan.join("; ");
+        assert!(
+            plan.starts_with("SEARCH") && plan.contains("refund_given"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
