@@ -1,6 +1,7 @@
 //! `create`: makes a payment, freezes what is on offer, binds the callback.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -27,6 +28,8 @@ const LONGEST_LIFE: Ams = 15 * 24 * 60 * 60 * 1000;
 const MAX_BRIEF: usize = 512;
 const MAX_NAME: usize = 256;
 const MAX_META: usize = 64 * 1024;
+/// How deep metadata may be nested: deeper values break clients that read the payment.
+const MAX_META_DEPTH: usize = 32;
 
 /// A fee as callers write it: `2300`, `"2300"` or `"2300RMB"`, in minor units.
 #[derive(Deserialize)]
@@ -122,6 +125,7 @@ impl Payments {
         let now = now_ms();
         let total = read_fee(request)?;
         self.check_meta(&request.meta)?;
+        read_client_ip(request.client_ip.as_deref())?;
         let mut payment = Payment {
             id: PaymentId::generate(),
             domain_id: domain.id.clone(),
@@ -304,6 +308,14 @@ impl Payments {
                 ));
             }
         }
+        if meta
+            .values()
+            .any(|value| !is_shallow(value, MAX_META_DEPTH))
+        {
+            return Err(PayError::meta_too_large(format!(
+                "the metadata is nested more than {MAX_META_DEPTH} levels deep"
+            )));
+        }
         if serde_json::to_string(meta).map_or(usize::MAX, |text| text.len()) > MAX_META {
             return Err(PayError::meta_too_large(
                 "the metadata is larger than 64 KiB",
@@ -338,6 +350,29 @@ impl Payments {
             len: content.len() as u64,
         });
         Ok(Some(Arc::new(content)))
+    }
+}
+
+/// Whether a value has at most so many levels of lists and objects.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    let inner = |below: &Value| levels > 0 && is_shallow(below, levels - 1);
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(inner),
+        Value::Object(members) => levels > 0 && members.values().all(inner),
+        _ => true,
+    }
+}
+
+/// The buyer's address, in its usual form; platforms refuse anything else.
+pub(super) fn read_client_ip(written: Option<&str>) -> Result<Option<String>> {
+    let Some(written) = written.map(str::trim).filter(|ip| !ip.is_empty()) else {
+        return Ok(None);
+    };
+    match written.parse::<IpAddr>() {
+        Ok(ip) => Ok(Some(ip.to_string())),
+        Err(_) => Err(PayError::invalid(
+            "client_ip is not an IP address, such as 203.0.113.7 or 2001:db8::1",
+        )),
     }
 }
 
@@ -451,5 +486,38 @@ fn note_library(payment: &mut Payment, written: Option<&str>) {
         .map(|(kind, _)| kind.trim());
     if let Some(library) = library.filter(|_| payment.buyer.tp == 2) {
         payment.meta.insert("buyer_lib".into(), json!(library));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_nested_so_deep_and_no_deeper() {
+        let nested = |levels: usize| {
+            (0..levels).fold(json!(1), |inner, level| match level % 2 {
+                0 => json!([inner]),
+                _ => json!({ "a": inner }),
+            })
+        };
+        assert!(is_shallow(&nested(MAX_META_DEPTH), MAX_META_DEPTH));
+        assert!(!is_shallow(&nested(MAX_META_DEPTH + 1), MAX_META_DEPTH));
+        assert!(is_shallow(&json!("text"), 0) && !is_shallow(&json!({}), 0));
+    }
+
+    #[test]
+    fn the_buyers_address_is_one() {
+        for (written, read) in [
+            (None, None),
+            (Some(" "), None),
+            (Some(" 203.0.113.7 "), Some("203.0.113.7")),
+            (Some("2001:DB8:0::1"), Some("2001:db8::1")),
+        ] {
+            assert_eq!(read_client_ip(written).unwrap().as_deref(), read);
+        }
+        for wrong in ["localhost", "203.0.113.7:80", "203.0.113.07", "<script>"] {
+            assert!(read_client_ip(Some(wrong)).is_err(), "{wrong}");
+        }
     }
 }

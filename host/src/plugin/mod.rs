@@ -49,7 +49,7 @@ pub use callback::{
 pub use compiler::{COMPILE_COMMAND, compile_for_parent};
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
-pub use plugins::{Admitted, PluginOptions, Plugins};
+pub use plugins::{Admitted, Loaded, PluginOptions, Plugins};
 pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,

@@ -85,6 +85,14 @@ impl Store {
         self.database.close().await;
     }
 
+    /// Whether it can be read and written now: a look, and an empty transaction of the writer's.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.database
+            .read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await?;
+        self.database.write(|_| Ok(())).await
+    }
+
     /// Counts since the store was opened.
     pub fn stats(&self) -> Stats {
         self.database.stats()
