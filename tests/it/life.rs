@@ -116,7 +116,7 @@ async fn closing_finds_what_was_paid_meanwhile() {
 async fn what_nobody_pays_in_time_expires() {
     let world = World::start().await;
     let shop = &world.shop;
-    let expi = milliseconds_from_now(3_000);
+    let expi = milliseconds_from_now(8_000);
     let (unscanned, _) = world.sent_with(json!({ "expi": expi })).await;
     let (scanned, code) = world.sent_with(json!({ "expi": expi })).await;
     world.alipay.scan(&code).await.unwrap();
@@ -143,7 +143,7 @@ fn asked_to_close(world: &World, trade_no: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_at_the_deadline_is_not_failed() {
     let world = World::start().await;
-    let expi = milliseconds_from_now(2_000);
+    let expi = milliseconds_from_now(6_000);
     let (id, code) = world
         .sent_with(json!({ "expi": expi, "callback": RECORD_SALE }))
         .await;

@@ -12,6 +12,7 @@ use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
 
 use super::options::DemoOptions;
 use super::qr;
+use super::sandbox;
 use super::serve::{self, Signals};
 use crate::running::{Host, HostOptions};
 
@@ -141,13 +142,7 @@ async fn set_up(host: &Host, alipay: &Alipay, account: &Account) -> anyhow::Resu
     let settings = json!({
         "test": true,
         "default": true,
-        "settings": {
-            "app_id": account.app_id(),
-            "seller_id": account.seller_id(),
-            "app_private_key": account.merchant_private_key(),
-            "alipay_public_key": account.alipay_public_key(),
-            "gateway": alipay.gateway_url(),
-        },
+        "settings": sandbox::zfb_settings(alipay, account),
     });
     let url = format!("{}/pay/target/zfb/{TARGET}", shop.url);
     shop.call(shop.http.put(url).json(&settings))

@@ -3,7 +3,7 @@
 //!
 //! | file | serves |
 //! |---|---|
-//! | [`payments`], [`endings`] | `/pay/ajax/…` |
+//! | [`payments`], [`endings`], [`reconcile`] | `/pay/ajax/…` |
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
@@ -22,6 +22,7 @@ mod keys;
 mod notifications;
 mod payments;
 mod providers;
+mod reconcile;
 pub(crate) mod serving;
 mod targets;
 
@@ -66,7 +67,8 @@ pub fn router(payments: Payments) -> Router {
         .route("/close", post(endings::close))
         .route("/reverse", post(endings::reverse))
         .route("/refund", post(endings::refund))
-        .route("/resolve", post(endings::resolve));
+        .route("/resolve", post(endings::resolve))
+        .route("/reconcile", post(reconcile::reconcile));
     let notified = Router::new()
         .route("/pay/re", any(notifications::bare))
         .route("/pay/re/{trade_no}", any(notifications::addressed))

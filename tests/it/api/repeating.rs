@@ -80,7 +80,7 @@ async fn a_repeat_is_answered_whatever_has_changed_since() {
         .await
         .data();
     shop.delete("/pay/target/zfb/main").await.data();
-    shop.until(&id(&first), "overdue", |payment| payment["overdue"] == true)
+    shop.until(&id(&first), "expired", |payment| payment["st"] == "FAIL")
         .await;
     let again = create(shop, "order-1", &body(soon)).await;
     assert_eq!(again.data(), first.data(), "to the letter");

@@ -63,9 +63,9 @@ async fn what_send_cannot_take_reaches_nobody() {
             "\"zfb\"",
         ),
         (
-            with(json!({ "pay_tp": "wx.qrcode" })),
+            with(json!({ "pay_tp": "wx.nothing" })),
             (400, "e.pay.no3x"),
-            "wx.qrcode",
+            "wx.nothing",
         ),
         (
             with(json!({ "pay_tp": "free" })),

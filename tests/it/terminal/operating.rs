@@ -168,7 +168,7 @@ async fn a_provider_is_told_in_words_and_added_by_its_digest() {
         assert!(told.contains(words), "{words:?} is missing: {told}");
     }
     let listed = root.json("provider list --json").await;
-    assert_eq!(listed[1]["name"], "zfb");
+    assert_eq!(listed[3]["name"], "zfb");
 
     root.write("liar.wasm", walnut_test_guests::LIAR);
     let read = root.run("provider add liar.wasm").await;
