@@ -254,6 +254,8 @@ async fn lies_in_sending_order_nothing_that_counts() {
     ];
     let mut court = Court::open().await;
     for (lie, end) in LIES.iter().chain(&more) {
+        // An order says nothing of refunds: what is pointed at as one is not even read.
+        let end = if *lie == "as-refund" { &Nothing } else { end };
         let id = court.lied_about(lie, "send").await;
         let answer = court.world.shop.send_by(&id, "liar.qrcode").await;
         court.hear(lie, *end, &answer);

@@ -120,7 +120,7 @@ async fn settings_that_do_not_fit_are_refused_field_by_field() {
             json!({ "settings": {}, "test": "yes" }),
             (400, "e.pay.invalid"),
         ),
-        ("/pay/target/wx/main", good.clone(), (400, "e.pay.no3x")),
+        ("/pay/target/nobody/main", good.clone(), (400, "e.pay.no3x")),
         (
             "/pay/target/callback/main",
             good.clone(),

@@ -69,7 +69,7 @@ async fn a_mistake_ends_on_standard_error_with_its_code() {
         (
             format!("pay send {id} free"),
             REFUSED,
-            &["open are: zfb.qrcode main"],
+            &["open are: ", "zfb.qrcode main"],
         ),
         (
             "pay create -fee 0.01".into(),
