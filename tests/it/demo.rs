@@ -8,6 +8,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::world::left_out;
+
 /// Plenty for a machine under load; nothing depends on it when all is well.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -186,7 +188,10 @@ async fn what_the_demo_says_to_try_next_works_as_it_is_printed() {
     }
 
     if run("command -v curl || echo none").await.trim() == "none" {
-        println!("left out, since this machine has no curl: what the demo says to do with it");
+        left_out(
+            "what the demo says to do with curl",
+            "this machine has none",
+        );
     } else {
         let code = sent["data"].as_str().unwrap();
         let bought = read(&run(&pay.replace("<the data above>", code)).await);

@@ -2,4 +2,5 @@
 
 mod compiling;
 mod components;
+mod requests;
 mod test_keys;

@@ -23,6 +23,8 @@ mod line;
 mod notifications;
 mod original_defects;
 mod paypal;
+mod reconcile;
+mod sandbox;
 mod terminal;
 mod wechat;
 mod zfb;

@@ -48,7 +48,7 @@ impl Page {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_host_keeps_the_token_and_an_approval_is_no_payment() {
+async fn the_host_keeps_the_token_and_an_approval_is_captured_and_then_paid() {
     let page = Page::open().await;
     let (id, order) = page.sent().await;
     let tokens = |page: &Page| {
@@ -68,14 +68,18 @@ async fn the_host_keeps_the_token_and_an_approval_is_no_payment() {
     let quiet = Misbehaviour::always(NotificationFault::Lost);
     page.paypal.misbehave(quiet);
     page.paypal.approve(&order).await.unwrap();
-    page.shop.check(&id).await.data();
-    for id in [id, other] {
-        let payment = page.shop.payment(&id).await;
-        assert_eq!(
-            (&payment["st"], &payment["held"]),
-            (&json!("WAIT"), &Value::Null)
-        );
-    }
+    let paid = page.shop.until_state(&id, "OK").await;
+    assert_eq!(paid["held"], Value::Null);
+    let requests = page.paypal.requests();
+    let captures = requests
+        .iter()
+        .filter(|request| request.operation.as_deref() == Some("orders.capture"));
+    assert_eq!(captures.count(), 1, "the money is taken once");
+    assert_eq!(
+        page.shop.payment(&other).await["st"],
+        "WAIT",
+        "nobody approved that one"
+    );
     let shown = format!(
         "{}{:?}",
         page.host.log(),

@@ -31,6 +31,8 @@ pub(super) struct Call {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Body,
+    /// Longest time for the whole call.
+    pub(super) within: Duration,
 }
 
 /// What a request carries.
@@ -75,7 +77,13 @@ impl Call {
             query: Vec::new(),
             headers: Vec::new(),
             body: Body::Nothing,
+            within: CALL_TIMEOUT,
         }
+    }
+
+    /// The same for what takes longer than other calls.
+    pub(super) fn within(self, within: Duration) -> Call {
+        Call { within, ..self }
     }
 
     pub(super) fn get(path: &[&str]) -> Call {
@@ -127,7 +135,6 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("walnut/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
             // A redirect would carry the key elsewhere.
             .redirect(Policy::none());
         if is_this_machine(&base) {
@@ -191,7 +198,8 @@ impl Client {
     async fn send(&self, call: Call, with_key: bool) -> Result<Answer, CliError> {
         let mut request = self
             .http
-            .request(call.method, self.address(&call.path, &call.query)?);
+            .request(call.method, self.address(&call.path, &call.query)?)
+            .timeout(call.within);
         let mut headers = HeaderMap::new();
         for (name, value) in &call.headers {
             let wrong = || CliError::usage(format!("{name:?} is no header that can be sent"));

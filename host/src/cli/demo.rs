@@ -12,6 +12,7 @@ use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions};
 
 use super::options::DemoOptions;
 use super::qr;
+use super::sandbox;
 use super::serve::{self, Signals};
 use crate::running::{Host, HostOptions};
 
@@ -73,14 +74,18 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             Ok(())
         }
     };
-    host.stop().await?;
+    during("finishing what runs", host.stop()).await?;
     alipay.stop().await;
     shown
 }
 
 /// One payment; then, unless it is to be the only one, what to try next for as long as anybody likes.
 async fn show(host: &Host, alipay: &Alipay, account: &Account, once: bool) -> anyhow::Result<()> {
-    let shop = set_up(host, alipay, account).await?;
+    let shop = during(
+        "making the demo domain and compiling its callback",
+        set_up(host, alipay, account),
+    )
+    .await?;
     let payment = pay_once(&shop, alipay).await?;
     println!(
         "\nThe finished payment:\n{}",
@@ -137,13 +142,7 @@ async fn set_up(host: &Host, alipay: &Alipay, account: &Account) -> anyhow::Resu
     let settings = json!({
         "test": true,
         "default": true,
-        "settings": {
-            "app_id": account.app_id(),
-            "seller_id": account.seller_id(),
-            "app_private_key": account.merchant_private_key(),
-            "alipay_public_key": account.alipay_public_key(),
-            "gateway": alipay.gateway_url(),
-        },
+        "settings": sandbox::zfb_settings(alipay, account),
     });
     let url = format!("{}/pay/target/zfb/{TARGET}", shop.url);
     shop.call(shop.http.put(url).json(&settings))
@@ -160,7 +159,7 @@ async fn set_up(host: &Host, alipay: &Alipay, account: &Account) -> anyhow::Resu
 async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     let order =
         json!({ "brief": "两杯茶 two cups of tea", "fee": "2300RMB", "callback": CALLBACK });
-    let created = shop.post("/pay/ajax/create", &order).await?;
+    let created = during("creating a payment", shop.post("/pay/ajax/create", &order)).await?;
     let id = text(&created, "id")?;
     step(
         "created",
@@ -168,7 +167,7 @@ async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     );
 
     let sending = json!({ "id": id, "pay_tp": "zfb.qrcode" });
-    let sent = shop.post("/pay/ajax/send", &sending).await?;
+    let sent = during("sending it", shop.post("/pay/ajax/send", &sending)).await?;
     let code = text(&sent, "data")?;
     step(
         "sent",
@@ -179,7 +178,9 @@ async fn pay_once(shop: &Shop, alipay: &Alipay) -> anyhow::Result<Value> {
     );
     println!("{}", qr::draw(&code)?);
 
-    alipay.pay(&code).await.context("the simulated buyer")?;
+    during("the simulated buyer pays", alipay.pay(&code))
+        .await
+        .context("the simulated buyer")?;
     step(
         "the buyer pays",
         "the simulated buyer scanned the code and paid",

@@ -1,5 +1,5 @@
-//! The command line: `walnut serve` and `walnut demo` run a host, everything else is a client of a
-//! running one, over the same HTTP endpoints that shops use.
+//! The command line: `walnut serve` and `walnut demo` run a host, `walnut sandbox` runs the simulated platforms,
+//! everything else is a client of a running host, over the same HTTP endpoints that shops use.
 //!
 //! The flags are those of the original, single dash and all (`args.rs`), and GNU's long options.
 //! Exit codes: 0 done, 1 refused by the host, 2 wrong usage, 3 no host.
@@ -19,7 +19,9 @@ mod output;
 mod pay;
 mod provider;
 pub mod qr;
+mod reconcile;
 mod relaxed;
+mod sandbox;
 mod serve;
 mod show;
 mod table;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use options::{DemoOptions, ServeOptions};
+pub use options::{DemoOptions, SandboxOptions, ServeOptions};
 
 use crate::plugin::{COMPILE_COMMAND, compile_for_parent};
 use client::Client;
@@ -62,6 +64,8 @@ enum Command {
     Serve(ServeOptions),
     /// See one payment go through on a host of its own, with a simulated platform
     Demo(DemoOptions),
+    /// Run the simulated platforms, for a shop that is developed against this host
+    Sandbox(SandboxOptions),
     /// Create, send and look at payments
     #[command(subcommand)]
     Pay(pay::Pay),
@@ -79,6 +83,8 @@ enum Command {
     /// A domain's merchant settings
     #[command(subcommand)]
     Target(target::Target),
+    /// Compare the platforms' bills of a day with the host's payments
+    Reconcile(reconcile::Reconcile),
     /// A domain's callbacks
     #[command(subcommand)]
     Callback(callback::Callback),
@@ -128,6 +134,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Serve(options) => return serve::run(options).await,
         Command::Demo(options) => return demo::run(options).await,
+        Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
         command => match Client::new(&cli.host) {
             Ok(client) => client_command(&client, command).await,
             Err(error) => Err(error),
@@ -141,13 +148,14 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn client_command(client: &Client, command: Command) -> Result<Output, CliError> {
     match command {
-        Command::Serve(_) | Command::Demo(_) => Ok(Output::default()),
+        Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_) => Ok(Output::default()),
         Command::Pay(verb) => verb.run(client).await,
         Command::Obj(obj) => obj.run(client).await,
         Command::Cat(cat) => cat.run(client).await,
         Command::Domain(verb) => verb.run(client).await,
         Command::Key(verb) => verb.run(client).await,
         Command::Target(verb) => verb.run(client).await,
+        Command::Reconcile(reconcile) => reconcile.run(client).await,
         Command::Callback(verb) => verb.run(client).await,
         Command::Provider(verb) => verb.run(client).await,
     }

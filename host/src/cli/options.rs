@@ -1,4 +1,4 @@
-//! The options of `walnut serve` and `walnut demo`, and which host the other commands talk to.
+//! The options of `walnut serve`, `walnut demo` and `walnut sandbox`, and which host the other commands talk to.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +52,30 @@ pub struct DemoOptions {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+}
+
+/// How the simulated platforms run: on this machine only.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct SandboxOptions {
+    /// The port of WeChat Pay; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8181)]
+    pub wx_port: u16,
+    /// The port of WeChat Pay where payments at the till are undone, with TLS; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8182)]
+    pub wx_tls_port: u16,
+    /// The port of Alipay; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8183)]
+    pub zfb_port: u16,
+    /// The port of PayPal; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 8184)]
+    pub paypal_port: u16,
+    /// How many times faster than the real ones the platforms repeat their notifications
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub faster: u32,
+    /// Print one line of JSON for programs: the addresses and accounts
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which host a command talks to.

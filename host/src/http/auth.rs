@@ -5,6 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::audit::Who;
 use super::envelope::Failure;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
@@ -24,7 +25,11 @@ impl FromRequestParts<Payments> for By {
                 PayError::unauthorized("send the header Authorization: Bearer <key or ticket>")
             })?,
         };
-        Ok(By(payments.caller(&token).await?))
+        let caller = payments.caller(&token).await?;
+        if let Some(who) = parts.extensions.get::<Who>() {
+            who.is(&caller);
+        }
+        Ok(By(caller))
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::audit::Refused;
 use super::serving::TooSlow;
 use crate::payment::error::PayError;
 
@@ -145,6 +146,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = Json(json!({ "ok": false, "errCode": self.code, "msg": self.message }));
         let mut response = (self.status, body).into_response();
+        response.extensions_mut().insert(Refused(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
             response

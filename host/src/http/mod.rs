@@ -3,14 +3,15 @@
 //!
 //! | file | serves |
 //! |---|---|
-//! | [`payments`], [`endings`] | `/pay/ajax/…` |
-//! | [`notifications`] | `/pay/re` |
+//! | [`payments`], [`endings`], [`reconcile`] | `/pay/ajax/…` |
+//! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 //!
-//! [`serving`] takes the connections.
+//! [`serving`] takes the connections, [`audit`] tells of what was refused.
 
+mod audit;
 mod auth;
 mod callbacks;
 mod domains;
@@ -21,6 +22,7 @@ mod keys;
 mod notifications;
 mod payments;
 mod providers;
+mod reconcile;
 pub(crate) mod serving;
 mod targets;
 
@@ -29,6 +31,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::{any, delete, get, post, put};
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -64,7 +67,8 @@ pub fn router(payments: Payments) -> Router {
         .route("/close", post(endings::close))
         .route("/reverse", post(endings::reverse))
         .route("/refund", post(endings::refund))
-        .route("/resolve", post(endings::resolve));
+        .route("/resolve", post(endings::resolve))
+        .route("/reconcile", post(reconcile::reconcile));
     let notified = Router::new()
         .route("/pay/re", any(notifications::bare))
         .route("/pay/re/{trade_no}", any(notifications::addressed))
@@ -83,7 +87,8 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/provider", get(providers::list).put(providers::put))
         .route("/pay/provider/inspect", post(providers::inspect))
         .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
-        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)));
+        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)))
+        .layer(from_fn(audit::refusals));
     Router::new()
         .nest("/pay/ajax", ajax)
         .route("/pay/target", get(targets::list))
@@ -99,8 +104,10 @@ pub fn router(payments: Payments) -> Router {
         )
         .route("/pay/key", get(keys::list).post(keys::add))
         .route("/pay/key/{id}", delete(keys::revoke))
+        .route("/pay/refused", get(notifications::refused))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
+        .layer(from_fn(audit::refusals))
         .merge(notified)
         .merge(components)
         .route("/healthz", get(health::healthz))

@@ -1,4 +1,5 @@
-//! `/pay/re`: one address for the notifications of all platforms, answered in their own words.
+//! `/pay/re`: one address for the notifications of all platforms, answered in their own words. What did not verify is
+//! for the operator to look at.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -6,7 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::envelope::Failure;
+use super::auth::By;
+use super::envelope::{Answer, Data, Failure};
 use crate::payment::Payments;
 use crate::trust::{Message, Origin, Reply};
 
@@ -36,6 +38,14 @@ pub(super) async fn addressed(
     // What cannot be read names no trade.
     let trade_no = trade_no.map_or_else(|_| String::new(), |Path(trade_no)| trade_no);
     Ok(answer(payments.receive(Some(&trade_no), message).await))
+}
+
+/// The newest notifications that did not verify, the last one first.
+pub(super) async fn refused(State(payments): State<Payments>, by: By) -> Answer {
+    by.operator()?;
+    let mut refused = payments.refused_notifications();
+    refused.reverse();
+    Data::of(refused)
 }
 
 /// The bytes as received; what a platform sends by GET stands in the query.

@@ -139,18 +139,23 @@ pub(super) struct ById {
 type OneId = Result<Query<ById>, QueryRejection>;
 
 pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
-    let id = payment_id(&id?.id)?;
-    if matches!(by.0, Caller::Ticket(_)) {
-        let payment = payments.get(&by.0, id).await?;
-        return Data::of(view::to_json(&payment, now_ms()));
-    }
-    let case = payments.case(&by.0, id).await?;
-    Data::of(view::case_to_json(&case, now_ms()))
+    let payment = payments.get(&by.0, payment_id(&id?.id)?).await?;
+    shown(&payments, &by, payment).await
 }
 
 pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
-    let payment = payments.check(&by.0, payment_id(&id?.id)?).await?;
-    Data::of(view::to_json(&payment, now_ms()))
+    let id = payment_id(&id?.id)?;
+    let payment = payments.check(&by.0, id).await?;
+    shown(&payments, &by, payment).await
+}
+
+/// A payment as the caller sees it: owners and operators with its attempts and refunds.
+async fn shown(payments: &Payments, by: &By, payment: Payment) -> Answer {
+    if matches!(by.0, Caller::Ticket(_)) {
+        return Data::of(view::to_json(&payment, now_ms()));
+    }
+    let case = payments.case(&by.0, payment.id).await?;
+    Data::of(view::case_to_json(&case, now_ms()))
 }
 
 pub(super) async fn history(State(payments): State<Payments>, by: By, id: OneId) -> Answer {

@@ -1,88 +1,26 @@
 //! `create`: makes a payment, freezes what is on offer, binds the callback.
 
-use std::fmt::Display;
+mod request;
+
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::error::{PayError, Result};
 use super::model::{
-    Ams, AttemptState, BoundCallback, Buyer, CallbackKind, Change, Digest, Payment, PaymentId,
-    State,
+    Ams, AttemptState, BoundCallback, CallbackKind, Change, Digest, Payment, PaymentId, State,
 };
-use super::money::Money;
 use super::send::new_attempt;
 use super::settle::edit_platform;
 use super::{Payments, now_ms, view};
 use crate::store::{Created, Domain, IdempotencyKey, NewPayment};
-use crate::trust::refuse_repeated_names;
-
-/// How long a payment may be paid when `create` names no deadline: as long as the platforms' QR
-/// codes are valid.
-const DEFAULT_LIFE: Ams = 2 * 60 * 60 * 1000;
-/// The latest deadline: Alipay closes what is not paid after 15 days.
-const LONGEST_LIFE: Ams = 15 * 24 * 60 * 60 * 1000;
-const MAX_BRIEF: usize = 512;
-const MAX_NAME: usize = 256;
-const MAX_META: usize = 64 * 1024;
-
-/// A fee as callers write it: `2300`, `"2300"` or `"2300RMB"`, in minor units.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Fee {
-    Minor(i64),
-    Text(String),
-    Other(Value),
-}
-
-/// What `create` takes. Everything else at the top level is metadata.
-#[derive(Deserialize, Default)]
-#[serde(expecting = "an object")]
-pub struct CreateRequest {
-    brief: Option<String>,
-    fee: Option<Fee>,
-    cur: Option<String>,
-    price: Option<i64>,
-    /// `TYPE:ID` or `TYPE:ID:NAME`.
-    buyer: Option<String>,
-    buyer_tp: Option<u8>,
-    buyer_id: Option<String>,
-    buyer_nm: Option<String>,
-    /// A domain's name or id; another than the caller's own only for `root`.
-    seller: Option<String>,
-    callback: Option<String>,
-    expi: Option<Ams>,
-    test: Option<bool>,
-    /// Sends at once when given.
-    pub pay_tp: Option<String>,
-    /// With `pay_tp`.
-    pub pay_target: Option<String>,
-    /// With `pay_tp`.
-    #[serde(default)]
-    pub args: Vec<String>,
-    /// The buyer's address.
-    pub client_ip: Option<String>,
-    #[serde(flatten)]
-    meta: Map<String, Value>,
-}
-
-impl CreateRequest {
-    /// Reads the body of a request.
-    pub fn parse(body: &[u8]) -> Result<CreateRequest> {
-        let wrong = |error: &dyn Display| {
-            PayError::invalid(format!(
-                "the body has to be a JSON object of the payment: {error}"
-            ))
-        };
-        let text = str::from_utf8(body).map_err(|error| wrong(&error))?;
-        let request = serde_json::from_str(text).map_err(|error| wrong(&error))?;
-        // Of metadata the last would win, without a word.
-        refuse_repeated_names(text).map_err(|error| wrong(&error))?;
-        Ok(request)
-    }
-}
+pub use request::CreateRequest;
+pub(super) use request::read_client_ip;
+use request::{
+    MAX_META, MAX_META_DEPTH, is_shallow, note_library, read_brief, read_buyer, read_deadline,
+    read_fee, read_price,
+};
 
 /// What `create` made.
 pub struct NewlyCreated {
@@ -122,6 +60,7 @@ impl Payments {
         let now = now_ms();
         let total = read_fee(request)?;
         self.check_meta(&request.meta)?;
+        read_client_ip(request.client_ip.as_deref())?;
         let mut payment = Payment {
             id: PaymentId::generate(),
             domain_id: domain.id.clone(),
@@ -304,6 +243,14 @@ impl Payments {
                 ));
             }
         }
+        if meta
+            .values()
+            .any(|value| !is_shallow(value, MAX_META_DEPTH))
+        {
+            return Err(PayError::meta_too_large(format!(
+                "the metadata is nested more than {MAX_META_DEPTH} levels deep"
+            )));
+        }
         if serde_json::to_string(meta).map_or(usize::MAX, |text| text.len()) > MAX_META {
             return Err(PayError::meta_too_large(
                 "the metadata is larger than 64 KiB",
@@ -345,111 +292,4 @@ fn key_reused() -> PayError {
     PayError::key_reused(
         "this Idempotency-Key was used with another body: use a new key for a new payment",
     )
-}
-
-fn read_fee(request: &CreateRequest) -> Result<Money> {
-    let text = match &request.fee {
-        None => {
-            return Err(PayError::invalid_fee(
-                "give the fee in minor units, such as 2300 or \"2300RMB\"",
-            ));
-        }
-        Some(Fee::Minor(minor)) => minor.to_string(),
-        Some(Fee::Text(text)) => text.clone(),
-        Some(Fee::Other(other)) => other.to_string(),
-    };
-    Money::parse(&text, request.cur.as_deref())
-        .map_err(|error| PayError::invalid_fee(error.to_string()))
-}
-
-fn read_price(request: &CreateRequest) -> Result<Option<i64>> {
-    match request.price {
-        Some(price) if !(0..=Money::MAX_MINOR).contains(&price) => {
-            Err(PayError::invalid_fee("the price is out of range"))
-        }
-        price => Ok(price),
-    }
-}
-
-fn read_brief(request: &CreateRequest) -> Result<String> {
-    let brief = request.brief.as_deref().unwrap_or("").trim();
-    if brief.len() > MAX_BRIEF {
-        return Err(PayError::invalid(format!(
-            "the brief has more than {MAX_BRIEF} bytes"
-        )));
-    }
-    Ok(brief.to_owned())
-}
-
-fn read_deadline(expi: Option<Ams>, now: Ams) -> Result<Ams> {
-    match expi {
-        None | Some(0) => Ok(now + DEFAULT_LIFE),
-        Some(at) if at <= now => Err(PayError::invalid(
-            "expi lies in the past: give milliseconds since 1970",
-        )),
-        Some(at) if at > now + LONGEST_LIFE => Err(PayError::invalid(
-            "expi is more than 15 days away: platforms close payments then",
-        )),
-        Some(at) => Ok(at),
-    }
-}
-
-fn read_buyer(request: &CreateRequest) -> Result<Buyer> {
-    let text = |value: &Option<String>| value.as_deref().unwrap_or("").trim().to_owned();
-    let mut buyer = Buyer {
-        tp: request.buyer_tp.unwrap_or(0),
-        id: text(&request.buyer_id),
-        name: text(&request.buyer_nm),
-    };
-    if buyer.tp > 2 {
-        return Err(PayError::invalid_buyer("buyer_tp is 0, 1 or 2"));
-    }
-    if let Some(written) = request
-        .buyer
-        .as_deref()
-        .map(str::trim)
-        .filter(|b| !b.is_empty())
-    {
-        let mut parts = written.splitn(3, ':');
-        let (kind, id) = (
-            parts.next().unwrap_or("").trim(),
-            parts.next().unwrap_or("").trim(),
-        );
-        if !written.contains(':') {
-            return Err(PayError::invalid_buyer(
-                "write the buyer as TYPE:ID, such as walnut:45 or members:a1",
-            ));
-        }
-        if kind.is_empty() || id.is_empty() {
-            return Err(PayError::buyer_imperfect(
-                "the buyer needs a type and an id: TYPE:ID",
-            ));
-        }
-        buyer.tp = if kind == "walnut" { 1 } else { 2 };
-        buyer.id = id.to_owned();
-        if let Some(name) = parts.next() {
-            buyer.name = name.trim().to_owned();
-        }
-    }
-    if buyer.tp != 0 && buyer.id.is_empty() && buyer.name.is_empty() {
-        return Err(PayError::buyer_imperfect(
-            "the buyer has a type but neither id nor name",
-        ));
-    }
-    if buyer.id.len() > MAX_NAME || buyer.name.len() > MAX_NAME {
-        return Err(PayError::invalid_buyer(
-            "the buyer's id or name has more than 256 bytes",
-        ));
-    }
-    Ok(buyer)
-}
-
-/// The account library of a buyer written as `LIBRARY:ID`, kept beside the id.
-fn note_library(payment: &mut Payment, written: Option<&str>) {
-    let library = written
-        .and_then(|written| written.split_once(':'))
-        .map(|(kind, _)| kind.trim());
-    if let Some(library) = library.filter(|_| payment.buyer.tp == 2) {
-        payment.meta.insert("buyer_lib".into(), json!(library));
-    }
 }

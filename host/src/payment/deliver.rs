@@ -102,7 +102,10 @@ impl Payments {
             return Err(Stopped::text("the payment has no callback"));
         };
         let store = self.0.store.clone();
-        let load = || async move { store.content(bound.digest).await.ok().flatten() };
+        let load = || async move {
+            let content = store.content(bound.digest).await;
+            content.map_err(|error| error.to_string())
+        };
         let callback = self.0.plugins.callback(bound.digest, load).await?;
         let call = CallbackCall {
             domain: payment.domain.clone(),
@@ -214,8 +217,14 @@ impl From<StoreError> for Stopped {
 
 impl From<crate::plugin::PluginError> for Stopped {
     fn from(error: crate::plugin::PluginError) -> Stopped {
-        if error.kind == Kind::Busy {
-            return Stopped::Busy;
+        match error.kind {
+            Kind::Busy => return Stopped::Busy,
+            // Nothing was run, or nothing that counts.
+            Kind::Down => {
+                tracing::error!(%error, "store");
+                return Stopped::Busy;
+            }
+            _ => {}
         }
         Stopped::Failed {
             error: error.full(),

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::home::HomeError;
-use crate::plugin::{PluginError, Refusal};
+use crate::plugin::{Kind, PluginError, Refusal};
 use crate::store::{FindError, StoreError};
 
 /// A refusal. What went wrong inside is logged where it happens and never shown to callers.
@@ -172,8 +172,12 @@ impl From<StoreError> for PayError {
             _ => {}
         }
         tracing::error!(%error, "store");
-        PayError::store_down("the payment store does not answer; nothing was changed, try again")
+        store_down()
     }
+}
+
+fn store_down() -> PayError {
+    PayError::store_down("the payment store does not answer; nothing was changed, try again")
 }
 
 impl From<HomeError> for PayError {
@@ -196,8 +200,13 @@ impl From<HomeError> for PayError {
 
 impl From<PluginError> for PayError {
     fn from(error: PluginError) -> PayError {
-        if error.kind == crate::plugin::Kind::Busy {
-            return PayError::too_busy("all plugin instances are in use: try again");
+        match error.kind {
+            Kind::Busy => return PayError::too_busy("all plugin instances are in use: try again"),
+            Kind::Down => {
+                tracing::error!(%error, "store");
+                return store_down();
+            }
+            _ => {}
         }
         tracing::error!(error = %error.full(), "plugin");
         PayError::internal(format!(

@@ -6,6 +6,7 @@
 //! | [`model`], [`money`], [`state`] | what a payment is |
 //! | [`view`] | how it looks as JSON |
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
+//! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
@@ -24,6 +25,8 @@ pub mod money;
 mod platform_certificates;
 pub mod providers;
 pub mod receive;
+pub mod reconcile;
+pub mod reconciling;
 pub mod refund;
 mod refunding;
 pub mod resolve;
@@ -76,6 +79,8 @@ struct Inner {
     tickets: Tickets,
     keys: Keys,
     refused: Refused,
+    /// One at a time: a large bill takes room and time.
+    reconciling: tokio::sync::Semaphore,
     options: Options,
     /// Rung when a delivery or a question may be due earlier than the workers think.
     work: watch::Sender<u64>,
@@ -106,6 +111,7 @@ impl Payments {
             tickets,
             keys,
             refused: Refused::default(),
+            reconciling: tokio::sync::Semaphore::new(1),
             options,
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,

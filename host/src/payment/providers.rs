@@ -142,7 +142,10 @@ impl Payments {
     /// The provider component of this digest, from memory, from its compiled form or from the store.
     pub(super) async fn provider(&self, digest: Digest) -> Result<Provider> {
         let store = self.0.store.clone();
-        let load = || async move { store.provider_bytes(digest).await.ok().flatten() };
+        let load = || async move {
+            let bytes = store.provider_bytes(digest).await;
+            bytes.map_err(|error| error.to_string())
+        };
         Ok(self.0.plugins.provider(digest, load).await?)
     }
 

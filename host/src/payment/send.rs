@@ -36,6 +36,8 @@ impl Payments {
                 "at most 16 arguments of at most 1024 bytes",
             ));
         }
+        let client_ip = super::create::read_client_ip(client_ip)?;
+        let client_ip = client_ip.as_deref();
         let mut changes = self.0.changed.subscribe();
         let deadline = tokio::time::Instant::now() + WAIT_FOR_OTHER;
         loop {

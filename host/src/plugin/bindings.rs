@@ -50,3 +50,31 @@ pub(crate) mod callback {
         include_component_type: true,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    /// A contract is for people who have nothing else: each of its items says what it is.
+    #[test]
+    fn every_item_of_the_contract_is_documented() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+        let mut undocumented = Vec::new();
+        let mut items = 0;
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut before = "";
+            for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                let is_item = ["///", "package ", "use ", "import ", "export provider", "}"]
+                    .iter()
+                    .all(|start| !line.starts_with(start));
+                items += usize::from(is_item);
+                if is_item && !before.starts_with("///") {
+                    undocumented.push(format!("{}: {line}", path.display()));
+                }
+                before = line;
+            }
+        }
+        assert!(items > 100, "{items}");
+        assert!(undocumented.is_empty(), "{undocumented:#?}");
+    }
+}

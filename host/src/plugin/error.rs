@@ -23,8 +23,10 @@ pub enum Kind {
     Guest,
     /// All instances are in use: try again later.
     Busy,
-    /// The host could not do its part: the component is gone, or the store does not answer.
+    /// The host could not do its part: the component is gone, or cannot be made ready.
     Unavailable,
+    /// The store does not answer: nothing of it is the plugin's fault, and later it may.
+    Down,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Kind::Guest => "guest",
             Kind::Busy => "busy",
             Kind::Unavailable => "unavailable",
+            Kind::Down => "down",
         }
     }
 }
@@ -106,6 +109,8 @@ pub(super) enum Stop {
     Busy,
     #[error("{0}")]
     Unavailable(String),
+    #[error("{0}")]
+    Down(String),
 }
 
 impl Stop {
@@ -117,6 +122,7 @@ impl Stop {
             Stop::Contract(_) => Kind::Guest,
             Stop::Busy => Kind::Busy,
             Stop::Unavailable(_) => Kind::Unavailable,
+            Stop::Down(_) => Kind::Down,
         }
     }
 }

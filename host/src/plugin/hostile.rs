@@ -142,7 +142,10 @@ fn delivery() -> DeliveryView {
 
 async fn loaded(plugins: &Plugins, wasm: Arc<Vec<u8>>) -> Callback {
     let digest = plugins.admit_callback(wasm.clone()).await.unwrap();
-    plugins.callback(digest, async || Some(wasm)).await.unwrap()
+    plugins
+        .callback(digest, async || Ok(Some(wasm)))
+        .await
+        .unwrap()
 }
 
 async fn run(plugins: &Plugins, items: &str, body: &str) -> Result<Run, PluginError> {
@@ -365,6 +368,53 @@ impl DomainView for Silent {
     }
     fn payments<'a>(&'a self, _: &'a Map<String, Value>, _: u32) -> Viewed<'a, Vec<Value>> {
         Box::pin(std::future::pending())
+    }
+}
+
+/// A view of a store that fails.
+struct Failing;
+
+impl DomainView for Failing {
+    fn kv_get<'a>(&'a self, _: &'a str) -> Viewed<'a, Option<(Vec<u8>, u64)>> {
+        Box::pin(async { Err(ViewError::Failed("no disk".into())) })
+    }
+    fn kv_size(&self) -> Viewed<'_, u64> {
+        Box::pin(async { Err(ViewError::Failed("no disk".into())) })
+    }
+    fn payment(&self, _: PaymentId) -> Viewed<'_, Option<Value>> {
+        Box::pin(async { Err(ViewError::Failed("no disk".into())) })
+    }
+    fn payments<'a>(&'a self, _: &'a Map<String, Value>, _: u32) -> Viewed<'a, Vec<Value>> {
+        Box::pin(async { Err(ViewError::Failed("no disk".into())) })
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_no_fault_of_the_callback() {
+    let dir = TempDir::new().unwrap();
+    let plugins = sandbox(&dir, 2);
+    let body = format!("(call $get (i32.const 1100) (i32.const 4) (i32.const 64)) {FINE}");
+    let wasm = callback("", &body);
+    let reads = loaded(&plugins, wasm.clone()).await;
+    let error = reads
+        .run(call(Failing), &json!({}), delivery())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind, error.what.as_str()),
+        (Kind::Down, "no disk"),
+        "{error}"
+    );
+    // Nor when its content cannot be read; what is gone is gone.
+    let elsewhere = TempDir::new().unwrap();
+    let plugins = sandbox(&elsewhere, 2);
+    for (found, kind) in [
+        (Err("no disk".to_owned()), Kind::Down),
+        (Ok(None), Kind::Unavailable),
+    ] {
+        let digest = Digest::of(&wasm);
+        let error = plugins.callback(digest, async || found).await.map(drop);
+        assert_eq!(error.unwrap_err().kind, kind);
     }
 }
 

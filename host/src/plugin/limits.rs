@@ -251,6 +251,31 @@ pub(super) const CONNECTIONS_IDLE: usize = 16;
 /// of its own, and costs a megabyte at most.
 pub(super) const OWN_CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
 
+/// A bill as it is fetched, packed or not. A row has some 40 bytes packed: a million and a half of them.
+pub(super) const BILL_BYTES: usize = 64 * MIB;
+
+/// All files of a bill unpacked. Text like theirs is packed to a tenth; what promises more is a bomb.
+pub(super) const BILL_UNPACKED_BYTES: u64 = 512 * MIB as u64;
+
+/// Files of one bill. Alipay's has two: the trades and their sums.
+pub(super) const BILL_FILES: usize = 16;
+
+/// Rows of one bill: the host holds all of them while it compares, 150 MB.
+pub(super) const BILL_ROWS: usize = 500_000;
+
+/// One line of a bill: a row has 500 bytes.
+pub(super) const BILL_LINE_BYTES: usize = 64 * KIB;
+
+/// What the provider is given at once, up to the end of a line: some 250 rows, so that its answer is far below
+/// [`HOST_CALL_BYTES`].
+pub(super) const BILL_CHUNK_BYTES: usize = 128 * KIB;
+
+/// What of a bill is written to the disk at once.
+pub(super) const BILL_WRITE_BYTES: usize = MIB;
+
+/// A bill until its last byte has come: the largest one over a line of two megabits a second.
+pub(super) const BILL_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// The key of a value of the domain.
 pub(super) const KV_KEY_BYTES: usize = 256;
 

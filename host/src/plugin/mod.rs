@@ -9,6 +9,7 @@
 //! | `compiled`, `registry`    | the code on disk and in memory                                               |
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
+//! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
 //! | `outbound`, `address`     | the host's own requests for providers, and where they may go                 |
 //!
@@ -17,6 +18,7 @@
 
 mod address;
 mod admission;
+mod bill;
 mod bindings;
 mod call;
 mod callback;
@@ -39,6 +41,7 @@ mod hostile;
 mod refused;
 
 pub use admission::{MANIFEST_SECTION, Refusal, WorldMismatch};
+pub use bill::BillError;
 pub use callback::{
     Callback, CallbackCall, DeliveryView, DomainView, Effects, EmptyDomain, Run, Spent, ViewError,
     Viewed,
@@ -46,7 +49,7 @@ pub use callback::{
 pub use compiler::{COMPILE_COMMAND, compile_for_parent};
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
-pub use plugins::{Admitted, PluginOptions, Plugins};
+pub use plugins::{Admitted, Loaded, PluginOptions, Plugins};
 pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,

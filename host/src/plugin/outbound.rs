@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use lru::LruCache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -64,6 +65,22 @@ impl Outbound {
 
     /// Sends a request that was checked and signed, and reads the whole answer.
     pub(super) async fn send(&self, request: Prepared) -> Result<Answer, Unsent> {
+        let response = self.begin(request, limits::REQUEST_TIMEOUT).await?;
+        read(response).await
+    }
+
+    /// The same for a file, whose bytes are taken as they come.
+    pub(super) async fn download(&self, request: Prepared) -> Result<Download, Unsent> {
+        let response = self.begin(request, limits::BILL_TIMEOUT).await?;
+        Ok(Download {
+            response,
+            came: 0,
+            ahead: Vec::new(),
+        })
+    }
+
+    /// Sends, and waits for the head of the answer; `within` is for all of it.
+    async fn begin(&self, request: Prepared, within: Duration) -> Result<Response, Unsent> {
         let (side, client) = self.client_for(&request)?;
         check_literal(side, &request.url)?;
         let method = Method::from_bytes(request.method.as_bytes())
@@ -72,9 +89,10 @@ impl Outbound {
             .request(method, request.url)
             .headers(headers(request.headers)?)
             .body(request.body)
+            .timeout(within)
             .send()
             .await;
-        let response = sent.map_err(|error| {
+        sent.map_err(|error| {
             if let Some(refused) = refused(&error) {
                 Unsent::Denied(refused.to_string())
             } else if error.is_connect() || error.is_builder() {
@@ -82,8 +100,7 @@ impl Outbound {
             } else {
                 Unsent::MaybeSent(causes(&error))
             }
-        })?;
-        read(response).await
+        })
     }
 
     fn client_for(&self, request: &Prepared) -> Result<(Side, Client), Unsent> {
@@ -134,6 +151,43 @@ impl Outbound {
     }
 }
 
+/// A file that is being fetched.
+pub(super) struct Download {
+    response: Response,
+    came: usize,
+    /// Came with the last part, and belongs to the next.
+    ahead: Vec<u8>,
+}
+
+impl Download {
+    /// The HTTP status.
+    pub(super) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// The next bytes: so many, or fewer at the end.
+    pub(super) async fn next(&mut self, bytes: usize) -> Result<Vec<u8>, Unsent> {
+        let mut part = std::mem::take(&mut self.ahead);
+        while part.len() < bytes {
+            match self.response.chunk().await {
+                Ok(Some(chunk)) => {
+                    self.came += chunk.len();
+                    if self.came > limits::BILL_BYTES {
+                        return Err(Unsent::TooLarge);
+                    }
+                    part.extend_from_slice(&chunk);
+                }
+                Ok(None) => break,
+                Err(error) => return Err(Unsent::MaybeSent(causes(&error))),
+            }
+        }
+        if part.len() > bytes {
+            self.ahead = part.split_off(bytes);
+        }
+        Ok(part)
+    }
+}
+
 /// Which addresses a client may connect to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Side {
@@ -163,7 +217,6 @@ fn client(side: Side) -> reqwest::ClientBuilder {
         .http1_only()
         .http1_max_headers(limits::ANSWER_HEADERS)
         .connect_timeout(limits::CONNECT_TIMEOUT)
-        .timeout(limits::REQUEST_TIMEOUT)
         .pool_idle_timeout(limits::CONNECTION_IDLE)
         .pool_max_idle_per_host(limits::CONNECTIONS_IDLE)
         .dns_resolver(Resolver(side))

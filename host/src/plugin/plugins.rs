@@ -40,6 +40,9 @@ pub struct PluginOptions {
     pub compiler: Option<PathBuf>,
 }
 
+/// The bytes of a component that was admitted; none where they are gone, or why nobody can tell now.
+pub type Loaded = Result<Option<Arc<Vec<u8>>>, String>;
+
 /// A component that was admitted as a provider.
 pub struct Admitted {
     /// By which it is loaded from now on.
@@ -225,7 +228,7 @@ impl Plugins {
     pub async fn provider<F, L>(&self, digest: Digest, load: F) -> Result<Provider, PluginError>
     where
         F: FnOnce() -> L,
-        L: Future<Output = Option<Arc<Vec<u8>>>>,
+        L: Future<Output = Loaded>,
     {
         let who = Who {
             plugin: "provider".to_owned(),
@@ -254,7 +257,7 @@ impl Plugins {
     pub async fn callback<F, L>(&self, digest: Digest, load: F) -> Result<Callback, PluginError>
     where
         F: FnOnce() -> L,
-        L: Future<Output = Option<Arc<Vec<u8>>>>,
+        L: Future<Output = Loaded>,
     {
         let who = Who {
             plugin: "callback".to_owned(),
@@ -340,13 +343,14 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Bytes that are not those of the digest are no better than none.
-fn genuine(digest: Digest, wasm: Option<Arc<Vec<u8>>>) -> Result<Arc<Vec<u8>>, Stop> {
+fn genuine(digest: Digest, wasm: Loaded) -> Result<Arc<Vec<u8>>, Stop> {
     match wasm {
-        Some(wasm) if Digest::of(&wasm) == digest => Ok(wasm),
-        Some(_) => Err(Stop::Unavailable(
+        Ok(Some(wasm)) if Digest::of(&wasm) == digest => Ok(wasm),
+        Ok(Some(_)) => Err(Stop::Unavailable(
             "the kept component has another digest".to_owned(),
         )),
-        None => Err(Stop::Unavailable("the component is gone".to_owned())),
+        Ok(None) => Err(Stop::Unavailable("the component is gone".to_owned())),
+        Err(why) => Err(Stop::Down(why)),
     }
 }
 

@@ -211,7 +211,7 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
 
     // A new start needs neither the bytes nor the compiler.
     let kept = sandbox(&dir, [1; 32])
-        .callback(digest, async || None)
+        .callback(digest, async || Ok(None))
         .await
         .unwrap();
     answers(kept).await;
@@ -224,7 +224,7 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         fs::write(&entry, &tampered).unwrap();
         let plugins = sandbox(&dir, [1; 32]);
         let error = plugins
-            .callback(digest, async || None)
+            .callback(digest, async || Ok(None))
             .await
             .map(drop)
             .unwrap_err();
@@ -232,7 +232,7 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         assert!(!entry.exists());
         answers(
             plugins
-                .callback(digest, async || Some(wasm.clone()))
+                .callback(digest, async || Ok(Some(wasm.clone())))
                 .await
                 .unwrap(),
         )
@@ -243,13 +243,13 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
     let plugins = sandbox(&dir, [1; 32]);
     answers(
         plugins
-            .callback(digest, async || Some(wasm.clone()))
+            .callback(digest, async || Ok(Some(wasm.clone())))
             .await
             .unwrap(),
     )
     .await;
     let other = sandbox(&dir, [2; 32]);
-    assert!(other.callback(digest, async || None).await.is_err());
+    assert!(other.callback(digest, async || Ok(None)).await.is_err());
 
     // An entry of another component under this name is as foreign.
     let plugins = sandbox(&dir, [1; 32]);
@@ -262,11 +262,11 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         .unwrap();
     let swapped = fs::read(only_entry(&dir)).unwrap();
     fs::write(&entry, swapped).unwrap();
-    assert!(plugins.callback(digest, async || None).await.is_err());
+    assert!(plugins.callback(digest, async || Ok(None)).await.is_err());
 
     // Bytes that are not the component's own are not taken for it.
     let wrong = plugins
-        .callback(digest, async || Some(Arc::new(second)))
+        .callback(digest, async || Ok(Some(Arc::new(second))))
         .await
         .map(drop);
     assert_eq!(wrong.unwrap_err().kind, Kind::Unavailable);
@@ -304,5 +304,5 @@ async fn of_a_component_that_is_only_tried_nothing_is_kept() {
     let entries = fs::read_dir(dir.path().join("compiled")).unwrap();
     assert_eq!(entries.count(), 0);
     let digest = Digest::of(&wasm);
-    assert!(plugins.callback(digest, async || None).await.is_err());
+    assert!(plugins.callback(digest, async || Ok(None)).await.is_err());
 }

@@ -151,6 +151,16 @@ pub enum FindError {
     /// No column has this name.
     #[error("{0:?} is not a column of payments")]
     UnknownColumn(String),
+    /// What the original reads as a pattern. Taken literally it would find nothing, and look like an answer.
+    #[error(
+        "{column}: {found} is a pattern or an interval; payments are found by equal values, or by any of a list of them"
+    )]
+    Pattern {
+        /// As the user names it.
+        column: &'static str,
+        /// What was given.
+        found: String,
+    },
     /// The column holds something else.
     #[error("{column}: {expected} is expected, not {found}")]
     WrongType {
@@ -231,6 +241,10 @@ impl Column {
         if value.is_null() && nullable {
             return Ok(Operand::Null);
         }
+        if value.as_str().is_some_and(is_pattern) {
+            let found = value.to_string().chars().take(80).collect();
+            return Err(FindError::Pattern { column, found });
+        }
         let text = |expected| value.as_str().ok_or_else(|| wrong(expected));
         match kind {
             Kind::Text => Ok(Operand::Text(text("a text")?.to_owned())),
@@ -256,6 +270,14 @@ impl Column {
             }
         }
     }
+}
+
+/// Whether the original reads a text as more than itself: a regular expression behind `^`, an interval such as `[1,2)`,
+/// or a time such as `%ms:now-1h`.
+fn is_pattern(text: &str) -> bool {
+    let text = text.trim();
+    let interval = text.starts_with(['[', '(']) && text.ends_with([']', ')']) && text.contains(',');
+    text.starts_with('^') || interval || text.starts_with("%ms:") || text.starts_with("%date:")
 }
 
 /// A question for payments: all conditions hold; a list means any of its values.

@@ -10,12 +10,14 @@
 //! | `find` | payments by their own columns |
 //! | `schedule` | what is to be asked of a platform, what has run out of time |
 //! | `outbox` | callback deliveries: lease, finish, fail, replay |
+//! | `books` | what a platform's bill is compared with |
 //! | `kv` | what callbacks keep for their domain |
 //! | `domains`, `providers` | who may call, and which components may speak to platforms |
 //!
 //! A future that is dropped before it answers leaves open whether the change happened; so does a failed
 //! commit when the disk failed beneath it. Callers repeat by idempotency key, or look at the case.
 
+mod books;
 mod domains;
 mod error;
 mod find;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use books::Account;
 pub use domains::{Domain, StoredKey};
 pub use error::StoreError;
 pub use find::{Column, Find, FindError, Operand, Order};
@@ -80,6 +83,14 @@ impl Store {
     /// another process may open them. All clones are closed with it.
     pub async fn close(&self) {
         self.database.close().await;
+    }
+
+    /// Whether it can be read and written now: a look, and an empty transaction of the writer's.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.database
+            .read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await?;
+        self.database.write(|_| Ok(())).await
     }
 
     /// Counts since the store was opened.

@@ -215,9 +215,9 @@ async fn what_create_cannot_take_leaves_nothing_behind() {
         ),
         // How it is to be sent at once.
         (
-            r#"{"fee":1,"pay_tp":"zfb.scan"}"#,
+            r#"{"fee":1,"pay_tp":"zfb.nothing"}"#,
             (400, "e.pay.no3x"),
-            "zfb.scan",
+            "zfb.nothing",
         ),
         (
             r#"{"fee":1,"pay_tp":"free"}"#,

@@ -119,15 +119,18 @@ async fn a_provider_is_read_first_and_then_approved_as_it_was_read() {
             .map(|provider| provider["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(names(&root).await, ["free", "zfb"]);
-    assert_eq!(names(&world.shop).await, ["free", "zfb"]);
+    assert_eq!(names(&root).await, ["free", "paypal", "wx", "zfb"]);
+    assert_eq!(names(&world.shop).await, ["free", "paypal", "wx", "zfb"]);
     let listed = root.get("/pay/provider").await.data();
-    assert_eq!(listed[1]["pay_types"], json!(["zfb.qrcode"]));
     assert_eq!(
-        listed[1]["settings"]["properties"]["app_private_key"]["writeOnly"],
+        listed[3]["pay_types"],
+        json!(["zfb.page", "zfb.qrcode", "zfb.scan", "zfb.wap"])
+    );
+    assert_eq!(
+        listed[3]["settings"]["properties"]["app_private_key"]["writeOnly"],
         true
     );
-    let words = listed[1]["words"].as_array().unwrap();
+    let words = listed[3]["words"].as_array().unwrap();
     assert!(
         words
             .iter()
@@ -138,7 +141,11 @@ async fn a_provider_is_read_first_and_then_approved_as_it_was_read() {
     let seen = root.post_bytes("/pay/provider/inspect", LIAR).await.data();
     let name = seen["name"].as_str().unwrap();
     let digest = seen["digest"].as_str().unwrap();
-    assert_eq!(names(&root).await, ["free", "zfb"], "looking keeps nothing");
+    assert_eq!(
+        names(&root).await,
+        ["free", "paypal", "wx", "zfb"],
+        "looking keeps nothing"
+    );
 
     let (core, bare) = ("(module)", "(component)");
     let callback = walnut_bundle::RECORD_SALE.to_vec();
@@ -171,7 +178,7 @@ async fn a_provider_is_read_first_and_then_approved_as_it_was_read() {
         let (status, code) = put.refusal();
         assert_eq!((status, code.as_str()), expected, "{query}");
     }
-    assert_eq!(names(&root).await, ["free", "zfb"]);
+    assert_eq!(names(&root).await, ["free", "paypal", "wx", "zfb"]);
 
     let approved = format!("/pay/provider?digest={digest}");
     let refusal = world.shop.put_bytes(&approved, LIAR).await.refusal();

@@ -63,19 +63,19 @@ async fn what_send_cannot_take_reaches_nobody() {
             "\"zfb\"",
         ),
         (
-            with(json!({ "pay_tp": "wx.qrcode" })),
+            with(json!({ "pay_tp": "wx.nothing" })),
             (400, "e.pay.no3x"),
-            "wx.qrcode",
+            "wx.nothing",
         ),
         (
             with(json!({ "pay_tp": "free" })),
             (409, "e.pay.send.notOffered"),
-            "open are: zfb.qrcode main",
+            "zfb.qrcode main",
         ),
         (
             with(json!({ "pay_target": "other" })),
             (409, "e.pay.send.notOffered"),
-            "open are: zfb.qrcode main",
+            "zfb.qrcode main",
         ),
         (
             with(json!({ "pay_target": "../main" })),

@@ -298,7 +298,7 @@ async fn without_a_table_it_is_json_by_the_originals_flags() {
     assert_eq!(
         negated,
         "{tp:\"wn_payment\",brief:\"咖啡 & cake\",fee:99,cur:\"USD\",st:\"NEW\",len:0,late:false,\
-         overdue:false}\n"
+         refunded:0,overdue:false}\n"
     );
     let strict = shop.json("obj /var/payment -match fee:2300 -qn").await;
     assert_eq!(strict, shelf.tea);

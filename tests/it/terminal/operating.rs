@@ -160,7 +160,7 @@ async fn a_provider_is_told_in_words_and_added_by_its_digest() {
         "\n  It may send nothing to anybody.\n",
         "\nzfb 0.1.0  sha256 ",
         "\n  It may send POST to https://openapi.alipay.com/gateway.do for live targets",
-        "app_private_key is a key (rsa-private), kept secret in the host, used for: request.",
+        "app_private_key is a key (rsa-private), kept secret in the host, used for: request and client.",
         "amount at /total_amount in major units with decimals; currency always CNY",
         "paid when it is TRADE_SUCCESS or TRADE_FINISHED",
         "answered with 200 text/plain \"success\" when it is recorded",
@@ -168,7 +168,7 @@ async fn a_provider_is_told_in_words_and_added_by_its_digest() {
         assert!(told.contains(words), "{words:?} is missing: {told}");
     }
     let listed = root.json("provider list --json").await;
-    assert_eq!(listed[1]["name"], "zfb");
+    assert_eq!(listed[3]["name"], "zfb");
 
     root.write("liar.wasm", walnut_test_guests::LIAR);
     let read = root.run("provider add liar.wasm").await;

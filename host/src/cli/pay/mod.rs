@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::client::{Call, Client};
+use super::domain::Listing;
 use super::error::CliError;
 use super::output::Output;
 use super::show::{self, Style};
@@ -44,6 +45,8 @@ pub(super) enum Pay {
     Re(re::Re),
     /// Show every change of a payment
     History(One),
+    /// Show the newest notifications that did not verify (for root and op)
+    Refused(Listing),
     /// End a payment unpaid
     Close(One),
     /// Undo a till payment of unknown end
@@ -133,6 +136,10 @@ impl Pay {
             Pay::History(one) => {
                 let call = Call::get(&["pay", "ajax", "history"]).query("id", one.id);
                 Ok(one.print.show(&client.call(call).await?))
+            }
+            Pay::Refused(listing) => {
+                let refused = client.call(Call::get(&["pay", "refused"])).await?;
+                listing.print(refused, "at:time,trade_no,bytes,why")
             }
             Pay::Close(one) => Ok(one.print.show(&client.call(about("close", &one.id)).await?)),
             Pay::Reverse(one) => Ok(one

@@ -53,7 +53,7 @@ fn told<T>(answer: Result<T, Refused>) -> wasmtime::Result<Result<T, Failure>> {
         Ok(value) => Ok(Ok(value)),
         Err(Refused::Quota) => Ok(Err(Failure::Quota)),
         Err(Refused::Denied(why)) => Ok(Err(Failure::Denied(why))),
-        Err(Refused::Store(why)) => Err(Stop::Unavailable(why).into()),
+        Err(Refused::Store(why)) => Err(Stop::Down(why).into()),
     }
 }
 

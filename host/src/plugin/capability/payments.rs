@@ -19,7 +19,7 @@ impl payments::Host for Call<ForCallback> {
         match self.world.view.payment(id).await {
             Ok(payment) => payment.as_ref().map(text).transpose(),
             Err(ViewError::Refused(_)) => Ok(None),
-            Err(ViewError::Failed(why)) => Err(Stop::Unavailable(why).into()),
+            Err(ViewError::Failed(why)) => Err(Stop::Down(why).into()),
         }
     }
 
@@ -49,7 +49,7 @@ impl payments::Host for Call<ForCallback> {
         match self.world.view.payments(&matching, limit).await {
             Ok(found) => together(&found),
             Err(ViewError::Refused(why)) => Ok(Err(why)),
-            Err(ViewError::Failed(why)) => Err(Stop::Unavailable(why).into()),
+            Err(ViewError::Failed(why)) => Err(Stop::Down(why).into()),
         }
     }
 }

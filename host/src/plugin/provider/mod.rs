@@ -293,11 +293,16 @@ impl Provider {
     ) -> Said<Vec<BillRow>> {
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_reading(Some(call.target), call.now_ms),
             |guest, store| {
                 fallible(guest.call_bill_rows(store, lines, first).await?, bill_rows)
             }
         )
+    }
+
+    /// What the host itself sends for this provider goes this way too.
+    pub(super) fn outbound(&self) -> &Outbound {
+        &self.pool.outbound
     }
 
     /// Ends a call, and tells the operator what the provider logged in it.

@@ -1,6 +1,7 @@
 //! The table `attempt`, with the schedule for asking that stands in its columns.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -8,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::row::{Columns, integer, json};
 use super::turn::in_turn;
 use crate::payment::model::{Ams, Attempt, AttemptState, FailWhy, PaymentId, TargetRef, TradeNo};
-use crate::store::{AskingRoom, DueAsk, StoreError};
+use crate::store::{Account, AskingRoom, DueAsk, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT attempt.trade_no, payment.id, number, attempt.pay_type, \
@@ -96,6 +97,44 @@ pub(super) fn payment_of(
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([trade_no.as_str()])?;
     rows.next()?.map(|row| Columns::of(row).id()).transpose()
+}
+
+/// By the index `attempt_account`.
+const PAID: &str = "WHERE attempt.domain = ?1 AND target_platform = ?2 AND target_name = ?3 \
+    AND (attempt.created_ms, trade_no) > (?4, ?5) AND attempt.created_ms < ?6 \
+    AND attempt.state = 'OK' AND payment.changed_ms >= ?7 \
+    ORDER BY attempt.created_ms, trade_no LIMIT ?8";
+
+/// Paid attempts of an account, page by page.
+pub(in crate::store) fn paid_of(
+    connection: &Connection,
+    account: &Account,
+    made: &Range<Ams>,
+    changed_since: Ams,
+    after: Option<(Ams, TradeNo)>,
+    limit: u32,
+) -> Result<Vec<Attempt>, StoreError> {
+    let (from, above) = match &after {
+        Some((made, trade_no)) => (*made, trade_no.as_str()),
+        None => (made.start, ""),
+    };
+    let sql = format!("{SELECT} {PAID}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![
+        account.domain,
+        account.platform,
+        account.target,
+        integer(from)?,
+        above,
+        integer(made.end)?,
+        integer(changed_since)?,
+        limit,
+    ])?;
+    let mut attempts = Vec::new();
+    while let Some(row) = rows.next()? {
+        attempts.push(decode(row)?);
+    }
+    Ok(attempts)
 }
 
 /// Domains and platforms that are looked at in one claim: some look-ups in an index for each.
@@ -313,6 +352,7 @@ mod tests {
             (DUE, "attempt_ask"),
             (NEXT_LANE, "attempt_turn"),
             (MOST_OVERDUE, "attempt_turn"),
+            (&format!("{SELECT} {PAID}"), "attempt_account"),
         ] {
             let mut statement = connection
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))

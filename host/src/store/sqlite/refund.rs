@@ -1,10 +1,12 @@
 //! The table `refund`, with the schedule for calling platforms that stands in its columns.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, Row, params};
 
 use super::row::{Columns, integer};
 use crate::payment::model::{Ams, Refund, RefundCause, RefundNo, RefundState, TradeNo};
-use crate::store::StoreError;
+use crate::store::{Account, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT refund_no, payment.id, trade_no, amount_minor, reason, cause, refund.state, \
@@ -54,6 +56,42 @@ pub(super) fn of(connection: &Connection, seq: i64) -> Result<Vec<Refund>, Store
     let sql = format!("{SELECT} WHERE refund.payment = ?1 ORDER BY refund.rowid");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([seq])?;
+    let mut refunds = Vec::new();
+    while let Some(row) = rows.next()? {
+        refunds.push(decode(row)?);
+    }
+    Ok(refunds)
+}
+
+/// By the index `refund_given`.
+const GIVEN: &str = "WHERE refund.state = 'OK' AND (refund.created_ms, refund_no) > (?1, ?2) \
+    AND refund.created_ms < ?3 AND EXISTS (SELECT 1 FROM attempt WHERE attempt.trade_no = refund.trade_no \
+    AND attempt.domain = ?4 AND target_platform = ?5 AND target_name = ?6) \
+    ORDER BY refund.created_ms, refund_no LIMIT ?7";
+
+/// Refunds of an account that were given back, page by page.
+pub(in crate::store) fn given_of(
+    connection: &Connection,
+    account: &Account,
+    ordered: &Range<Ams>,
+    after: Option<(Ams, RefundNo)>,
+    limit: u32,
+) -> Result<Vec<Refund>, StoreError> {
+    let (from, above) = match &after {
+        Some((ordered, number)) => (*ordered, number.as_str()),
+        None => (ordered.start, ""),
+    };
+    let sql = format!("{SELECT} {GIVEN}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![
+        integer(from)?,
+        above,
+        integer(ordered.end)?,
+        account.domain,
+        account.platform,
+        account.target,
+        limit,
+    ])?;
     let mut refunds = Vec::new();
     while let Some(row) = rows.next()? {
         refunds.push(decode(row)?);
@@ -121,4 +159,27 @@ fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
         asks: columns.next()?,
         last_error: columns.next()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn what_was_given_back_is_found_by_an_index_and_never_sorted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {SELECT} {GIVEN}");
+        let mut statement = connection.prepare(&sql).unwrap();
+        let values = vec![rusqlite::types::Null; statement.parameter_count()];
+        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
+        let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+        let plan = plan.join("; ");
+        assert!(
+            plan.starts_with("SEARCH") && plan.contains("refund_given"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

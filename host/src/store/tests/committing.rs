@@ -167,3 +167,18 @@ async fn closing_finishes_what_was_accepted_and_refuses_the_rest() {
     let again = Store::open(shop.dir.path()).unwrap();
     assert!(again.case(id).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_store_that_cannot_write_is_not_ready() {
+    let shop = Shop::open();
+    shop.store.ready().await.unwrap();
+    // Somebody else holds the right to write, for longer than anybody waits.
+    let path = shop.dir.path().join(crate::store::sqlite::FILE);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(shop.store.ready().await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    shop.store.ready().await.unwrap();
+    shop.store.close().await;
+    assert!(matches!(shop.store.ready().await, Err(StoreError::Closed)));
+}

@@ -306,3 +306,27 @@ async fn an_answer_is_bounded_in_bytes() {
     );
     assert_eq!(shop.store.count(of(1)).await.unwrap(), 9);
 }
+
+#[test]
+fn what_the_original_reads_as_a_pattern_is_refused_and_not_taken_literally() {
+    let asked = |column: &str, value: Value| Find::new(None).equal(column, &value);
+    for (column, value) in [
+        ("brief", json!("^.*tea")),
+        ("brief", json!("^tea$")),
+        ("fee", json!("[100,200]")),
+        ("ct", json!("(100,]")),
+        ("lm", json!("[,%ms:now-1h]")),
+        ("ct", json!("%ms:2019-02-13T23:34:12")),
+        ("ct", json!("%date:now")),
+        ("st", json!("^(WAIT|OK)$")),
+        ("buyer_nm", json!(["xiaobai", "^xiao"])),
+        ("id", json!("^01a2")),
+    ] {
+        let refused = asked(column, value).unwrap_err();
+        assert!(matches!(refused, FindError::Pattern { .. }), "{refused}");
+        assert!(refused.to_string().contains("equal values"), "{refused}");
+    }
+    for brief in ["[VIP] tea", "(two) cups", "5% off, [x", "tea^2", "100%ms:"] {
+        asked("brief", json!(brief)).unwrap();
+    }
+}

@@ -4,6 +4,7 @@
 mod asking;
 mod changing;
 mod committing;
+mod comparing;
 mod creating;
 mod delivering;
 mod finding;

@@ -15,6 +15,9 @@ const CODE_MINUTES: u64 = 120;
 
 const MINUTE_MS: u64 = 60_000;
 
+/// Alipay knows whole seconds: one that has begun is let come to its end.
+const MILLISECONDS_UP: u64 = 999;
+
 /// `biz_content`
 #[derive(Serialize, PartialEq, Eq, Debug)]
 pub struct Order {
@@ -55,7 +58,7 @@ impl Order {
             total_amount: attempt.total.to_decimal(),
             subject: subject(&attempt.brief, &attempt.trade_no),
             seller_id: settings::get("seller_id").filter(|id| !id.is_empty()),
-            time_expire: time::china(attempt.expires_ms),
+            time_expire: time::china(attempt.expires_ms.saturating_add(MILLISECONDS_UP)),
             qr_code_timeout_express: format!("{}m", code_minutes(attempt)),
         })
     }

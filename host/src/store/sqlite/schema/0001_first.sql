@@ -136,6 +136,8 @@ CREATE TABLE attempt (
 -- An attempt is to be asked about when its time has come and nobody works on it.
 CREATE INDEX attempt_ask ON attempt (max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
 CREATE INDEX attempt_turn ON attempt (domain, target_platform, max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
+-- A platform's bill of a day is compared with what one account was paid then.
+CREATE INDEX attempt_account ON attempt (domain, target_platform, target_name, created_ms, trade_no) WHERE state = 'OK';
 
 CREATE TABLE refund (
     refund_no       TEXT PRIMARY KEY CHECK (length(refund_no) = 32),
@@ -157,6 +159,7 @@ CREATE TABLE refund (
     last_error      TEXT
 ) STRICT;
 CREATE INDEX refund_payment ON refund (payment);
+CREATE INDEX refund_given ON refund (created_ms, refund_no) WHERE state = 'OK';
 CREATE INDEX refund_ask ON refund (max(ask_at_ms, leased_until_ms)) WHERE ask_at_ms > 0;
 
 -- Evidence: what platforms stated. Never changed, never removed.

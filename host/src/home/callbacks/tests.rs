@@ -1,0 +1,305 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::home::DataRoot;
+
+#[tokio::test]
+async fn an_owner_keeps_replaces_and_deletes_callbacks() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    assert_eq!(home.callbacks().await.unwrap(), []);
+    assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
+    assert!(!home.delete_callback(false, "aaa").await.unwrap());
+
+    home.put_callback(false, "bbb", b"two".to_vec())
+        .await
+        .unwrap();
+    let put = home
+        .put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    assert_eq!((put.len, put.sha256), (3, Digest::of(b"one")));
+    home.put_callback(false, "aaa", b"more".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(home.callback(false, "aaa").await.unwrap().unwrap(), b"more");
+    let names: Vec<_> = home
+        .callbacks()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|found| found.name)
+        .collect();
+    assert_eq!(names, ["aaa", "bbb"]);
+
+    assert_eq!(
+        root.home("other")
+            .unwrap()
+            .callback(false, "aaa")
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(home.delete_callback(false, "aaa").await.unwrap());
+    assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
+    assert!(
+        temp.path()
+            .join("home/shop/.payment/callback/bbb")
+            .is_file()
+    );
+}
+
+#[tokio::test]
+async fn no_name_leads_outside() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    for domain in ["../x", "", "Shop", "a/b", ".."] {
+        assert!(
+            matches!(root.home(domain), Err(HomeError::Name { .. })),
+            "{domain:?}"
+        );
+    }
+    let home = root.home("shop").unwrap();
+    for name in [
+        "../../../../master.key",
+        "..",
+        "/etc/passwd",
+        "a\0b",
+        "",
+        "支付",
+    ] {
+        assert!(
+            matches!(
+                home.callback(false, name).await,
+                Err(HomeError::Name { .. })
+            ),
+            "{name:?}"
+        );
+        let put = home.put_callback(false, name, Vec::new()).await;
+        assert!(matches!(put, Err(HomeError::Name { .. })), "{name:?}");
+        assert!(matches!(
+            home.delete_callback(false, name).await,
+            Err(HomeError::Name { .. })
+        ));
+    }
+    assert!(
+        !temp.path().join("home").exists(),
+        "a refusal leaves no trace"
+    );
+}
+
+#[tokio::test]
+async fn a_planted_link_leads_nowhere() {
+    let temp = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    home.put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    root.home("rival")
+        .unwrap()
+        .put_callback(false, "theirs", b"theirs".to_vec())
+        .await
+        .unwrap();
+    let callbacks = temp.path().join("home/shop/.payment/callback");
+
+    // To a file outside, to the master key, to another domain's file, to itself.
+    let links = [
+        (outside.path().join("secret"), "outside"),
+        (temp.path().join("master.key"), "key"),
+        ("../../../rival/.payment/callback/theirs".into(), "rival"),
+        ("loop".into(), "loop"),
+    ];
+    for (to, name) in &links {
+        symlink(to, callbacks.join(name)).unwrap();
+        let read = home.callback(false, name).await;
+        assert!(
+            matches!(read, Err(HomeError::NotPlain { .. })),
+            "{name}: {read:?}"
+        );
+        let put = home
+            .put_callback(false, name, b"overwritten".to_vec())
+            .await;
+        assert!(
+            matches!(put, Err(HomeError::NotPlain { .. })),
+            "{name}: {put:?}"
+        );
+        fs::remove_file(callbacks.join(name)).unwrap();
+    }
+    assert_eq!(
+        fs::read_to_string(outside.path().join("secret")).unwrap(),
+        "secret"
+    );
+
+    // A whole folder, and a whole home.
+    fs::rename(&callbacks, temp.path().join("moved")).unwrap();
+    symlink(outside.path(), &callbacks).unwrap();
+    assert!(matches!(
+        home.callback(false, "secret").await,
+        Err(HomeError::NotPlain { .. })
+    ));
+    assert!(matches!(
+        home.callbacks().await,
+        Err(HomeError::NotPlain { .. })
+    ));
+    let put = home.put_callback(false, "new", b"new".to_vec()).await;
+    assert!(matches!(put, Err(HomeError::NotPlain { .. })), "{put:?}");
+    assert!(!outside.path().join("new").exists());
+    symlink("rival", temp.path().join("home/thief")).unwrap();
+    let thief = root.home("thief").unwrap().callback(false, "theirs").await;
+    assert!(
+        matches!(thief, Err(HomeError::NotPlain { .. })),
+        "{thief:?}"
+    );
+}
+
+#[tokio::test]
+async fn odd_files_and_large_ones_are_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    home.put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    let folder = temp.path().join("home/shop/.payment/callback");
+    fs::create_dir(folder.join("dir")).unwrap();
+    assert!(matches!(
+        home.callback(false, "dir").await,
+        Err(HomeError::NotPlain { .. })
+    ));
+    fs::remove_dir(folder.join("dir")).unwrap();
+    let large = vec![0; usize::try_from(MAX_CALLBACK_BYTES).unwrap() + 1];
+    assert!(matches!(
+        home.put_callback(false, "large", large).await,
+        Err(HomeError::TooLarge { .. })
+    ));
+    let file = fs::File::create(folder.join("grown")).unwrap();
+    file.set_len(MAX_CALLBACK_BYTES + 1).unwrap();
+    assert!(matches!(
+        home.callback(false, "grown").await,
+        Err(HomeError::TooLarge { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_swept_and_never_shown() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(temp.path()).unwrap();
+    let home = root.home("shop").unwrap();
+    home.put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    let left = temp
+        .path()
+        .join("home/shop/.payment/callback/.unfinished-1");
+    fs::write(&left, "half").unwrap();
+    assert_eq!(home.callbacks().await.unwrap().len(), 1);
+    home.put_callback(false, "bbb", b"two".to_vec())
+        .await
+        .unwrap();
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn what_a_test_key_puts_is_for_test_payments_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
+    let put = async |test, name: &str, content: &[u8]| {
+        let content = content.to_vec();
+        home.put_callback(test, name, content).await.unwrap();
+    };
+    put(false, "sale", b"live").await;
+    put(true, "sale", b"trial").await;
+    put(true, "new", b"new").await;
+    put(false, "old", b"old").await;
+    let bound = async |test, name| {
+        let content = home.callback_to_bind(test, name).await.unwrap();
+        content.map(|content| String::from_utf8(content).unwrap())
+    };
+    for (test, name, content) in [
+        (false, "sale", Some("live")),
+        (true, "sale", Some("trial")),
+        (false, "new", None),
+        (true, "new", Some("new")),
+        (true, "old", Some("old")),
+    ] {
+        assert_eq!(bound(test, name).await.as_deref(), content, "{test} {name}");
+    }
+    let listed = home.callbacks().await.unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|file| (file.test, file.name.as_str()))
+        .collect();
+    let all = [
+        (false, "old"),
+        (false, "sale"),
+        (true, "new"),
+        (true, "sale"),
+    ];
+    assert_eq!(listed, all);
+    assert!(home.delete_callback(true, "sale").await.unwrap());
+    assert!(!home.delete_callback(true, "sale").await.unwrap());
+    assert_eq!(bound(true, "sale").await.as_deref(), Some("live"));
+}
+
+#[tokio::test]
+async fn a_list_reads_contents_only_where_it_has_to() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
+    home.put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    let folder = temp.path().join("home/shop/.payment/callback");
+    let listed = async || home.callbacks().await.unwrap().remove(0);
+    // Something false beside it shows which of the two is read.
+    let other = Digest::of(b"other");
+    let claim = |len: u64| format!("{len} {other}");
+    let beside = folder.join(".about-aaa");
+    fs::write(&beside, claim(3)).unwrap();
+    assert_eq!(listed().await.sha256, other);
+    for damaged in [claim(4), "3 and more".to_owned()] {
+        fs::write(&beside, damaged).unwrap();
+        assert_eq!(listed().await.sha256, Digest::of(b"one"));
+    }
+    // Replaced by hand since.
+    fs::write(&beside, claim(3)).unwrap();
+    let file = fs::File::options()
+        .append(true)
+        .open(folder.join("aaa"))
+        .unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    file.set_modified(later).unwrap();
+    assert_eq!(listed().await.sha256, Digest::of(b"one"));
+    fs::remove_file(&beside).unwrap();
+    assert_eq!(listed().await.sha256, Digest::of(b"one"));
+    assert!(home.delete_callback(false, "aaa").await.unwrap());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn all_callbacks_together_have_so_many_bytes_and_no_more() {
+    let temp = tempfile::tempdir().unwrap();
+    let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
+    home.put_callback(false, "aaa", b"one".to_vec())
+        .await
+        .unwrap();
+    let folder = temp.path().join("home/shop/.payment/callback");
+    let file = fs::File::create(folder.join("rest")).unwrap();
+    file.set_len(MAX_CALLBACKS_BYTES - 4).unwrap();
+    let refused = home.put_callback(false, "bbb", b"two".to_vec()).await;
+    assert!(
+        matches!(refused, Err(HomeError::TooLarge { .. })),
+        "{refused:?}"
+    );
+    // What is replaced makes room, and those of test payments have a room of their own.
+    home.put_callback(false, "aaa", b"four".to_vec())
+        .await
+        .unwrap();
+    home.put_callback(true, "bbb", b"two".to_vec())
+        .await
+        .unwrap();
+}

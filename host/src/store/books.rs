@@ -1,0 +1,69 @@
+//! What a platform's bill is compared with: the payments and refunds of one account.
+
+use std::ops::Range;
+
+use crate::payment::model::{Ams, Attempt, Case, Refund, TradeNo};
+
+use super::sqlite::{attempt, case, refund};
+use super::{Store, StoreError};
+
+/// An account of a domain at a platform, in all its versions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The domain.
+    pub domain: String,
+    /// Such as `wx`.
+    pub platform: String,
+    /// The target's name.
+    pub target: String,
+}
+
+impl Store {
+    /// At most `limit` attempts of an account that were made within this time and whose money came, and whose payment
+    /// was changed at `changed_since` or later; the earliest first. `after` is the last one of the page before.
+    pub async fn paid_attempts(
+        &self,
+        account: &Account,
+        made: Range<Ams>,
+        changed_since: Ams,
+        after: Option<&Attempt>,
+        limit: u32,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        let account = account.clone();
+        let after = after.map(|last| (last.created_ms, last.trade_no.clone()));
+        self.database
+            .find(move |connection| {
+                attempt::paid_of(connection, &account, &made, changed_since, after, limit)
+            })
+            .await
+    }
+
+    /// Refunds of an account that were ordered within this time and given back, the earliest first, page by page as
+    /// [`Store::paid_attempts`].
+    pub async fn refunds_given(
+        &self,
+        account: &Account,
+        ordered: Range<Ams>,
+        after: Option<&Refund>,
+        limit: u32,
+    ) -> Result<Vec<Refund>, StoreError> {
+        let account = account.clone();
+        let after = after.map(|last| (last.created_ms, last.refund_no.clone()));
+        self.database
+            .find(move |connection| refund::given_of(connection, &account, &ordered, after, limit))
+            .await
+    }
+
+    /// The payment of each of these trades, in their order; none where there is no such trade.
+    pub async fn cases_of_trades(
+        &self,
+        trades: Vec<TradeNo>,
+    ) -> Result<Vec<Option<Case>>, StoreError> {
+        self.database
+            .read(move |connection| {
+                let load = |trade| case::load_by_trade(connection, trade);
+                trades.iter().map(load).collect()
+            })
+            .await
+    }
+}
