@@ -301,7 +301,11 @@ async fn without_a_table_it_is_json_by_the_originals_flags() {
          refunded:0,overdue:false}\n"
     );
     let strict = shop.json("obj /var/payment -match fee:2300 -qn").await;
-    assert_eq!(strict, shelf.tea);
+    let mut tea = shelf.tea.clone();
+    for only_of_one in ["attempts", "refunds"] {
+        tea.as_object_mut().unwrap().remove(only_of_one);
+    }
+    assert_eq!(strict, tea);
     // Whatever a buyer wrote, the terminal does not obey it.
     let wine = shop.prints("obj /var/payment -match fee:100 -q").await;
     assert!(!wine.contains('\u{1b}'), "{wine}");

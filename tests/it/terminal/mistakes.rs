@@ -102,7 +102,7 @@ async fn a_mistake_ends_on_standard_error_with_its_code() {
             &["upload it first"],
         ),
         (
-            "pay create -fee 1 -pt zfb.scan 28".into(),
+            "pay create -fee 1 -pt zfb.nothing 28".into(),
             REFUSED,
             &["e.pay.no3x: "],
         ),
