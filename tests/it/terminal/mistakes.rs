@@ -183,7 +183,7 @@ async fn a_mistake_ends_on_standard_error_with_its_code() {
             &["NEW, WAIT, OK and FAIL"],
         ),
         ("pay query -bu xiaobai".into(), USAGE, &["::xiaobai"]),
-        ("pay renew x".into(), USAGE, &["refund"]),
+        ("pay renew x".into(), USAGE, &["renew"]),
         ("obj /home".into(), USAGE, &["/var/payment"]),
         (
             "obj /var/payment -match {a".into(),
