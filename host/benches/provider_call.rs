@@ -61,7 +61,7 @@ impl Stage {
             .await
             .expect("an admitted provider");
         let provider = plugins
-            .provider(admitted.digest, || async { Some(wasm) })
+            .provider(admitted.digest, || async { Ok(Some(wasm)) })
             .await
             .expect("a loaded provider");
         let account = Account::open().expect("an account");

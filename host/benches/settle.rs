@@ -190,6 +190,9 @@ impl Measured {
     }
 }
 
+/// Picks the rounds of one side.
+type Rounds = fn(&Measured) -> &Vec<Round>;
+
 fn settling(criterion: &mut Criterion) {
     let plan = Plan::asked_for();
     let runtime = Runtime::new().expect("a runtime");
@@ -201,7 +204,7 @@ fn settling(criterion: &mut Criterion) {
         .sample_size(plan.rounds.max(10))
         .warm_up_time(Duration::from_nanos(1))
         .measurement_time(Duration::from_secs(1));
-    let sides: [(&str, fn(&Measured) -> &Vec<Round>); 2] = [
+    let sides: [(&str, Rounds); 2] = [
         ("host", |measured| &measured.host),
         ("twin", |measured| &measured.twin),
     ];
