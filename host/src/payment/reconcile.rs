@@ -120,7 +120,7 @@ impl Payments {
         })
     }
 
-    /// The bill's rows; or why there are none, for whoever owns the account.
+    /// The bill's rows, of which a day without business has none; or why there is no bill, for whoever owns the account.
     async fn bill(
         &self,
         domain: &str,
@@ -146,7 +146,8 @@ impl Payments {
             now_ms: now_ms(),
         };
         let bill = match provider.find_bill(call.clone(), &day.name).await? {
-            Ok(bill) => bill,
+            Ok(Some(bill)) => bill,
+            Ok(None) => return Ok(Ok(Vec::new())),
             Err(Fault::Unsupported) => {
                 let why = format!("{} gives no bills", summary.platform);
                 return Ok(Err((Status::NoBills, why)));

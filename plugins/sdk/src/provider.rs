@@ -279,8 +279,9 @@ pub trait Provider {
         Err(Fault::Unsupported)
     }
 
-    /// Finds the platform's bill of a day (`YYYY-MM-DD` in the platform's time zone).
-    fn find_bill(_day: String) -> Result<Bill, Fault> {
+    /// Finds the platform's bill of a day (`YYYY-MM-DD` in the platform's time zone). None where the platform states
+    /// that nothing happened on that day; a bill that is not made yet is [`Fault::Unknown`].
+    fn find_bill(_day: String) -> Result<Option<Bill>, Fault> {
         Err(Fault::Unsupported)
     }
 

@@ -15,7 +15,14 @@ pub fn china(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
-/// The same in the form of RFC 3339: `yyyy-MM-ddTHH:mm:ss+08:00`.
+/// The day of China's calendar: `yyyy-MM-dd`.
+pub fn china_day(ms: u64) -> String {
+    let mut text = china(ms);
+    text.truncate("yyyy-MM-dd".len());
+    text
+}
+
+/// Milliseconds since 1970 in the form of RFC 3339: `yyyy-MM-ddTHH:mm:ss+08:00`.
 pub fn china_rfc3339(ms: u64) -> String {
     format!("{}+08:00", china(ms).replace(' ', "T"))
 }
@@ -57,6 +64,7 @@ mod tests {
         ] {
             assert_eq!(china(ms), text, "{ms}");
         }
+        assert_eq!(china_day(951_782_399_999), "2000-02-29");
         assert_eq!(china_rfc3339(0), "1970-01-01T08:00:00+08:00");
     }
 

@@ -51,7 +51,7 @@ fn is_zero(count: &usize) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It was.
+    /// It was; with nothing, where the platform states that nothing happened on that day.
     Compared,
     /// The platform, or its provider, gives no bills.
     NoBills,

@@ -185,15 +185,17 @@ fn given_money(money: Money) -> types::Money {
     }
 }
 
-pub(super) fn found_bill(bill: guest::Bill) -> wasmtime::Result<Bill> {
-    let guest::Bill { url, sha1 } = bill;
+pub(super) fn found_bill(bill: Option<guest::Bill>) -> wasmtime::Result<Option<Bill>> {
+    let Some(guest::Bill { url, sha1 }) = bill else {
+        return Ok(None);
+    };
     if url.len() > limits::URL_BYTES {
         return Err(too_large("the address of a bill", url.len(), limits::URL_BYTES).into());
     }
-    Ok(Bill {
+    Ok(Some(Bill {
         url,
         sha1: sha1.map(short),
-    })
+    }))
 }
 
 pub(super) fn bill_rows(rows: Vec<guest::BillRow>) -> wasmtime::Result<Vec<BillRow>> {

@@ -275,8 +275,8 @@ impl Provider {
         )
     }
 
-    /// Finds the platform's bill of a day (`YYYY-MM-DD`).
-    pub async fn find_bill(&self, call: ProviderCall, day: &str) -> Said<Bill> {
+    /// Finds the platform's bill of a day (`YYYY-MM-DD`); none where the platform states that nothing happened.
+    pub async fn find_bill(&self, call: ProviderCall, day: &str) -> Said<Option<Bill>> {
         call!(
             self,
             self.begin(Some(call.target), call.now_ms),

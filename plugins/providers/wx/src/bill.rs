@@ -1,6 +1,6 @@
 //! The bill of a day (交易账单): one line for each payment and each refund, amounts in yuan.
 
-use walnut_sdk::{Bill, BillRow, Currency, Fault, Money};
+use walnut_sdk::{Bill, BillRow, Currency, Fault, Money, clock, time};
 
 use crate::{meaning, v3};
 
@@ -17,16 +17,21 @@ const COLUMNS: usize = 27;
 const HEAD: &str = "交易时间";
 const SUMS: &str = "总交易单数";
 
-/// Finds the bill of a day.
-pub(crate) fn find(day: &str) -> Result<Bill, Fault> {
+/// From the beginning of a day until its bill is out, if there was any business: 10:00 of the next day.
+const OUT_AFTER_MS: u64 = 34 * 3600 * 1000;
+
+/// Finds the bill of a day; none where WeChat Pay states that there was no business.
+pub(crate) fn find(day: &str) -> Result<Option<Bill>, Fault> {
     let plain = day.len() == 10 && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     if !plain {
         return Err(Fault::Invalid("a day is written 2026-11-25".to_owned()));
     }
     let path = format!("/v3/bill/tradebill?bill_date={day}&bill_type=ALL&tar_type=GZIP");
     let answer = v3::get(&path)?;
-    if !answer.is_done() {
-        return Err(meaning::of_refusal(&answer));
+    match answer.code.as_str() {
+        "" if answer.is_done() => {}
+        "NO_STATEMENT_EXIST" if is_out(day) => return Ok(None),
+        _ => return Err(meaning::of_refusal(&answer)),
     }
     let url = answer
         .text("download_url")
@@ -35,7 +40,12 @@ pub(crate) fn find(day: &str) -> Result<Bill, Fault> {
         Some("SHA1") => answer.text("hash_value"),
         _ => None,
     };
-    Ok(Bill { url, sha1 })
+    Ok(Some(Bill { url, sha1 }))
+}
+
+/// Whether a bill of the day would be there by now. The same words are said of one that is not made yet.
+fn is_out(day: &str) -> bool {
+    day <= time::china_day(clock::now_ms().saturating_sub(OUT_AFTER_MS)).as_str()
 }
 
 /// Reads whole lines of a bill.

@@ -134,7 +134,7 @@ impl Provider for Wx {
         }
     }
 
-    fn find_bill(day: String) -> Result<Bill, Fault> {
+    fn find_bill(day: String) -> Result<Option<Bill>, Fault> {
         bill::find(&day)
     }
 

@@ -165,7 +165,12 @@ const REASONS: &[(&str, Kind, &str)] = &[
     (
         "NO_STATEMENT_EXIST",
         Unknown,
-        "WeChat Pay has no bill of that day: nothing happened, or it is made later (about 10:00)",
+        "WeChat Pay has no bill of that day yet: it is made about 10:00 of the next one, ask again then",
+    ),
+    (
+        "STATEMENT_CREATING",
+        Unknown,
+        "WeChat Pay is making the bill of that day: ask again after 10:00 of the next one",
     ),
 ];
 

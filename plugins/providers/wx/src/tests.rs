@@ -739,7 +739,7 @@ fn a_bill_is_found_and_read() {
     let (bill, requests) = run(host().answering(v3(200, said)), || {
         Wx::find_bill("2026-11-25".to_owned())
     });
-    assert_eq!(bill.unwrap().sha1.as_deref(), Some("79bb"));
+    assert_eq!(bill.unwrap().unwrap().sha1.as_deref(), Some("79bb"));
     assert!(
         requests[0]
             .url
@@ -751,11 +751,20 @@ fn a_bill_is_found_and_read() {
             "invalid"
         );
     }
-    let none = refusal(400, "NO_STATEMENT_EXIST");
-    let (bill, _) = run(host().answering(none), || {
-        Wx::find_bill("2026-11-25".to_owned())
-    });
-    assert!(matches!(bill, Err(Fault::Unknown(why)) if why.contains("10:00")));
+    // 2026-11-26 at 10:00 in China: by then there is a bill of the day before, or there never will be one.
+    let ten = 1_795_658_400_000;
+    let refused = |now_ms, code| {
+        let double = host().at(now_ms).answering(refusal(400, code));
+        run(double, || Wx::find_bill("2026-11-25".to_owned())).0
+    };
+    assert_eq!(refused(ten, "NO_STATEMENT_EXIST"), Ok(None));
+    for (now_ms, code) in [(ten - 1, "NO_STATEMENT_EXIST"), (ten, "STATEMENT_CREATING")] {
+        let bill = refused(now_ms, code);
+        assert!(
+            matches!(bill, Err(Fault::Unknown(why)) if why.contains("10:00")),
+            "{code}"
+        );
+    }
 
     let text = format!(
         "\u{feff}{HEAD}\n{}\n{}\n总交易单数,应结订单总金额\n`2,`23.00\n",

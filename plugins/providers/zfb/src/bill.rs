@@ -2,7 +2,7 @@
 //! Amounts are yuan, those of refunds negative.
 
 use serde::Serialize;
-use walnut_sdk::{Bill, BillRow, Currency, Fault, Money};
+use walnut_sdk::{Bill, BillRow, Currency, Fault, Money, clock, time};
 
 use crate::gateway::call;
 use crate::meaning;
@@ -62,8 +62,11 @@ struct Question<'a> {
     bill_date: &'a str,
 }
 
-/// Finds the bill of a day.
-pub(crate) fn find(day: &str) -> Result<Bill, Fault> {
+/// From the beginning of a day until its bill is out, if there was any business: 10:00 of the next day, to be sure of 9:00.
+const OUT_AFTER_MS: u64 = 34 * 3600 * 1000;
+
+/// Finds the bill of a day; none where Alipay states that there was no business.
+pub(crate) fn find(day: &str) -> Result<Option<Bill>, Fault> {
     let plain = day.len() == 10 && day.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     if !plain {
         return Err(Fault::Invalid("a day is written 2026-11-25".to_owned()));
@@ -74,6 +77,9 @@ pub(crate) fn find(day: &str) -> Result<Bill, Fault> {
     };
     let method = "alipay.data.dataservice.bill.downloadurl.query";
     let answer = call(method, &question, None)?;
+    if answer.says("isp.bill_not_exist") && is_out(day) {
+        return Ok(None);
+    }
     if !answer.is_done() {
         return Err(meaning::of_refusal(&answer));
     }
@@ -84,7 +90,12 @@ pub(crate) fn find(day: &str) -> Result<Bill, Fault> {
         Some(rest) => format!("{OVER_TLS}{rest}"),
         None => url,
     };
-    Ok(Bill { url, sha1: None })
+    Ok(Some(Bill { url, sha1: None }))
+}
+
+/// Whether a bill of the day would be there by now. The same words are said of one that is not made yet.
+fn is_out(day: &str) -> bool {
+    day <= time::china_day(clock::now_ms().saturating_sub(OUT_AFTER_MS)).as_str()
 }
 
 /// Reads whole lines of one of the files. Only lines of the detail file have its columns.

@@ -144,7 +144,7 @@ impl Provider for Zfb {
         Err(meaning::of_refusal(&answer))
     }
 
-    fn find_bill(day: String) -> Result<Bill, Fault> {
+    fn find_bill(day: String) -> Result<Option<Bill>, Fault> {
         bill::find(&day)
     }
 

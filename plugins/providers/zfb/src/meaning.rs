@@ -125,7 +125,7 @@ const REASONS: &[(&str, Kind, &str)] = &[
     (
         "isp.bill_not_exist",
         Unknown,
-        "Alipay has no bill of that day: nothing happened, or it is made later (about 9:00 of the next day)",
+        "Alipay has no bill of that day yet: it is made about 9:00 of the next one, ask again after 10:00",
     ),
     (
         "isv.invalid_arguments",

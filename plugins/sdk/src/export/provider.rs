@@ -89,10 +89,10 @@ impl<P: Provider> contract::Guest for ProviderComponent<P> {
         P::probe().map_err(fault)
     }
 
-    fn find_bill(day: String) -> Result<contract::Bill, types::Fault> {
+    fn find_bill(day: String) -> Result<Option<contract::Bill>, types::Fault> {
         tell_panics();
-        let Bill { url, sha1 } = P::find_bill(day).map_err(fault)?;
-        Ok(contract::Bill { url, sha1 })
+        let found = P::find_bill(day).map_err(fault)?;
+        Ok(found.map(|Bill { url, sha1 }| contract::Bill { url, sha1 }))
     }
 
     fn bill_rows(chunk: Vec<u8>, first: bool) -> Result<Vec<contract::BillRow>, types::Fault> {

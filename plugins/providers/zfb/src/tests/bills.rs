@@ -31,9 +31,21 @@ fn yuan(minor: i64) -> Money {
     Money::new(minor, Currency::CNY).unwrap()
 }
 
-fn found(body: &str, day: &str) -> (Result<walnut_sdk::Bill, Fault>, Vec<Request>) {
+/// 2026-11-26 at 10:00 in China.
+const TEN_MS: u64 = 1_795_658_400_000;
+
+fn found(body: &str, day: &str) -> (Result<Option<walnut_sdk::Bill>, Fault>, Vec<Request>) {
+    found_at(TEN_MS, body, day)
+}
+
+fn found_at(
+    now_ms: u64,
+    body: &str,
+    day: &str,
+) -> (Result<Option<walnut_sdk::Bill>, Fault>, Vec<Request>) {
     let double = Rc::new(
         Double::new()
+            .at(now_ms)
             .verifying(|message, _| {
                 let whole: serde_json::Value = serde_json::from_slice(message.bytes()).unwrap();
                 Ok(Statement::new(whole["content"].to_string()))
@@ -49,7 +61,7 @@ fn the_bill_of_a_day_is_found() {
     let at = "dwbillcenter.alipay.com/downloadBillFile.resource?bizType=trade&fileType=csv.zip";
     let said = json!({"content": {"code": "10000", "bill_download_url": format!("http://{at}")}});
     let (bill, requests) = found(&said.to_string(), "2026-11-25");
-    let bill = bill.unwrap();
+    let bill = bill.unwrap().unwrap();
     assert_eq!((bill.url, bill.sha1), (format!("https://{at}"), None));
     assert!(
         requests[0]
@@ -65,14 +77,15 @@ fn the_bill_of_a_day_is_found() {
         assert!(matches!(bill, Err(Fault::Invalid(_))), "{bad}");
         assert!(requests.is_empty());
     }
-    let refused = |sub_code: &str| {
+    let refused = |now_ms, sub_code: &str| {
         let said = json!({"content": {"code": "40004", "sub_code": sub_code}});
-        found(&said.to_string(), "2026-11-25").0
+        found_at(now_ms, &said.to_string(), "2026-11-25").0
     };
-    let none = refused("isp.bill_not_exist");
-    assert!(matches!(none, Err(Fault::Unknown(why)) if why.contains("9:00")));
+    assert_eq!(refused(TEN_MS, "isp.bill_not_exist"), Ok(None));
+    let early = refused(TEN_MS - 1, "isp.bill_not_exist");
+    assert!(matches!(early, Err(Fault::Unknown(why)) if why.contains("9:00")));
     assert!(matches!(
-        refused("isv.invalid_arguments"),
+        refused(TEN_MS, "isv.invalid_arguments"),
         Err(Fault::Invalid(_))
     ));
     let silent = json!({"content": {"code": "10000"}}).to_string();
