@@ -1,9 +1,10 @@
-//! `walnut domain add|list|key`: who may use the host.
+//! `walnut domain add|list|show|set|key`: who may use the host.
 
 use clap::{Args, Subcommand};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{Call, Client};
+use super::client::{Body, Call, Client};
 use super::error::CliError;
 use super::key::shown_once;
 use super::output::Output;
@@ -19,6 +20,22 @@ pub(super) enum Domain {
     },
     /// Show the domains
     List(Listing),
+    /// Show one domain, with the hosts that its callbacks may send requests to
+    Show {
+        /// The domain
+        name: String,
+    },
+    /// Let a domain's callbacks send requests to these hosts, and to no others
+    Set {
+        /// The domain
+        name: String,
+        /// A host, such as api.example.com or api.example.com:8443; several by repeating the option
+        #[arg(long, value_name = "HOST[:PORT]", required_unless_present = "no_web")]
+        web: Vec<String>,
+        /// None at all
+        #[arg(long, conflicts_with = "web")]
+        no_web: bool,
+    },
     /// Make an API key for a domain; it is shown this once
     Key {
         /// The domain
@@ -68,6 +85,17 @@ impl Domain {
             Domain::List(listing) => {
                 let data = client.call(Call::get(&["pay", "domain"])).await?;
                 listing.print(data, "name,id,ct:time")
+            }
+            Domain::Show { name } => {
+                let call = Call::get(&["pay", "domain", &name]);
+                Ok(Output::json(&client.call(call).await?))
+            }
+            Domain::Set { name, web, .. } => {
+                let call = Call {
+                    body: Body::Json(json!({ "web": web })),
+                    ..Call::new(Method::PUT, &["pay", "domain", &name])
+                };
+                Ok(Output::json(&client.call(call).await?))
             }
             Domain::Key { name, test } => {
                 let call = Call::post(&["pay", "domain", &name, "key"], json!({ "test": test }));

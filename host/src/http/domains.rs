@@ -1,4 +1,4 @@
-//! `/pay/domain/…`: the operator's domains and their API keys.
+//! `/pay/domain/…`: the operator's domains, what their callbacks may reach, and their API keys.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, State};
@@ -9,7 +9,8 @@ use super::auth::By;
 use super::envelope::{Answer, Data, Failure, InPath};
 use crate::payment::error::PayError;
 use crate::payment::{Payments, now_ms};
-use crate::store::StoreError;
+use crate::plugin::WebHost;
+use crate::store::{Domain, StoreError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,17 +35,70 @@ pub(super) async fn add(
             StoreError::Exists(what) => PayError::exists(format!("{what} exists already")),
             other => PayError::from(other),
         })?;
-    Data::of(json!({ "id": added.id, "name": added.name, "ct": added.created_ms }))
+    Data::of(shown(&added))
+}
+
+fn shown(domain: &Domain) -> Value {
+    json!({ "id": domain.id, "name": domain.name, "ct": domain.created_ms, "web": domain.web })
 }
 
 pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer {
     by.operator()?;
     let domains = payments.store().domains().await.map_err(PayError::from)?;
-    let listed: Vec<Value> = domains
-        .iter()
-        .map(|domain| json!({ "id": domain.id, "name": domain.name, "ct": domain.created_ms }))
-        .collect();
-    Data::of(listed)
+    Data::of(domains.iter().map(shown).collect::<Vec<Value>>())
+}
+
+/// One domain; its owner may look at its own.
+pub(super) async fn get(
+    State(payments): State<Payments>,
+    by: By,
+    InPath(name): InPath<String>,
+) -> Answer {
+    let name = by.domain_to_see(&payments, Some(&name)).await?;
+    Data::of(shown(&existing(&payments, &name).await?))
+}
+
+/// What the operator sets of a domain.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetBody {
+    /// The hosts that its callbacks may send requests to, and no others.
+    web: Vec<String>,
+}
+
+/// Hosts that one domain may be granted: each delivery that sends a request reads all of them.
+const MAX_WEB_HOSTS: usize = 64;
+
+pub(super) async fn set(
+    State(payments): State<Payments>,
+    by: By,
+    InPath(name): InPath<String>,
+    body: Result<Json<SetBody>, JsonRejection>,
+) -> Answer {
+    by.root()?;
+    let before = existing(&payments, &name).await?;
+    let Json(body) = body?;
+    if body.web.len() > MAX_WEB_HOSTS {
+        let why = format!("a domain is granted at most {MAX_WEB_HOSTS} hosts");
+        return Err(PayError::too_many(why).into());
+    }
+    let mut web = Vec::with_capacity(body.web.len());
+    for text in &body.web {
+        let host = WebHost::parse(text).map_err(PayError::invalid)?.to_string();
+        if !web.contains(&host) {
+            web.push(host);
+        }
+    }
+    let set = payments.store().set_web(&name, web.clone()).await;
+    if !set.map_err(PayError::from)? {
+        return Err(no_such_domain().into());
+    }
+    tracing::info!(target: "audit", domain = %name, from = ?before.web, to = ?web, "hosts granted to callbacks");
+    Data::of(shown(&Domain { web, ..before }))
+}
+
+fn no_such_domain() -> PayError {
+    PayError::not_found("no such domain")
 }
 
 #[derive(Deserialize, Default)]
@@ -54,16 +108,10 @@ pub(super) struct KeyBody {
     test: bool,
 }
 
-async fn existing(payments: &Payments, name: &str) -> Result<(), Failure> {
-    match payments
-        .store()
-        .domain(name)
-        .await
-        .map_err(PayError::from)?
-    {
-        Some(_) => Ok(()),
-        None => Err(PayError::not_found("no such domain").into()),
-    }
+async fn existing(payments: &Payments, name: &str) -> Result<Domain, Failure> {
+    let found = payments.store().domain(name).await;
+    let found = found.map_err(PayError::from)?;
+    Ok(found.ok_or_else(no_such_domain)?)
 }
 
 pub(super) async fn key(

@@ -98,6 +98,7 @@ pub fn router(payments: Payments) -> Router {
         )
         .route("/pay/target/{platform}/{name}/test", post(targets::test))
         .route("/pay/domain", get(domains::list).post(domains::add))
+        .route("/pay/domain/{name}", get(domains::get).put(domains::set))
         .route(
             "/pay/domain/{name}/key",
             post(domains::key).get(domains::keys),

@@ -9,7 +9,7 @@ use super::error::{PayError, Result};
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
 use crate::plugin::{
-    CallbackCall, DeliveryView, DomainView, EmptyDomain, Kind, Run, ViewError, Viewed,
+    CallbackCall, DeliveryView, DomainView, EmptyDomain, Kind, Run, ViewError, Viewed, Web, WebHost,
 };
 use crate::store::{Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
@@ -286,4 +286,26 @@ impl DomainView for StoredDomain {
                 .collect())
         })
     }
+
+    fn web<'a>(&'a self, host: &'a WebHost) -> Viewed<'a, Web> {
+        Box::pin(async move {
+            Ok(
+                match is_granted(&self.store, &self.space.domain, host).await? {
+                    true => Web::Granted,
+                    false => Web::NotGranted,
+                },
+            )
+        })
+    }
+}
+
+/// Whether the operator lets the domain's callbacks send requests there.
+pub(super) async fn is_granted(
+    store: &Store,
+    domain: &str,
+    host: &WebHost,
+) -> std::result::Result<bool, ViewError> {
+    let domain = store.domain(domain).await.map_err(down)?;
+    let host = host.to_string();
+    Ok(domain.is_some_and(|domain| domain.web.contains(&host)))
 }

@@ -14,11 +14,13 @@ use super::bindings::callback::{CallbackPlugin, CallbackPluginPre, Delivery};
 use super::call::{Call, Running, within};
 use super::capability::kv::Kv;
 use super::capability::log::cut;
+use super::capability::web::Requests;
 use super::error::{PluginError, Stop, Who};
 use super::limits;
 use super::plugins::weigh;
 use super::pool::Pool;
 use super::registry::Linked;
+use super::web::{Web, WebHost};
 use crate::payment::model::{Digest, PaymentId};
 
 /// What a view answers, sooner or later.
@@ -49,6 +51,10 @@ pub trait DomainView: Send + Sync {
         matching: &'a Map<String, Value>,
         limit: u32,
     ) -> Viewed<'a, Vec<Value>>;
+    /// What becomes of the domain's requests to this host.
+    fn web<'a>(&'a self, _host: &'a WebHost) -> Viewed<'a, Web> {
+        Box::pin(async { Ok(Web::NotGranted) })
+    }
 }
 
 /// A domain without data, for dry runs.
@@ -140,6 +146,7 @@ pub(super) struct ForCallback {
     pub(super) view: Arc<dyn DomainView>,
     pub(super) kv: Kv,
     pub(super) events: Vec<(String, String)>,
+    pub(super) requests: Requests,
 }
 
 /// A callback component, ready to instantiate.
@@ -210,6 +217,7 @@ impl Callback {
             view: call.view,
             kv: Kv::default(),
             events: Vec::new(),
+            requests: Requests::of(self.pool.outbound.clone(), delivery.key.clone()),
         };
         let mut running = Running::start(
             &self.pool.engine,

@@ -222,6 +222,9 @@ pub(super) const TEMPLATE_VALUES: usize = 64;
 /// Requests to the platform in one call: a send, a check and what a token costs, twice over.
 pub(super) const REQUESTS: u32 = 8;
 
+/// Requests of one run of a callback: as many as it may tell of in events, and more than fit into its time.
+pub(super) const WEB_REQUESTS: u32 = 32;
+
 /// The address of a request.
 pub(super) const URL_BYTES: usize = 8 * KIB;
 

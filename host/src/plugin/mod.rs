@@ -11,7 +11,8 @@
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
 //! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
-//! | `outbound`, `address`     | the host's own requests for providers, and where they may go                 |
+//! | `web`                     | the requests of callbacks, and where they go                                 |
+//! | `outbound`, `address`     | the requests that the host sends for plugins, and what it may connect to     |
 //!
 //! The payment's rules and the background work enter by [`Plugins`], [`Provider`] and [`Callback`]. Nobody else
 //! knows wasmtime.
@@ -33,6 +34,7 @@ mod plugins;
 mod pool;
 mod provider;
 mod registry;
+mod web;
 mod world;
 
 #[cfg(test)]
@@ -54,3 +56,4 @@ pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,
 };
+pub use web::{Web, WebAnswer, WebAnswers, WebFailure, WebHost, WebRequest};

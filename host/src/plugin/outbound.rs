@@ -1,5 +1,5 @@
-//! The requests that the host sends for providers: to public addresses, or to a simulated platform on this machine
-//! where the host allows it; without redirects, proxies or repeats of its own.
+//! The requests that the host sends for plugins: to public addresses, or to a simulated platform or receiver on this
+//! machine where the host allows it; without redirects, proxies or repeats of its own.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,16 @@ use super::address::is_public;
 use super::limits;
 use crate::trust::{Prepared, Tls};
 
-/// An answer of a platform.
+/// A callback's request, which the operator granted.
+pub(super) struct Fetch {
+    /// In upper case.
+    pub(super) method: String,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// An answer of a platform, or of a callback's receiver.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -43,30 +52,53 @@ pub(super) struct Outbound {
     public: Result<Client, String>,
     /// None where the host does not allow simulated platforms.
     local: Option<Client>,
+    /// The same two for callbacks.
+    web: Result<Client, String>,
+    web_local: Option<Client>,
     /// Those of targets with a client certificate or an authority of their own.
     own: Mutex<LruCache<(String, Side), (Tls, Client)>>,
 }
 
 impl Outbound {
     pub(super) fn new(allow_local_gateways: bool) -> Result<Outbound, String> {
-        let public = client(Side::Public)
-            .build()
-            .map_err(|error| format!("{}: are ca-certificates installed?", causes(&error)));
-        let local = if allow_local_gateways {
-            // It trusts nobody: a platform here that has TLS is certified by its target's own authority.
-            let client = client(Side::Local).tls_certs_only([]).build();
-            Some(client.map_err(|error| causes(&error))?)
-        } else {
-            None
+        let public = || {
+            client(Side::Public)
+                .build()
+                .map_err(|error| format!("{}: are ca-certificates installed?", causes(&error)))
         };
-        let own = Mutex::new(LruCache::new(limits::OWN_CLIENTS));
-        Ok(Outbound { public, local, own })
+        // It trusts nobody: a platform here that has TLS is certified by its target's own authority.
+        let local = || {
+            let client = client(Side::Local).tls_certs_only([]).build();
+            client.map_err(|error| causes(&error))
+        };
+        let local = || allow_local_gateways.then(local).transpose();
+        Ok(Outbound {
+            public: public(),
+            local: local()?,
+            web: public(),
+            web_local: local()?,
+            own: Mutex::new(LruCache::new(limits::OWN_CLIENTS)),
+        })
     }
 
     /// Sends a request that was checked and signed, and reads the whole answer.
     pub(super) async fn send(&self, request: Prepared) -> Result<Answer, Unsent> {
         let response = self.begin(request, limits::REQUEST_TIMEOUT).await?;
         read(response).await
+    }
+
+    /// Sends a callback's request, over a connection that no provider uses; `local` is for a receiver on this machine.
+    pub(super) async fn fetch(&self, fetch: Fetch, local: bool) -> Result<Answer, Unsent> {
+        let (side, client) = match (local, &self.web_local) {
+            (false, _) => (Side::Public, self.web.clone().map_err(Unsent::NotSent)?),
+            (true, Some(client)) => (Side::Local, client.clone()),
+            (true, None) => {
+                return Err(Unsent::Denied(
+                    "this host does not allow receivers on its own machine".to_owned(),
+                ));
+            }
+        };
+        read(post(side, client, fetch, limits::REQUEST_TIMEOUT).await?).await
     }
 
     /// The same for a file, whose bytes are taken as they come.
@@ -79,28 +111,16 @@ impl Outbound {
         })
     }
 
-    /// Sends, and waits for the head of the answer; `within` is for all of it.
+    /// Sends a provider's request, and waits for the head of the answer; `within` is for all of it.
     async fn begin(&self, request: Prepared, within: Duration) -> Result<Response, Unsent> {
         let (side, client) = self.client_for(&request)?;
-        check_literal(side, &request.url)?;
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| Unsent::Denied("the method is not one of HTTP".to_owned()))?;
-        let sent = client
-            .request(method, request.url)
-            .headers(headers(request.headers)?)
-            .body(request.body)
-            .timeout(within)
-            .send()
-            .await;
-        sent.map_err(|error| {
-            if let Some(refused) = refused(&error) {
-                Unsent::Denied(refused.to_string())
-            } else if error.is_connect() || error.is_builder() {
-                Unsent::NotSent(causes(&error))
-            } else {
-                Unsent::MaybeSent(causes(&error))
-            }
-        })
+        let fetch = Fetch {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+        };
+        post(side, client, fetch, within).await
     }
 
     fn client_for(&self, request: &Prepared) -> Result<(Side, Client), Unsent> {
@@ -149,6 +169,34 @@ impl Outbound {
         own.put(place, (tls.clone(), made.clone()));
         Ok(made)
     }
+}
+
+/// Sends, and waits for the head of the answer.
+async fn post(
+    side: Side,
+    client: Client,
+    fetch: Fetch,
+    within: Duration,
+) -> Result<Response, Unsent> {
+    check_literal(side, &fetch.url)?;
+    let method = Method::from_bytes(fetch.method.as_bytes())
+        .map_err(|_| Unsent::Denied("the method is not one of HTTP".to_owned()))?;
+    let sent = client
+        .request(method, fetch.url)
+        .headers(headers(fetch.headers)?)
+        .body(fetch.body)
+        .timeout(within)
+        .send()
+        .await;
+    sent.map_err(|error| {
+        if let Some(refused) = refused(&error) {
+            Unsent::Denied(refused.to_string())
+        } else if error.is_connect() || error.is_builder() {
+            Unsent::NotSent(causes(&error))
+        } else {
+            Unsent::MaybeSent(causes(&error))
+        }
+    })
 }
 
 /// A file that is being fetched.

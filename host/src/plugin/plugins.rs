@@ -12,6 +12,7 @@ use super::bindings::{callback as callback_world, provider as provider_world};
 use super::call::{Call, Running, within};
 use super::callback::{self, Callback, EmptyDomain, ForCallback};
 use super::capability::kv::Kv;
+use super::capability::web::Requests;
 use super::compiled::Cache;
 use super::compiler::Compiler;
 use super::engine::{self, EngineError};
@@ -198,6 +199,7 @@ impl Plugins {
             view: Arc::new(EmptyDomain),
             kv: Kv::default(),
             events: Vec::new(),
+            requests: Requests::default(),
         };
         let who = Who {
             plugin: "callback".to_owned(),

@@ -16,6 +16,8 @@ pub struct Domain {
     pub name: String,
     /// When it was added.
     pub created_ms: Ams,
+    /// The hosts that the operator lets its callbacks send requests to.
+    pub web: Vec<String>,
 }
 
 /// An API key as it is stored: the secret itself is known to its owner alone.
@@ -70,6 +72,15 @@ impl Store {
     /// All domains, by name.
     pub async fn domains(&self) -> Result<Vec<Domain>, StoreError> {
         self.database.read(domain::list).await
+    }
+
+    /// Lets the callbacks of the domain send requests to these hosts and to no others; `false` when there is no such
+    /// domain.
+    pub async fn set_web(&self, name: &str, hosts: Vec<String>) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.database
+            .write(move |connection| domain::set_web(connection, &name, &hosts))
+            .await
     }
 
     /// Stores an API key.

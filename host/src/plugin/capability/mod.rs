@@ -11,7 +11,7 @@ mod payments;
 mod random;
 mod settings;
 mod trust;
-mod web;
+pub(super) mod web;
 
 use crate::plugin::bindings::provider::walnut::pay::types;
 use crate::plugin::call::Call;

@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::row::{Columns, integer};
+use super::row::{Columns, integer, json};
 use crate::payment::model::Ams;
 use crate::store::{Domain, StoreError, StoredKey};
 
-const DOMAIN: &str = "SELECT id, name, created_ms FROM domain";
+const DOMAIN: &str = "SELECT id, name, created_ms, web FROM domain";
 
 pub(in crate::store) fn add(
     connection: &Connection,
@@ -18,6 +18,7 @@ pub(in crate::store) fn add(
         id: Uuid::now_v7().simple().to_string(),
         name: name.to_owned(),
         created_ms: now,
+        web: Vec::new(),
     };
     let sql = "INSERT INTO domain (id, name, created_ms) VALUES (?1, ?2, ?3) \
         ON CONFLICT (name) DO NOTHING";
@@ -59,7 +60,20 @@ fn decode(row: &Row<'_>) -> Result<Domain, StoreError> {
         id: columns.next()?,
         name: columns.next()?,
         created_ms: columns.unsigned()?,
+        web: columns.json()?,
     })
+}
+
+pub(in crate::store) fn set_web(
+    connection: &Connection,
+    name: &str,
+    hosts: &[String],
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE domain SET web = ?2 WHERE name = ?1";
+    let changed = connection
+        .prepare_cached(sql)?
+        .execute(params![name, json(&hosts)?])?;
+    Ok(changed == 1)
 }
 
 const KEY: &str = "SELECT id, domain, role, test, hash, created_ms FROM api_key \

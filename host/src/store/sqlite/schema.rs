@@ -7,7 +7,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::store::StoreError;
 
 /// Each brings the schema from its index to the next version (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_first.sql"),
+    include_str!("schema/0002_callbacks.sql"),
+];
 
 /// Marks the file as walnut's (`PRAGMA application_id`): "WLNT".
 const APPLICATION: i64 = 0x574c_4e54;
