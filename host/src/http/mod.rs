@@ -3,7 +3,7 @@
 //!
 //! | file | serves |
 //! |---|---|
-//! | [`payments`], [`endings`], [`reconcile`] | `/pay/ajax/…` |
+//! | [`payments`], [`endings`], [`deliveries`], [`reconcile`] | `/pay/ajax/…` |
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
@@ -14,6 +14,7 @@
 mod audit;
 mod auth;
 mod callbacks;
+mod deliveries;
 mod domains;
 mod endings;
 mod envelope;
@@ -62,8 +63,8 @@ pub fn router(payments: Payments) -> Router {
         .route("/query", get(payments::query))
         .route("/history", get(payments::history))
         .route("/content", get(payments::content))
-        .route("/deliveries", get(payments::deliveries))
-        .route("/replay", post(payments::replay))
+        .route("/deliveries", get(deliveries::list))
+        .route("/replay", post(deliveries::replay))
         .route("/close", post(endings::close))
         .route("/reverse", post(endings::reverse))
         .route("/refund", post(endings::refund))

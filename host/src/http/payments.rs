@@ -232,59 +232,6 @@ fn read_match(text: &str) -> Result<Map<String, Value>, PayError> {
     Ok(matching)
 }
 
-/// Whose deliveries are listed.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeliveriesOf {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    limit: Option<u32>,
-}
-
-pub(super) async fn deliveries(
-    State(payments): State<Payments>,
-    by: By,
-    query: Result<Query<DeliveriesOf>, QueryRejection>,
-) -> Answer {
-    let Query(query) = query?;
-    let id = query.id.as_deref().map(payment_id).transpose()?;
-    let listed = payments
-        .deliveries(&by.0, id, query.limit.unwrap_or(10))
-        .await?;
-    let shown: Vec<Value> = listed
-        .iter()
-        .map(|delivery| {
-            json!({
-                "key": delivery.key,
-                "payment": delivery.payment.to_string(),
-                "state": delivery.state,
-                "tries": delivery.tries,
-                "due": delivery.due_ms,
-                "error": delivery.last_error,
-                "log": delivery.log,
-            })
-        })
-        .collect();
-    Data::of(shown)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-pub(super) struct ReplayBody {
-    key: String,
-}
-
-pub(super) async fn replay(
-    State(payments): State<Payments>,
-    by: By,
-    body: Result<Json<ReplayBody>, JsonRejection>,
-) -> Answer {
-    let Json(body) = body?;
-    payments.replay(&by.0, &body.key).await?;
-    Data::of(json!({ "key": body.key, "state": "due" }))
-}
-
 pub(super) fn payment_id(text: &str) -> Result<PaymentId, Failure> {
     PaymentId::parse(text)
         .ok_or_else(|| PayError::invalid("the id is not a payment's: 32 hex digits").into())

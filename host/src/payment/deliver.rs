@@ -36,6 +36,17 @@ const WHEN_BUSY: Ams = 500;
 const CONFLICTS_AT_ONCE: u32 = 5;
 
 impl Payments {
+    /// Ends the tries that an earlier host began and did not end: each counts as one that failed, with its pause, so
+    /// that a callback by which a host ends is not the first thing that the next one runs. To be called before anything
+    /// is delivered.
+    pub(super) async fn end_interrupted_tries(&self) -> Result<()> {
+        for delivery in self.0.store.interrupted_deliveries().await? {
+            let error = "the host ended while this try ran".to_owned();
+            self.fail(&delivery, error, String::new()).await?;
+        }
+        Ok(())
+    }
+
     /// One try of one delivery that the caller has leased.
     pub async fn deliver(&self, delivery: &Delivery) -> Result<()> {
         for _ in 0..CONFLICTS_AT_ONCE {

@@ -1,14 +1,14 @@
-//! Looking: `get`, `query`, `history`, the bound callback and its deliveries.
+//! Looking: `get`, `query`, `history`, and the bound callback.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Payments;
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
 use super::model::{Case, Change, Payment, PaymentId};
-use super::{Payments, now_ms};
-use crate::store::{Column, Delivery, Find, FindError, Order};
+use crate::store::{Column, Find, FindError, Order};
 
 /// What `query` is asked.
 pub struct Question<'a> {
@@ -101,53 +101,6 @@ impl Payments {
             limit,
             total,
         })
-    }
-
-    /// Deliveries of callbacks, the newest first: of one payment, or of the caller's domain. A test key
-    /// finds those of test payments only.
-    pub async fn deliveries(
-        &self,
-        caller: &Caller,
-        id: Option<PaymentId>,
-        limit: u32,
-    ) -> Result<Vec<Delivery>> {
-        if let Some(id) = id {
-            self.case_for(caller, Act::Inspect, id).await?;
-        }
-        let (domain, test_only) = match caller {
-            Caller::Root | Caller::Op => (None, false),
-            Caller::Domain { name, test } => (Some(name.as_str()), *test),
-            Caller::Ticket(_) => {
-                return Err(PayError::no_privilege("a ticket is good for one payment"));
-            }
-        };
-        Ok(self
-            .0
-            .store
-            .deliveries(domain, test_only, id, limit.clamp(1, 100))
-            .await?)
-    }
-
-    /// Puts a dead delivery back into the outbox.
-    pub async fn replay(&self, caller: &Caller, key: &str) -> Result<()> {
-        if matches!(caller, Caller::Op | Caller::Ticket(_)) {
-            return Err(PayError::no_privilege("this key may not replay deliveries"));
-        }
-        let known = self.0.store.delivery(key).await?;
-        let own = match known {
-            None => false,
-            Some(delivery) => {
-                let case = self.0.store.case(delivery.payment).await?;
-                case.is_some_and(|case| caller.may(Act::Resolve, &case.payment).is_ok())
-            }
-        };
-        let replayed = own && self.0.store.replay_delivery(key, now_ms()).await?;
-        self.ring();
-        if replayed {
-            Ok(())
-        } else {
-            Err(PayError::not_found("no dead delivery of this key"))
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
+//! | [`deliveries`] | what became of a callback's runs |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
 
@@ -16,6 +17,7 @@ pub mod caller;
 mod closing;
 pub mod create;
 pub mod deliver;
+pub mod deliveries;
 mod ending;
 pub mod error;
 pub mod keys;
@@ -102,7 +104,7 @@ impl Payments {
         let tickets = Tickets::new(&home.key().subkey("ticket"));
         let keys = Keys::new(&home.key().subkey("api key"));
         let providers = Providers::load(&store, &plugins).await?;
-        Ok(Payments(Arc::new(Inner {
+        let payments = Payments(Arc::new(Inner {
             store,
             plugins,
             home,
@@ -115,7 +117,9 @@ impl Payments {
             options,
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
-        })))
+        }));
+        payments.end_interrupted_tries().await?;
+        Ok(payments)
     }
 
     /// The store, for the rooms above.

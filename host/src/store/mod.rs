@@ -41,7 +41,7 @@ pub use domains::{Domain, StoredKey};
 pub use error::StoreError;
 pub use find::{Column, Find, FindError, Operand, Order};
 pub use kv::{Event, Space};
-pub use outbox::{Delivery, DeliveryState, Effects, Finished};
+pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub use schedule::{AskingRoom, DueAsk};

@@ -3,16 +3,13 @@
 //! A delivery is leased with a fence that grows, so that whoever lost the lease can write nothing. Its
 //! effects commit together with `apply_at` in one transaction: once, whatever is killed in between.
 
-use serde::Serialize;
-
 use crate::payment::model::{Ams, PaymentId};
 
 use super::sqlite::delivery;
 use super::{Store, StoreError};
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryState {
     /// Waits for its time.
     Due,
@@ -25,7 +22,14 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// The word that is stored and shown.
+    const ALL: [DeliveryState; 4] = [
+        DeliveryState::Due,
+        DeliveryState::Leased,
+        DeliveryState::Done,
+        DeliveryState::Dead,
+    ];
+
+    /// The word that is stored.
     pub fn as_str(&self) -> &'static str {
         match self {
             DeliveryState::Due => "DUE",
@@ -37,14 +41,26 @@ impl DeliveryState {
 
     /// Reads that word.
     pub fn parse(text: &str) -> Option<DeliveryState> {
-        [
-            DeliveryState::Due,
-            DeliveryState::Leased,
-            DeliveryState::Done,
-            DeliveryState::Dead,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
+        DeliveryState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+
+    /// The word that owners read.
+    pub fn shown(&self) -> &'static str {
+        match self {
+            DeliveryState::Due => "WAITING",
+            DeliveryState::Leased => "RUNNING",
+            DeliveryState::Done => "DONE",
+            DeliveryState::Dead => "DEAD",
+        }
+    }
+
+    /// Reads that word, in any case.
+    pub fn of_shown(text: &str) -> Option<DeliveryState> {
+        DeliveryState::ALL
+            .into_iter()
+            .find(|state| state.shown().eq_ignore_ascii_case(text))
     }
 }
 
@@ -57,6 +73,10 @@ pub struct Delivery {
     pub payment: PaymentId,
     /// Its domain.
     pub domain: String,
+    /// Whether it is a test payment's.
+    pub test: bool,
+    /// The name of the callback that the payment is bound to.
+    pub callback: String,
     /// Where it stands.
     pub state: DeliveryState,
     /// Tries that were begun; when leased, this one is counted. A replay starts at 0 again.
@@ -75,6 +95,42 @@ pub struct Delivery {
     pub last_error: Option<String>,
     /// What the callback logged in its last try.
     pub log: String,
+}
+
+/// Which deliveries are looked for; all of them where nothing is said.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DeliveriesOf {
+    /// Of this domain.
+    pub domain: Option<String>,
+    /// Of test payments alone.
+    pub test_only: bool,
+    /// Of this payment.
+    pub payment: Option<PaymentId>,
+    /// Of callbacks of this name.
+    pub callback: Option<String>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+}
+
+/// How many more deliveries may run at once. Each is given to a domain only while more places are free than the domain
+/// holds: one whose callbacks are slow has half of them at most, the next one half of the rest, and nobody is kept
+/// waiting by a single domain.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DeliveryRoom {
+    /// Places that are free.
+    pub places: u32,
+    /// The domain of each delivery that is under way.
+    pub under_way: Vec<String>,
+}
+
+impl DeliveryRoom {
+    /// So many free places, and nothing under way.
+    pub fn of(places: u32) -> DeliveryRoom {
+        DeliveryRoom {
+            places,
+            under_way: Vec::new(),
+        }
+    }
 }
 
 /// What a callback did, written when it is done.
@@ -100,18 +156,24 @@ pub enum Finished {
 }
 
 impl Store {
-    /// Leases at most `limit` deliveries that are due (or whose lease ran out) until `until`, and counts a try
-    /// of each. Domains take turns, so that one domain's backlog does not hold up the others.
+    /// Leases deliveries that are due (or whose lease ran out) until `until`, as far as there is room, and counts a
+    /// try of each. Domains take turns, so that one domain's backlog does not hold up the others.
     pub async fn lease_deliveries(
         &self,
         now: Ams,
         until: Ams,
-        limit: u32,
+        room: DeliveryRoom,
     ) -> Result<Vec<Delivery>, StoreError> {
         let turn = self.database.turn();
         self.database
-            .write(move |connection| delivery::lease(connection, &turn, now, until, limit))
+            .write(move |connection| delivery::lease(connection, &turn, now, until, &room))
             .await
+    }
+
+    /// Deliveries whose try was begun by a host that has ended since. Their leases are held by nobody: whoever opened
+    /// the store says what becomes of each, before anything is leased.
+    pub async fn interrupted_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
+        self.database.read(delivery::leased).await
     }
 
     /// Commits a delivery: its `kv` writes and events, `apply_at` and `apply_re` (`answer`, a JSON text) of its
@@ -161,12 +223,24 @@ impl Store {
             .await
     }
 
-    /// Makes a dead delivery due at `now`, with all its tries before it. `false` when it is not dead or does
-    /// not exist.
-    pub async fn replay_delivery(&self, key: &str, now: Ams) -> Result<bool, StoreError> {
+    /// Makes a delivery due at `now`: a dead one with all its tries before it, one that waits with those that are left.
+    /// `false` when it is neither or does not exist.
+    pub async fn retry_delivery(&self, key: &str, now: Ams) -> Result<bool, StoreError> {
         let key = key.to_owned();
         self.database
-            .write(move |connection| delivery::replay(connection, &key, now))
+            .write(move |connection| delivery::retry(connection, &key, now))
+            .await
+    }
+
+    /// Makes at most `limit` dead deliveries due at `now`, the earliest first, and says how many those were.
+    pub async fn retry_dead(
+        &self,
+        of: DeliveriesOf,
+        limit: u32,
+        now: Ams,
+    ) -> Result<u32, StoreError> {
+        self.database
+            .write(move |connection| delivery::retry_dead(connection, &of, limit, now))
             .await
     }
 
@@ -178,20 +252,15 @@ impl Store {
             .await
     }
 
-    /// At most `limit` deliveries, the newest first: of a domain, of a payment, or all; or those of test
-    /// payments alone.
+    /// At most `limit` deliveries behind the first `skip`, the newest first.
     pub async fn deliveries(
         &self,
-        domain: Option<&str>,
-        test_only: bool,
-        payment: Option<PaymentId>,
+        of: DeliveriesOf,
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let domain = domain.map(str::to_owned);
         self.database
-            .read(move |connection| {
-                delivery::list(connection, domain.as_deref(), test_only, payment, limit)
-            })
+            .find(move |connection| delivery::list(connection, &of, skip, limit))
             .await
     }
 

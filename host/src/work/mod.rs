@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::payment::model::{Ams, Attempt, Refund};
 use crate::payment::{Payments, now_ms};
-use crate::store::{AskingRoom, Delivery, StoreError};
+use crate::store::{AskingRoom, Delivery, DeliveryRoom, StoreError};
 use running::Running;
 
 /// Questions under way at once: platforms limit requests to some tens a second per merchant.
@@ -22,7 +22,8 @@ const REFUNDS_AT_ONCE: u32 = 4;
 const ASKS_OF_A_DOMAIN: u32 = 4;
 /// Of these, at one platform: one that does not answer leaves room to the others.
 const ASKS_OF_A_PLATFORM: u32 = 8;
-/// Deliveries under way at once: no more than the plugin host keeps places for callbacks.
+/// Deliveries under way at once: no more than the plugin host keeps places for callbacks. [`DeliveryRoom`] says what of
+/// them one domain may hold.
 const DELIVERIES_AT_ONCE: u32 = 16;
 /// A delivery is leased for longer than a callback may run; afterwards another may take it over.
 const DELIVERY_LEASE: Ams = 60_000;
@@ -160,12 +161,18 @@ async fn begin_due(
             }
         }
         Work::Delivering => {
-            for delivery in store
-                .lease_deliveries(now, now + DELIVERY_LEASE, room)
-                .await?
-            {
+            let room = DeliveryRoom {
+                places: room,
+                under_way: running.domains(),
+            };
+            let leased_until = now + DELIVERY_LEASE;
+            for delivery in store.lease_deliveries(now, leased_until, room).await? {
                 let payments = payments.clone();
-                running.begin(None, async move { deliver(&payments, &delivery).await });
+                let lane = (delivery.domain.clone(), String::new());
+                running.begin(
+                    Some(lane),
+                    async move { deliver(&payments, &delivery).await },
+                );
             }
         }
         Work::Refunding => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-/// A domain and a platform.
+/// A domain, and the platform where the work is at one; otherwise nothing.
 pub(super) type Lane = (String, String);
 
 /// Tasks under way, and for whom those are that have to share.
@@ -38,6 +38,12 @@ impl Running {
     /// For whom the tasks under way are.
     pub(super) fn under_way(&self) -> Vec<Lane> {
         self.lanes.values().cloned().collect()
+    }
+
+    /// The domain of each task under way that has one.
+    pub(super) fn domains(&self) -> Vec<String> {
+        let domains = self.lanes.values().map(|(domain, _)| domain.clone());
+        domains.collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

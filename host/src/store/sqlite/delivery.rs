@@ -1,5 +1,7 @@
 //! The table `delivery`: the outbox.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -9,12 +11,15 @@ use uuid::Uuid;
 use super::row::{Columns, integer};
 use super::turn::in_turn;
 use super::{history, kv, payment};
-use crate::payment::model::{Ams, Change, Payment, PaymentId};
-use crate::store::{Delivery, DeliveryState, Effects, Finished, Space, StoreError};
+use crate::payment::model::{Ams, Change, Payment};
+use crate::store::{
+    DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished, Space, StoreError,
+};
 
 /// In the order in which [`decode`] reads them.
-const SELECT: &str = "SELECT key, payment.id, delivery.domain, delivery.state, tries, fence, \
-    due_ms, leased_until_ms, delivery.created_ms, ended_ms, last_error, log \
+const SELECT: &str = "SELECT key, payment.id, delivery.domain, payment.test, \
+    coalesce(payment.callback_name, ''), delivery.state, tries, fence, due_ms, \
+    leased_until_ms, delivery.created_ms, ended_ms, last_error, log \
     FROM delivery JOIN payment ON payment.seq = delivery.payment";
 
 /// Puts the payment's delivery into the outbox; one that is there already stays as it is.
@@ -38,7 +43,7 @@ pub(in crate::store) fn lease(
     turn: &Mutex<String>,
     now: Ams,
     until: Ams,
-    limit: u32,
+    room: &DeliveryRoom,
 ) -> Result<Vec<Delivery>, StoreError> {
     if until <= now {
         return Err(StoreError::Invariant(
@@ -46,18 +51,51 @@ pub(in crate::store) fn lease(
         ));
     }
     let (now, until) = (integer(now)?, integer(until)?);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let places = usize::try_from(room.places).unwrap_or(usize::MAX);
     let lease = "UPDATE delivery SET state = 'LEASED', leased_until_ms = ?2, fence = fence + 1, \
         tries = tries + 1 WHERE key = ?1";
     let mut lease = connection.prepare_cached(lease)?;
+    let mut shares = Shares::of(room);
     let next = |domain: &String| next_domain(connection, domain);
-    in_turn(turn, limit, usize::MAX, next, |domain| {
+    in_turn(turn, places, usize::MAX, next, |domain| {
+        if !shares.has(domain) {
+            return Ok(None);
+        }
         let Some(key) = ready(connection, domain, now)? else {
             return Ok(None);
         };
+        shares.take(domain);
         lease.execute(params![key, until])?;
         by_key(connection, &key)
     })
+}
+
+/// The places that are free, and those that each domain holds.
+struct Shares {
+    free: u32,
+    held: HashMap<String, u32>,
+}
+
+impl Shares {
+    fn of(room: &DeliveryRoom) -> Shares {
+        let mut shares = Shares {
+            free: room.places,
+            held: HashMap::new(),
+        };
+        for domain in &room.under_way {
+            *shares.held.entry(domain.clone()).or_default() += 1;
+        }
+        shares
+    }
+
+    fn has(&self, domain: &str) -> bool {
+        self.held.get(domain).copied().unwrap_or(0) < self.free
+    }
+
+    fn take(&mut self, domain: &str) {
+        self.free = self.free.saturating_sub(1);
+        *self.held.entry(domain.to_owned()).or_default() += 1;
+    }
 }
 
 /// The domain behind this one that has anything in the outbox.
@@ -90,12 +128,16 @@ pub(in crate::store) fn by_key(
     rows.next()?.map(decode).transpose()
 }
 
-/// Ends every lease: the tries that were begun are counted, and the next may begin at once.
-pub(super) fn free_all(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0 \
-        WHERE state = 'LEASED' AND ready_ms IS NOT NULL";
-    connection.execute(sql, [])?;
-    Ok(())
+/// Those that are leased.
+pub(in crate::store) fn leased(connection: &Connection) -> Result<Vec<Delivery>, StoreError> {
+    let sql = format!("{SELECT} WHERE delivery.state = 'LEASED' AND ready_ms IS NOT NULL");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        deliveries.push(decode(row)?);
+    }
+    Ok(deliveries)
 }
 
 /// The short key of the payment, if this lease still holds. One that ran out holds until another begins.
@@ -193,12 +235,22 @@ pub(in crate::store) fn postpone(
     Ok(true)
 }
 
-/// Brings a dead delivery back.
-pub(in crate::store) fn replay(
+/// Makes a dead or a waiting delivery due.
+pub(in crate::store) fn retry(
     connection: &Connection,
     key: &str,
     now: Ams,
 ) -> Result<bool, StoreError> {
+    let sql = "UPDATE delivery SET due_ms = ?2 WHERE key = ?1 AND state = 'DUE'";
+    let mut waiting = connection.prepare_cached(sql)?;
+    if waiting.execute(params![key, integer(now)?])? == 1 {
+        return Ok(true);
+    }
+    replay(connection, key, now)
+}
+
+/// Brings a dead delivery back.
+fn replay(connection: &Connection, key: &str, now: Ams) -> Result<bool, StoreError> {
     let sql = "UPDATE delivery SET state = 'DUE', due_ms = ?2, tries = 0, ended_ms = 0 \
         WHERE key = ?1 AND state = 'DEAD'";
     if connection
@@ -215,6 +267,24 @@ pub(in crate::store) fn replay(
         payment::load(connection, delivery.payment)?.ok_or_else(|| foreign(&delivery))?;
     tell(connection, seq, &payment, "replay", &delivery, now)?;
     Ok(true)
+}
+
+/// Brings dead deliveries back, the earliest first.
+pub(in crate::store) fn retry_dead(
+    connection: &Connection,
+    of: &DeliveriesOf,
+    limit: u32,
+    now: Ams,
+) -> Result<u32, StoreError> {
+    let dead = DeliveriesOf {
+        state: Some(DeliveryState::Dead),
+        ..of.clone()
+    };
+    let mut retried = 0;
+    for delivery in select(connection, &dead, "ASC", 0, limit)? {
+        retried += u32::from(replay(connection, &delivery.key, now)?);
+    }
+    Ok(retried)
 }
 
 fn foreign(delivery: &Delivery) -> StoreError {
@@ -252,26 +322,21 @@ fn tell(
 /// Deliveries, the newest first.
 pub(in crate::store) fn list(
     connection: &Connection,
-    domain: Option<&str>,
-    test_only: bool,
-    payment: Option<PaymentId>,
+    of: &DeliveriesOf,
+    skip: u32,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let mut sql = format!("{SELECT} WHERE true");
-    let mut values = Vec::new();
-    if test_only {
-        sql.push_str(" AND payment.test");
-    }
-    if let Some(domain) = domain {
-        sql.push_str(" AND delivery.domain = ?");
-        values.push(rusqlite::types::Value::Text(domain.to_owned()));
-    }
-    if let Some(id) = payment {
-        sql.push_str(" AND payment.id = ?");
-        values.push(rusqlite::types::Value::Text(id.to_string()));
-    }
-    sql.push_str(" ORDER BY delivery.seq DESC LIMIT ?");
-    values.push(rusqlite::types::Value::Integer(limit.into()));
+    select(connection, of, "DESC", skip, limit)
+}
+
+fn select(
+    connection: &Connection,
+    of: &DeliveriesOf,
+    order: &str,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let (sql, values) = question(of, order, skip, limit);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut deliveries = Vec::new();
@@ -279,6 +344,38 @@ pub(in crate::store) fn list(
         deliveries.push(decode(row)?);
     }
     Ok(deliveries)
+}
+
+fn question(
+    of: &DeliveriesOf,
+    order: &str,
+    skip: u32,
+    limit: u32,
+) -> (String, Vec<rusqlite::types::Value>) {
+    let mut sql = format!("{SELECT} WHERE true");
+    let mut values = Vec::new();
+    if of.test_only {
+        sql.push_str(" AND payment.test");
+    }
+    if let Some(state) = of.state {
+        // As a word and no value: the index of the dead is for this word alone.
+        let _ = write!(sql, " AND delivery.state = '{}'", state.as_str());
+    }
+    let equal = [
+        ("delivery.domain", of.domain.clone()),
+        ("payment.id", of.payment.map(|id| id.to_string())),
+        ("payment.callback_name", of.callback.clone()),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            let _ = write!(sql, " AND {column} = ?");
+            values.push(rusqlite::types::Value::Text(value));
+        }
+    }
+    let _ = write!(sql, " ORDER BY delivery.seq {order} LIMIT ? OFFSET ?");
+    values.push(rusqlite::types::Value::Integer(limit.into()));
+    values.push(rusqlite::types::Value::Integer(skip.into()));
+    (sql, values)
 }
 
 /// When the next delivery can be leased.
@@ -297,6 +394,8 @@ fn decode(row: &Row<'_>) -> Result<Delivery, StoreError> {
         key: columns.next()?,
         payment: columns.id()?,
         domain: columns.next()?,
+        test: columns.next()?,
+        callback: columns.next()?,
         state: columns.parsed(DeliveryState::parse)?,
         tries: columns.next()?,
         fence: columns.unsigned()?,
@@ -307,4 +406,35 @@ fn decode(row: &Row<'_>) -> Result<Delivery, StoreError> {
         last_error: columns.next()?,
         log: columns.next()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn owners_find_their_deliveries_by_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        let of = DeliveriesOf {
+            domain: Some("shop".to_owned()),
+            ..DeliveriesOf::default()
+        };
+        let dead = DeliveriesOf {
+            state: Some(DeliveryState::Dead),
+            ..of.clone()
+        };
+        for (of, index) in [(of, "delivery_domain"), (dead, "delivery_dead")] {
+            let (sql, values) = question(&of, "DESC", 0, 10);
+            let mut statement = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap();
+            let rows = statement.query_map(params_from_iter(values), |row| row.get(3));
+            let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+            let plan = plan.join("; ");
+            assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

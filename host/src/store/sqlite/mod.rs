@@ -140,7 +140,6 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     schema::migrate(&mut connection, found)?;
     // The directory is locked: whoever held a lease is gone.
     attempt::free_all(&connection)?;
-    delivery::free_all(&connection)?;
     Ok(connection)
 }
 

@@ -227,7 +227,10 @@ async fn a_lease_that_is_over_at_once_is_refused() {
     let shop = Shop::open();
     let refused = shop.store.claim_asks(10, 10, AskingRoom::of(1)).await;
     assert!(matches!(refused, Err(StoreError::Invariant(_))));
-    let refused = shop.store.lease_deliveries(10, 10, 1).await;
+    let refused = shop
+        .store
+        .lease_deliveries(10, 10, DeliveryRoom::of(1))
+        .await;
     assert!(matches!(refused, Err(StoreError::Invariant(_))));
 }
 

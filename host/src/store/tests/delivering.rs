@@ -3,7 +3,7 @@ use super::*;
 async fn lease_one(shop: &Shop, now: Ams) -> Delivery {
     let mut leased = shop
         .store
-        .lease_deliveries(now, now + 100, 1)
+        .lease_deliveries(now, now + 100, DeliveryRoom::of(1))
         .await
         .unwrap();
     assert_eq!(leased.len(), 1);
@@ -17,6 +17,14 @@ async fn finish(shop: &Shop, delivery: &Delivery, effects: Effects) -> Finished 
         .finish_delivery(delivery, effects, answer, "log".to_owned(), 7_000)
         .await
         .unwrap()
+}
+
+/// Those of one payment.
+fn of(payment: PaymentId) -> DeliveriesOf {
+    DeliveriesOf {
+        payment: Some(payment),
+        ..DeliveriesOf::default()
+    }
 }
 
 fn sets(key: &str, value: &[u8]) -> Effects {
@@ -33,7 +41,7 @@ async fn effects_and_apply_at_commit_together_and_once() {
     assert_eq!(shop.store.next_delivery().await.unwrap(), Some(1_000));
     assert!(
         shop.store
-            .lease_deliveries(999, 2_000, 9)
+            .lease_deliveries(999, 2_000, DeliveryRoom::of(9))
             .await
             .unwrap()
             .is_empty()
@@ -49,7 +57,7 @@ async fn effects_and_apply_at_commit_together_and_once() {
     );
     assert!(
         shop.store
-            .lease_deliveries(5_000, 6_000, 9)
+            .lease_deliveries(5_000, 6_000, DeliveryRoom::of(9))
             .await
             .unwrap()
             .is_empty()
@@ -91,18 +99,13 @@ async fn effects_and_apply_at_commit_together_and_once() {
     assert!(shop.store.events("cafe", id).await.unwrap().is_empty());
     let history = shop.store.history(id).await.unwrap();
     assert_eq!(history.last().unwrap().cause, "apply");
-    let done = shop
-        .store
-        .deliveries(Some("shop"), false, Some(id), 9)
-        .await
-        .unwrap()
-        .remove(0);
+    let done = shop.store.deliveries(of(id), 0, 9).await.unwrap().remove(0);
     assert_eq!(
         (done.state, done.ended_ms, done.log.as_str()),
         (DeliveryState::Done, 7_000, "log")
     );
     assert_eq!(shop.store.next_delivery().await.unwrap(), None);
-    assert!(!shop.store.replay_delivery(&done.key, 8_000).await.unwrap());
+    assert!(!shop.store.retry_delivery(&done.key, 8_000).await.unwrap());
 }
 
 #[tokio::test]
@@ -117,14 +120,7 @@ async fn a_payment_has_one_delivery_however_often_it_is_asked_for() {
         Ok::<_, ()>((Some(changes), ()))
     };
     shop.store.change(id, rule).await.unwrap();
-    assert_eq!(
-        shop.store
-            .deliveries(None, false, Some(id), 9)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(shop.store.deliveries(of(id), 0, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -190,7 +186,7 @@ async fn a_delivery_fails_twice_and_then_succeeds() {
         assert_eq!(shop.store.next_delivery().await.unwrap(), Some(again_at));
         assert!(
             shop.store
-                .lease_deliveries(again_at - 1, 9_999, 9)
+                .lease_deliveries(again_at - 1, 9_999, DeliveryRoom::of(9))
                 .await
                 .unwrap()
                 .is_empty()
@@ -223,21 +219,20 @@ async fn a_dead_delivery_rests_until_somebody_replays_it() {
     assert_eq!(store.next_delivery().await.unwrap(), None);
     assert!(
         store
-            .lease_deliveries(1 << 60, 1 << 61, 9)
+            .lease_deliveries(1 << 60, 1 << 61, DeliveryRoom::of(9))
             .await
             .unwrap()
             .is_empty()
     );
     let dead = store
-        .deliveries(None, false, None, 9)
+        .deliveries(DeliveriesOf::default(), 0, 9)
         .await
         .unwrap()
         .remove(0);
     assert_eq!((dead.state, dead.ended_ms), (DeliveryState::Dead, 5_050));
 
-    assert!(store.replay_delivery(&dead.key, 9_000).await.unwrap());
-    assert!(!store.replay_delivery(&dead.key, 9_000).await.unwrap());
-    assert!(!store.replay_delivery("unknown", 9_000).await.unwrap());
+    assert!(store.retry_delivery(&dead.key, 9_000).await.unwrap());
+    assert!(!store.retry_delivery("unknown", 9_000).await.unwrap());
     let again = lease_one(&shop, 9_000).await;
     assert_eq!(
         (again.key.as_str(), again.tries, again.fence),
@@ -277,7 +272,11 @@ async fn a_read_that_went_stale_is_a_conflict_and_keeps_the_lease() {
     let shop = Shop::open();
     shop.make_paid("shop").await;
     shop.make_paid("shop").await;
-    let leased = shop.store.lease_deliveries(5_000, 6_000, 9).await.unwrap();
+    let leased = shop
+        .store
+        .lease_deliveries(5_000, 6_000, DeliveryRoom::of(9))
+        .await
+        .unwrap();
     let [first, second] = leased.as_slice() else {
         panic!("two deliveries")
     };
@@ -366,7 +365,11 @@ async fn one_domains_backlog_does_not_hold_up_the_others() {
     }
     let quiet = shop.make_paid("quiet").await;
     let small = shop.make_paid("small").await;
-    let leased = shop.store.lease_deliveries(5_000, 6_000, 4).await.unwrap();
+    let leased = shop
+        .store
+        .lease_deliveries(5_000, 6_000, DeliveryRoom::of(4))
+        .await
+        .unwrap();
     let payments: Vec<_> = leased.iter().map(|delivery| delivery.payment).collect();
     assert!(
         payments.contains(&quiet) && payments.contains(&small),
@@ -374,10 +377,10 @@ async fn one_domains_backlog_does_not_hold_up_the_others() {
     );
     let rest = shop
         .store
-        .lease_deliveries(5_000, 6_000, 100)
+        .lease_deliveries(5_000, 6_000, DeliveryRoom::of(100))
         .await
         .unwrap();
-    assert_eq!(rest.len(), 28);
+    assert_eq!(rest.len(), 29);
     assert!(rest.iter().all(|delivery| delivery.domain == "busy"));
 
     // However short a lease is, everybody has a turn before anybody has a second one.
@@ -394,18 +397,64 @@ async fn one_domains_backlog_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_try_that_was_begun_when_the_host_ended_is_counted_and_the_next_begins_at_once() {
+async fn a_try_that_was_begun_when_the_host_ended_is_told_and_can_still_be_failed() {
     let shop = Shop::open();
     shop.make_paid("shop").await;
+    shop.make_paid("shop").await;
+    let done = lease_one(&shop, 5_000).await;
+    assert_eq!(
+        finish(&shop, &done, Effects::default()).await,
+        Finished::Done
+    );
     let lost = lease_one(&shop, 5_000).await;
     let shop = shop.reopen().await;
-    let next = lease_one(&shop, 5_001).await;
+    let interrupted = shop.store.interrupted_deliveries().await.unwrap();
+    assert_eq!(interrupted, [lost]);
+    let [lost] = interrupted.as_slice() else {
+        panic!("one delivery")
+    };
+    let failed = shop
+        .store
+        .fail_delivery(lost, "the end".into(), "".into(), Some(6_000), 5_001);
+    assert!(failed.await.unwrap());
+    assert_eq!(shop.store.next_delivery().await.unwrap(), Some(6_000));
+    let next = lease_one(&shop, 6_000).await;
     assert_eq!((next.tries, next.key.as_str()), (2, lost.key.as_str()));
-    assert_eq!(
-        finish(&shop, &lost, sets("a", b"1")).await,
-        Finished::Fenced
-    );
+    assert_eq!(finish(&shop, lost, sets("a", b"1")).await, Finished::Fenced);
     assert_eq!(finish(&shop, &next, sets("a", b"2")).await, Finished::Done);
+}
+
+#[tokio::test]
+async fn no_domain_takes_the_places_that_the_others_need() {
+    let shop = Shop::open();
+    for _ in 0..20 {
+        shop.make_paid("slow").await;
+    }
+    let lease = async |places: u32, under_way: &[String]| {
+        let under_way = under_way.to_vec();
+        let room = DeliveryRoom { places, under_way };
+        let leased = shop.store.lease_deliveries(5_000, 6_000, room);
+        let leased = leased.await.unwrap().into_iter();
+        leased
+            .map(|delivery| delivery.domain)
+            .collect::<Vec<String>>()
+    };
+    // Half of the places, and no more however often it is asked.
+    let mut held = lease(16, &[]).await;
+    assert_eq!(held, ["slow"; 8]);
+    assert!(lease(8, &held).await.is_empty());
+    // The next slow one has half of the rest, and there is still a place for anybody else.
+    for _ in 0..20 {
+        shop.make_paid("slower").await;
+    }
+    held.extend(lease(8, &held).await);
+    assert_eq!(held.len(), 12);
+    assert!(lease(4, &held).await.is_empty());
+    shop.make_paid("quick").await;
+    assert_eq!(lease(4, &held).await, ["quick"]);
+    // What has ended makes room again.
+    held.retain(|domain| domain == "slower");
+    assert_eq!(lease(12, &held).await[..2], ["slow", "slower"]);
 }
 
 #[tokio::test]
@@ -430,4 +479,99 @@ async fn test_payments_keep_their_data_in_a_space_of_their_own() {
         let kept = shop.store.kv_get(&space, "k").await.unwrap().unwrap();
         assert_eq!(kept.0, value);
     }
+}
+
+#[tokio::test]
+async fn a_delivery_that_waits_is_brought_forward_and_keeps_its_tries() {
+    let shop = Shop::open();
+    let id = shop.make_paid("shop").await;
+    let first = lease_one(&shop, 5_000).await;
+    let store = &shop.store;
+    assert!(
+        !store.retry_delivery(&first.key, 5_001).await.unwrap(),
+        "it is running"
+    );
+    let failed = store.fail_delivery(&first, "e".into(), "".into(), Some(90_000), 5_002);
+    assert!(failed.await.unwrap());
+    assert!(store.retry_delivery(&first.key, 5_003).await.unwrap());
+    let second = lease_one(&shop, 5_003).await;
+    assert_eq!((second.key.as_str(), second.tries), (&*first.key, 2));
+    let causes = store.history(id).await.unwrap();
+    assert_eq!(causes.len(), 1, "no change of the payment");
+}
+
+#[tokio::test]
+async fn deliveries_are_found_by_callback_and_state_and_the_dead_come_back_together() {
+    let shop = Shop::open();
+    let store = &shop.store;
+    let trial = Space {
+        test: true,
+        ..live("shop")
+    };
+    let mut dead = Vec::new();
+    for space in [live("shop"), trial, live("rival")] {
+        let id = shop.make_paid_in(&space).await;
+        let leased = lease_one(&shop, 5_000).await;
+        assert_eq!(
+            (leased.test, leased.callback.as_str()),
+            (space.test, "record-sale")
+        );
+        let failed = store.fail_delivery(&leased, "e".into(), "".into(), None, 5_001);
+        assert!(failed.await.unwrap());
+        dead.push(id);
+    }
+    let waiting = shop.make_paid("shop").await;
+    let found = async |of: DeliveriesOf| {
+        let found = store.deliveries(of, 0, 9).await.unwrap().into_iter();
+        found.map(|delivery| delivery.payment).collect::<Vec<_>>()
+    };
+    let shops = DeliveriesOf {
+        domain: Some("shop".to_owned()),
+        ..DeliveriesOf::default()
+    };
+    assert_eq!(found(shops.clone()).await, [waiting, dead[1], dead[0]]);
+    for (of, expected) in [
+        (
+            DeliveriesOf {
+                state: Some(DeliveryState::Dead),
+                ..shops.clone()
+            },
+            vec![dead[1], dead[0]],
+        ),
+        (
+            DeliveriesOf {
+                state: Some(DeliveryState::Due),
+                ..shops.clone()
+            },
+            vec![waiting],
+        ),
+        (
+            DeliveriesOf {
+                test_only: true,
+                ..shops.clone()
+            },
+            vec![dead[1]],
+        ),
+        (
+            DeliveriesOf {
+                callback: Some("other".to_owned()),
+                ..shops.clone()
+            },
+            vec![],
+        ),
+    ] {
+        assert_eq!(found(of).await, expected);
+    }
+    assert_eq!(
+        store.deliveries(shops.clone(), 1, 1).await.unwrap()[0].payment,
+        dead[1]
+    );
+    assert_eq!(store.retry_dead(shops.clone(), 1, 6_000).await.unwrap(), 1);
+    assert_eq!(store.retry_dead(shops.clone(), 9, 6_000).await.unwrap(), 1);
+    assert_eq!(store.retry_dead(shops, 9, 6_000).await.unwrap(), 0);
+    let still = DeliveriesOf {
+        state: Some(DeliveryState::Dead),
+        ..DeliveriesOf::default()
+    };
+    assert_eq!(found(still).await, [dead[2]]);
 }

@@ -39,7 +39,12 @@ async fn make_and_deliver(shop: Arc<Shop>) {
     loop {
         let id = shop.make_paid("shop").await;
         say("made", id);
-        for delivery in shop.store.lease_deliveries(5_000, 6_000, 1).await.unwrap() {
+        for delivery in shop
+            .store
+            .lease_deliveries(5_000, 6_000, DeliveryRoom::of(1))
+            .await
+            .unwrap()
+        {
             count_sale(&shop, &delivery).await;
             say("done", delivery.payment);
         }
@@ -125,7 +130,11 @@ async fn a_killed_process_loses_nothing_that_it_answered() {
             );
         }
         let mut applied = 0;
-        for delivery in store.deliveries(None, false, None, u32::MAX).await.unwrap() {
+        for delivery in store
+            .deliveries(DeliveriesOf::default(), 0, u32::MAX)
+            .await
+            .unwrap()
+        {
             let payment = store.case(delivery.payment).await.unwrap().unwrap().payment;
             let is_done = delivery.state == DeliveryState::Done;
             assert_eq!(payment.applied_ms != 0, is_done);

@@ -13,14 +13,11 @@ async fn dropping_keeps_everything() {
     drop(store);
     let store = Store::open(dir.path()).unwrap();
     assert!(store.case(id).await.unwrap().is_some());
-    assert_eq!(
-        store
-            .deliveries(None, false, Some(id), 9)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    let of = DeliveriesOf {
+        payment: Some(id),
+        ..DeliveriesOf::default()
+    };
+    assert_eq!(store.deliveries(of, 0, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
