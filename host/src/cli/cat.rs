@@ -26,18 +26,23 @@ impl Cat {
         let content = client
             .bytes(Call::get(&["pay", "ajax", "content"]).query("id", id))
             .await?;
-        if is_binary(&content) && io::stdout().is_terminal() && !self.force {
-            return Err(CliError::usage(format!(
-                "the content is a component of {} bytes, which would upset the terminal: write it \
-                 into a file with > FILE, or give --force",
-                content.len()
-            )));
-        }
-        Ok(Output {
-            result: content,
-            ..Output::default()
-        })
+        print(content, self.force)
     }
+}
+
+/// A callback's content as it is; to a terminal only where that is text, or wanted.
+pub(super) fn print(content: Vec<u8>, force: bool) -> Result<Output, CliError> {
+    if is_binary(&content) && io::stdout().is_terminal() && !force {
+        return Err(CliError::usage(format!(
+            "the content is a component of {} bytes, which would upset the terminal: write it into a \
+             file with > FILE, or give --force",
+            content.len()
+        )));
+    }
+    Ok(Output {
+        result: content,
+        ..Output::default()
+    })
 }
 
 fn is_binary(content: &[u8]) -> bool {

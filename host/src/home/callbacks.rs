@@ -1,14 +1,18 @@
 //! The owner's callbacks: `home/<domain>/.payment/callback/<name>`, and beside them in `callback.test/` those that a
 //! test key put: test payments bind these where there are any, live payments never.
 //!
-//! Beside each content stands what a list shows of it, so that a list reads no contents.
+//! Each put makes a version. What a list shows stands beside the contents, so that a list reads none of them.
 
-use cap_std::fs::{Dir, Metadata};
+mod versions;
+
+use cap_std::fs::Dir;
 use serde::Serialize;
 
 use super::name::{CALLBACK_FOLDER, TEST_CALLBACK_FOLDER};
 use super::{Home, HomeError, disk, name};
-use crate::payment::model::Digest;
+use crate::payment::model::Ams;
+
+pub use versions::CallbackVersion;
 
 /// Largest content of a callback. A component made from Python has 18.5 MB; twice that leaves room.
 pub const MAX_CALLBACK_BYTES: u64 = 32 << 20;
@@ -17,7 +21,11 @@ pub const MAX_CALLBACK_BYTES: u64 = 32 << 20;
 /// list at once.
 pub const MAX_CALLBACKS: u32 = 256;
 
-/// Their bytes together, for live and for test payments each: a dozen components made from Python.
+/// How many versions of a callback are kept, the earliest forgotten first: a month of daily changes on work days.
+pub const MAX_CALLBACK_VERSIONS: u32 = 20;
+
+/// Their bytes together, earlier versions included, for live and for test payments each: a dozen components made from
+/// Python.
 pub const MAX_CALLBACKS_BYTES: u64 = 256 << 20;
 
 /// A callback as it lies in the home.
@@ -27,54 +35,40 @@ pub struct CallbackFile {
     pub name: String,
     /// Test payments alone are bound to it.
     pub test: bool,
-    /// Bytes of its content.
-    pub len: u64,
-    /// SHA-256 of its content.
-    pub sha256: Digest,
+    /// The version that counts.
+    #[serde(flatten)]
+    pub current: CallbackVersion,
 }
 
-/// What stands beside a content: its length and its digest in hex, in one line.
-struct About {
-    len: u64,
-    sha256: Digest,
-}
-
-impl About {
-    fn of(content: &[u8]) -> About {
-        About {
-            len: content.len() as u64,
-            sha256: Digest::of(content),
-        }
-    }
-
-    fn line(&self) -> String {
-        format!("{} {}\n", self.len, self.sha256)
-    }
-
-    fn read(line: &[u8]) -> Option<About> {
-        let (len, sha256) = str::from_utf8(line).ok()?.trim_end().split_once(' ')?;
-        Some(About {
-            len: len.parse().ok()?,
-            sha256: Digest::parse(sha256)?,
-        })
-    }
+/// What is put under a callback's name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewCallback {
+    /// The callback.
+    pub content: Vec<u8>,
+    /// What its owner says of it.
+    pub note: String,
+    /// The version whose content it has, where it is a roll-back.
+    pub from: Option<u32>,
 }
 
 impl Home {
-    /// Keeps `content` as the callback `name` of live or of test payments, in the place of an earlier one. Payments that
-    /// were created before stay with what they were bound to.
+    /// Keeps a new version of the callback `name` of live or of test payments, in the place of the one that counted.
+    /// Payments that were created before stay with what they were bound to. Of the earlier versions so many are kept as
+    /// there is room for beside the other callbacks, and at most [`MAX_CALLBACK_VERSIONS`]; a content that several
+    /// versions have is stored once.
     ///
     /// # Errors
-    /// [`HomeError::Name`], [`HomeError::TooLarge`] above [`MAX_CALLBACK_BYTES`] or, with the others, above
+    /// [`HomeError::Name`], [`HomeError::TooLarge`] above [`MAX_CALLBACK_BYTES`] or, with the other callbacks, above
     /// [`MAX_CALLBACKS_BYTES`]; [`HomeError::TooMany`] above [`MAX_CALLBACKS`].
     pub async fn put_callback(
         &self,
         test: bool,
         name: &str,
-        content: Vec<u8>,
+        new: NewCallback,
+        now: Ams,
     ) -> Result<CallbackFile, HomeError> {
         name::check_callback(name)?;
-        if content.len() as u64 > MAX_CALLBACK_BYTES {
+        if new.content.len() as u64 > MAX_CALLBACK_BYTES {
             let what = format!("the callback {name}");
             return Err(HomeError::TooLarge {
                 what,
@@ -86,14 +80,68 @@ impl Home {
             let _turn = home.writing();
             let dir = home.make_folder(&[folder(test)])?;
             disk::sweep(&dir)?;
-            let mut others = disk::names(&dir, name::is_item)?;
-            others.retain(|other| *other != name);
-            check_room(home, &dir, &others, content.len() as u64)?;
-            let about = About::of(&content);
-            disk::write(&dir, &name, &content)?;
-            // Behind the content: until it is there, the content speaks for itself.
-            disk::write(&dir, &about_name(&name), about.line().as_bytes())?;
-            Ok(described(name, test, about))
+            let before = versions::of(&dir, &name)?;
+            if before.is_none() {
+                // Of one that was being deleted when the host ended.
+                versions::remove(&dir, &name)?;
+            }
+            let room = room_beside_others(home, &dir, &name)?;
+            let put = versions::put(&dir, &name, before, new, now, room)?;
+            let current = put.ok_or_else(|| HomeError::TooLarge {
+                what: callbacks_of(home),
+                limit: MAX_CALLBACKS_BYTES,
+            })?;
+            Ok(CallbackFile {
+                name,
+                test,
+                current,
+            })
+        })
+        .await
+    }
+
+    /// The versions of the callback `name` that are kept, the latest first; none where there is no such callback.
+    ///
+    /// # Errors
+    /// [`HomeError::Name`] for what is no callback's name.
+    pub async fn callback_versions(
+        &self,
+        test: bool,
+        name: &str,
+    ) -> Result<Vec<CallbackVersion>, HomeError> {
+        name::check_callback(name)?;
+        let name = name.to_owned();
+        self.blocking(move |home| {
+            let Some(dir) = home.folder(&[folder(test)])? else {
+                return Ok(Vec::new());
+            };
+            let versions = versions::of(&dir, &name)?;
+            Ok(versions.map_or_else(Vec::new, |versions| versions.into_latest_first()))
+        })
+        .await
+    }
+
+    /// The content of one version of the callback `name`; `None` where it is not kept.
+    ///
+    /// # Errors
+    /// [`HomeError::Name`] for what is no callback's name, [`HomeError::Damaged`] where the content is not the one that
+    /// was put.
+    pub async fn callback_version(
+        &self,
+        test: bool,
+        name: &str,
+        version: u32,
+    ) -> Result<Option<Vec<u8>>, HomeError> {
+        name::check_callback(name)?;
+        let name = name.to_owned();
+        self.blocking(move |home| {
+            let Some(dir) = home.folder(&[folder(test)])? else {
+                return Ok(None);
+            };
+            match versions::of(&dir, &name)? {
+                Some(versions) => versions.content(&dir, &name, version),
+                None => Ok(None),
+            }
         })
         .await
     }
@@ -136,8 +184,12 @@ impl Home {
                     continue;
                 };
                 for name in disk::names(&dir, name::is_item)? {
-                    if let Some(about) = about(&dir, &name)? {
-                        found.push(described(name, test, about));
+                    if let Some(versions) = versions::of(&dir, &name)? {
+                        found.push(CallbackFile {
+                            name,
+                            test,
+                            current: versions.current,
+                        });
                     }
                 }
             }
@@ -146,8 +198,8 @@ impl Home {
         .await
     }
 
-    /// Deletes the callback `name` of live or of test payments; false where there was none. Payments keep what they
-    /// were bound to.
+    /// Deletes the callback `name` of live or of test payments with all its versions; false where there was none.
+    /// Payments keep what they were bound to.
     ///
     /// # Errors
     /// [`HomeError::Name`] for what is no callback's name.
@@ -160,7 +212,7 @@ impl Home {
                 return Ok(false);
             };
             let deleted = disk::remove(&dir, &name)?;
-            disk::remove(&dir, &about_name(&name))?;
+            versions::remove(&dir, &name)?;
             Ok(deleted)
         })
         .await
@@ -175,71 +227,31 @@ fn folder(test: bool) -> &'static str {
     }
 }
 
-/// No callback has such a name.
-fn about_name(name: &str) -> String {
-    format!(".about-{name}")
+fn callbacks_of(home: &Home) -> String {
+    format!("callbacks of {}", home.domain())
 }
 
-/// Whether another content of so many bytes may stand beside the `others`.
-fn check_room(home: &Home, dir: &Dir, others: &[String], bytes: u64) -> Result<(), HomeError> {
-    let what = || format!("callbacks of {}", home.domain());
+/// Bytes that the callback of this name may have beside the others.
+fn room_beside_others(home: &Home, dir: &Dir, name: &str) -> Result<u64, HomeError> {
+    let mut others = disk::names(dir, name::is_item)?;
+    others.retain(|other| other != name);
     if others.len() >= MAX_CALLBACKS as usize {
         return Err(HomeError::TooMany {
-            what: what(),
+            what: callbacks_of(home),
             limit: MAX_CALLBACKS,
         });
     }
-    let mut sum = bytes;
+    let mut sum = 0;
     for other in others {
-        sum += disk::look(dir, other)?.map_or(0, |found| found.len());
+        sum += versions::size(dir, &other)?;
     }
-    if sum > MAX_CALLBACKS_BYTES {
-        return Err(HomeError::TooLarge {
-            what: what(),
-            limit: MAX_CALLBACKS_BYTES,
-        });
-    }
-    Ok(())
+    Ok(MAX_CALLBACKS_BYTES.saturating_sub(sum))
 }
 
 fn read(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
     // A callback is no secret, so its bytes may leave the buffer that would be wiped.
     let content = disk::read(dir, name, MAX_CALLBACK_BYTES)?;
     Ok(content.map(|mut content| std::mem::take(&mut *content)))
-}
-
-/// What is to be shown of a content; `None` where there is none. What stands beside it counts only where the content
-/// was not replaced since, by a put that did not come to its end or by hand.
-fn about(dir: &Dir, name: &str) -> Result<Option<About>, HomeError> {
-    let Some(content) = disk::look(dir, name)? else {
-        return Ok(None);
-    };
-    let beside = about_name(name);
-    if let Some(found) = disk::look(dir, &beside)?
-        && is_behind(&found, &content)
-        && let Some(text) = disk::read(dir, &beside, 4096)?
-        && let Some(about) = About::read(&text)
-        && about.len == content.len()
-    {
-        return Ok(Some(about));
-    }
-    Ok(read(dir, name)?.map(|content| About::of(&content)))
-}
-
-fn is_behind(this: &Metadata, other: &Metadata) -> bool {
-    match (this.modified(), other.modified()) {
-        (Ok(this), Ok(other)) => this >= other,
-        _ => false,
-    }
-}
-
-fn described(name: String, test: bool, about: About) -> CallbackFile {
-    CallbackFile {
-        name,
-        test,
-        len: about.len,
-        sha256: about.sha256,
-    }
 }
 
 #[cfg(test)]

@@ -131,6 +131,17 @@ pub(super) fn remove(dir: &Dir, name: &str) -> Result<bool, HomeError> {
     }
 }
 
+/// Removes the folder `name` with everything in it; well also where there is none.
+pub(super) fn remove_folder(dir: &Dir, name: &str) -> Result<(), HomeError> {
+    // A link is refused here, and never followed.
+    if folder(dir, name)?.is_none() {
+        return Ok(());
+    }
+    dir.remove_dir_all(name)
+        .map_err(HomeError::io(format!("remove the folder {name}")))?;
+    sync_folder(dir)
+}
+
 /// The names in `dir` that `wanted` takes, sorted.
 pub(super) fn names(dir: &Dir, wanted: fn(&str) -> bool) -> Result<Vec<String>, HomeError> {
     let mut names = Vec::new();

@@ -84,7 +84,7 @@ pub enum HomeError {
         what: String,
     },
     /// A file does not hold what walnut writes there.
-    #[error("{what} is damaged ({why}): put it back from the backup, or put the target again")]
+    #[error("{what} is damaged ({why}): put it back from the backup, or put it again")]
     Damaged {
         /// Which file.
         what: String,

@@ -5,7 +5,8 @@
 //!   lock                                           held by the one host that uses it
 //!   master.key                                     MasterKey, 0600
 //!   home/<domain>/.payment/                        Home
-//!     callback/<name>                              a callback's content, and beside it what lists show
+//!     callback/<name>                              a callback's content
+//!     callback/.versions-<name>/                   its versions, and the contents that it had before
 //!     callback.test/<name>                         the same for test payments alone
 //!     <platform>/<target>/current.json             which version counts, test, default, retired
 //!     <platform>/<target>/v<N>/settings.json       public settings
@@ -27,7 +28,10 @@ pub mod name;
 mod root;
 mod targets;
 
-pub use callbacks::{CallbackFile, MAX_CALLBACK_BYTES, MAX_CALLBACKS, MAX_CALLBACKS_BYTES};
+pub use callbacks::{
+    CallbackFile, CallbackVersion, MAX_CALLBACK_BYTES, MAX_CALLBACK_VERSIONS, MAX_CALLBACKS,
+    MAX_CALLBACKS_BYTES, NewCallback,
+};
 pub use error::HomeError;
 pub use key::MasterKey;
 pub use root::{DataRoot, Home};

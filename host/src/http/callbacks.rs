@@ -5,38 +5,40 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::auth::By;
+use super::dry_run::{Upload, may_be_kept, sample, with_verdict};
 use super::envelope::{Answer, Data, Failure, InPath};
+use super::versions;
 use crate::home::name::check_callback;
-use crate::payment::Payments;
-use crate::payment::caller::Caller;
+use crate::home::{CallbackFile, NewCallback};
 use crate::payment::error::PayError;
-use crate::plugin::Run;
+use crate::payment::{Payments, now_ms};
 
 /// Which callbacks are meant.
 #[derive(Deserialize, Default)]
 pub(super) struct Of {
     /// Whose; only `root` may name another domain than its own.
     #[serde(default)]
-    domain: Option<String>,
+    pub(super) domain: Option<String>,
     /// Those of test payments, or those of live ones. Where it is not said, a test key means those of test payments and
     /// any other key those of live ones, and what is not there is looked for among the others.
     #[serde(default)]
     test: Option<bool>,
+    /// Which version of it; the one that counts where it is not said.
+    #[serde(default)]
+    version: Option<u32>,
 }
 
-type OfDomain = Result<Query<Of>, QueryRejection>;
+pub(super) type OfDomain = Result<Query<Of>, QueryRejection>;
 
 impl Of {
     /// Where to look, in this order.
-    fn places(&self, by: &By) -> Vec<bool> {
+    pub(super) fn places(&self, by: &By) -> Vec<bool> {
         match self.test {
             Some(test) => vec![test],
             None => vec![by.is_test_key(), !by.is_test_key()],
@@ -44,7 +46,7 @@ impl Of {
     }
 
     /// Where to put.
-    fn place(&self, by: &By) -> Result<bool, Failure> {
+    pub(super) fn place(&self, by: &By) -> Result<bool, Failure> {
         let test = self.test.unwrap_or(by.is_test_key());
         may_change(by, test)?;
         Ok(test)
@@ -60,8 +62,19 @@ fn may_change(by: &By, test: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn not_there() -> PayError {
+pub(super) fn not_there() -> PayError {
     PayError::no_callback("no callback of this name")
+}
+
+/// How an upload is taken.
+#[derive(Deserialize, Default)]
+pub(super) struct Taking {
+    /// It is kept although its dry run failed.
+    #[serde(default)]
+    insist: bool,
+    /// What its owner says of this version.
+    #[serde(default)]
+    note: String,
 }
 
 pub(super) async fn put(
@@ -69,21 +82,81 @@ pub(super) async fn put(
     by: By,
     InPath(name): InPath<String>,
     of: OfDomain,
+    taking: Result<Query<Taking>, QueryRejection>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let Query(of) = of?;
+    let Query(taking) = taking?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let test = of.place(&by)?;
     // Before anything of it is compiled.
     check_callback(&name).map_err(PayError::from)?;
-    let body = body?;
+    check_note(&taking.note)?;
+    let upload = Upload::read(&headers, body?)?;
+    let new = NewCallback {
+        content: upload.content,
+        note: taking.note,
+        from: None,
+    };
+    let place = Place { domain, test, name };
+    keep(&payments, place, new, upload.payment, taking.insist).await
+}
+
+/// Under which name a callback is kept, of live or of test payments.
+pub(super) struct Place {
+    pub(super) domain: String,
+    pub(super) test: bool,
+    pub(super) name: String,
+}
+
+/// What an upload came to.
+#[derive(Serialize)]
+struct Put {
+    #[serde(flatten)]
+    kept: CallbackFile,
+    dry_run: Value,
+}
+
+/// Admits a callback, tries it with the payment or a sample, and keeps it where nothing speaks against it.
+pub(super) async fn keep(
+    payments: &Payments,
+    place: Place,
+    new: NewCallback,
+    payment: Option<Value>,
+    insist: bool,
+) -> Answer {
+    let Place { domain, test, name } = place;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
-    payments.admit_callback(Arc::new(body.to_vec())).await?;
-    let kept = home
-        .put_callback(test, &name, body.to_vec())
-        .await
-        .map_err(PayError::from)?;
-    Data::of(kept)
+    let content = Arc::new(new.content);
+    payments.admit_callback(content.clone()).await?;
+    let payment = payment.unwrap_or_else(|| sample(&domain));
+    let run = payments
+        .dry_run(&domain, &name, content.clone(), &payment)
+        .await?;
+    if !insist {
+        may_be_kept(&run)?;
+    }
+    let new = NewCallback {
+        content: Arc::unwrap_or_clone(content),
+        ..new
+    };
+    let kept = home.put_callback(test, &name, new, now_ms()).await;
+    Data::of(Put {
+        kept: kept.map_err(PayError::from)?,
+        dry_run: with_verdict(&run),
+    })
+}
+
+/// Longest note of a version, in characters.
+const MAX_NOTE: usize = 200;
+
+pub(super) fn check_note(note: &str) -> Result<(), Failure> {
+    if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+        let why = format!("a note is one line of at most {MAX_NOTE} characters");
+        return Err(PayError::invalid(why).into());
+    }
+    Ok(())
 }
 
 pub(super) async fn get(
@@ -94,7 +167,11 @@ pub(super) async fn get(
 ) -> Result<Response, Failure> {
     let Query(of) = of?;
     let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
-    let content = load(&payments, &domain, &of.places(&by), &name).await?;
+    let places = of.places(&by);
+    let content = match of.version {
+        None => load(&payments, &domain, &places, &name).await?,
+        Some(version) => versions::load(&payments, &domain, &places, &name, version).await?,
+    };
     Ok((
         [(header::CONTENT_TYPE, "application/octet-stream")],
         content,
@@ -102,7 +179,7 @@ pub(super) async fn get(
         .into_response())
 }
 
-async fn load(
+pub(super) async fn load(
     payments: &Payments,
     domain: &str,
     places: &[bool],
@@ -153,122 +230,4 @@ pub(super) async fn delete(
         }
     }
     Err(not_there().into())
-}
-
-/// Runs an uploaded callback with a sample payment, in a domain without data.
-pub(super) async fn test(
-    State(payments): State<Payments>,
-    by: By,
-    InPath(name): InPath<String>,
-    of: OfDomain,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    let Query(of) = of?;
-    let domain = by.domain(&payments, of.domain.as_deref()).await?;
-    let content = load(&payments, &domain, &of.places(&by), &name).await?;
-    let body = body?;
-    let payment = if body.is_empty() {
-        None
-    } else {
-        Some(read_json(&body)?)
-    };
-    run(&payments, Some(&domain), &name, content, payment).await
-}
-
-/// A component that is not kept, with the payment to run it for.
-#[derive(Deserialize)]
-struct Upload {
-    content_base64: String,
-    #[serde(default)]
-    payment: Option<Value>,
-}
-
-/// Runs a component that comes with the request, under the name of the address.
-pub(super) async fn test_upload(
-    State(payments): State<Payments>,
-    by: By,
-    InPath(name): InPath<String>,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    if matches!(by.0, Caller::Ticket(_) | Caller::Op) {
-        return Err(PayError::no_privilege("this key may not run callbacks").into());
-    }
-    check_callback(&name).map_err(PayError::from)?;
-    let body = body?;
-    let upload: Upload = serde_json::from_slice(&body).map_err(|error| {
-        PayError::invalid(format!(
-            "the body is not the JSON of a test (to keep a callback, PUT it): {error}"
-        ))
-    })?;
-    let content = STANDARD
-        .decode(&upload.content_base64)
-        .map_err(|error| PayError::invalid(format!("content_base64 is not base64: {error}")))?;
-    let domain = match &by.0 {
-        Caller::Domain { name, .. } => Some(name.as_str()),
-        _ => None,
-    };
-    run(&payments, domain, &name, content, upload.payment).await
-}
-
-/// Without a domain, which only the operator may leave out, it runs as nobody's.
-async fn run(
-    payments: &Payments,
-    domain: Option<&str>,
-    name: &str,
-    content: Vec<u8>,
-    payment: Option<Value>,
-) -> Answer {
-    let payment = payment.unwrap_or_else(|| sample(domain.unwrap_or("example")));
-    if !payment.is_object() {
-        return Err(PayError::invalid("the payment has to be a JSON object").into());
-    }
-    let run = payments
-        .dry_run(
-            domain.unwrap_or_default(),
-            name,
-            Arc::new(content),
-            &payment,
-        )
-        .await?;
-    Data::of(shown(&run))
-}
-
-fn shown(run: &Run) -> Value {
-    let text = |bytes: &Vec<u8>| match str::from_utf8(bytes) {
-        Ok(text) => json!(text),
-        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
-    };
-    let writes: Vec<Value> = run
-        .effects
-        .writes
-        .iter()
-        .map(|(key, value)| json!({ "key": key, "value": value.as_ref().map(text) }))
-        .collect();
-    json!({
-        "answer": run.answer.as_ref().ok(),
-        "error": run.answer.as_ref().err(),
-        "kv": writes,
-        "events": run.effects.events,
-        "log": run.log,
-        "micros": run.spent.micros,
-        "memory_bytes": run.spent.memory_bytes,
-    })
-}
-
-/// A payment as it looks when its callback runs.
-fn sample(domain: &str) -> Value {
-    let now = crate::payment::now_ms();
-    json!({
-        "id": "0190a5b1c2d37e4f8a9b0c1d2e3f4a5b", "nm": "0190a5b1c2d37e4f8a9b0c1d2e3f4a5b",
-        "tp": "wn_payment", "ct": now, "lm": now, "brief": "sample", "fee": 2300, "cur": "RMB",
-        "st": "OK", "test": true, "pay_tp": "zfb.qrcode", "pay_target": "sample",
-        "re_tp": null, "re_obj": null, "buyer_tp": 0, "buyer_id": "", "buyer_nm": "",
-        "seller_id": "sample", "seller_nm": domain, "len": 0, "send_at": now, "close_at": now,
-        "apply_at": 0, "apply_re": null, "expi": now, "late": false, "overdue": false,
-    })
-}
-
-fn read_json(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body)
-        .map_err(|error| PayError::invalid(format!("the body is not JSON: {error}")).into())
 }

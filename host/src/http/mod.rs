@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`payments`], [`endings`], [`deliveries`], [`reconcile`] | `/pay/ajax/…` |
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
-//! | [`callbacks`], [`targets`] | the owner's callbacks and merchant settings |
+//! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 //!
@@ -16,6 +16,7 @@ mod auth;
 mod callbacks;
 mod deliveries;
 mod domains;
+mod dry_run;
 mod endings;
 mod envelope;
 mod health;
@@ -26,6 +27,7 @@ mod providers;
 mod reconcile;
 pub(crate) mod serving;
 mod targets;
+mod versions;
 
 use std::time::Duration;
 
@@ -82,9 +84,11 @@ pub fn router(payments: Payments) -> Router {
             put(callbacks::put)
                 .get(callbacks::get)
                 .delete(callbacks::delete)
-                .post(callbacks::test_upload),
+                .post(dry_run::test_upload),
         )
-        .route("/pay/callback/{name}/test", post(callbacks::test))
+        .route("/pay/callback/{name}/test", post(dry_run::test))
+        .route("/pay/callback/{name}/versions", get(versions::list))
+        .route("/pay/callback/{name}/roll-back", post(versions::roll_back))
         .route("/pay/provider", get(providers::list).put(providers::put))
         .route("/pay/provider/inspect", post(providers::inspect))
         .layer(DefaultBodyLimit::max(COMPONENT_BYTES))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::error::{PayError, Result};
+use super::error::Result;
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
 use crate::plugin::{
-    CallbackCall, DeliveryView, DomainView, EmptyDomain, Kind, Run, ViewError, Viewed, Web, WebHost,
+    CallbackCall, DeliveryView, DomainView, Kind, Run, ViewError, Viewed, Web, WebHost,
 };
 use crate::store::{Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
@@ -158,49 +158,6 @@ impl Payments {
             .await?;
         self.rang(delivery.payment);
         Ok(())
-    }
-
-    /// Runs a callback with a payment, as one of this domain but without its data, and keeps nothing of it.
-    pub async fn dry_run(
-        &self,
-        domain: &str,
-        name: &str,
-        content: Arc<Vec<u8>>,
-        payment: &Value,
-    ) -> Result<Run> {
-        let callback = self
-            .0
-            .plugins
-            .try_callback(content)
-            .await
-            .map_err(|refusal| PayError::of_refusal(refusal, PayError::bad_callback))?;
-        let call = CallbackCall {
-            domain: domain.to_owned(),
-            view: Arc::new(EmptyDomain),
-            now_ms: now_ms(),
-        };
-        let delivery = DeliveryView {
-            key: "00000000000000000000000000000000".into(),
-            try_no: 1,
-            callback: name.to_owned(),
-            late: false,
-        };
-        callback
-            .run(call, payment, delivery)
-            .await
-            .map_err(|error| match error.kind {
-                Kind::Busy => error.into(),
-                _ => PayError::bad_callback(error.full()),
-            })
-    }
-
-    /// Whether this content is a callback that can run here; gives its digest.
-    pub async fn admit_callback(&self, content: Arc<Vec<u8>>) -> Result<super::model::Digest> {
-        self.0
-            .plugins
-            .admit_callback(content)
-            .await
-            .map_err(|refusal| PayError::of_refusal(refusal, PayError::bad_callback))
     }
 }
 

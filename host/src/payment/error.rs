@@ -96,6 +96,8 @@ refusals! {
     no_callback = 404 "e.pay.callback.noexists";
     /// The uploaded content is not a callback that can run.
     bad_callback = 422 "e.pay.callback.refused";
+    /// The uploaded callback failed with a sample payment.
+    dry_run_failed = 422 "e.pay.callback.dryRun";
     /// The uploaded content is not a provider that can run.
     bad_provider = 422 "e.pay.provider.refused";
     /// The settings of a target do not fit the provider's schema.

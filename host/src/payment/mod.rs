@@ -8,7 +8,7 @@
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
-//! | [`deliveries`] | what became of a callback's runs |
+//! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
 
@@ -18,6 +18,7 @@ mod closing;
 pub mod create;
 pub mod deliver;
 pub mod deliveries;
+pub mod dry_run;
 mod ending;
 pub mod error;
 pub mod keys;

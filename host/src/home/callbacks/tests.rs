@@ -3,6 +3,14 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::home::DataRoot;
+use crate::payment::model::Digest;
+
+fn new(content: Vec<u8>) -> NewCallback {
+    NewCallback {
+        content,
+        ..NewCallback::default()
+    }
+}
 
 #[tokio::test]
 async fn an_owner_keeps_replaces_and_deletes_callbacks() {
@@ -13,15 +21,18 @@ async fn an_owner_keeps_replaces_and_deletes_callbacks() {
     assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
     assert!(!home.delete_callback(false, "aaa").await.unwrap());
 
-    home.put_callback(false, "bbb", b"two".to_vec())
+    home.put_callback(false, "bbb", new(b"two".to_vec()), 1_000)
         .await
         .unwrap();
     let put = home
-        .put_callback(false, "aaa", b"one".to_vec())
+        .put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
         .await
         .unwrap();
-    assert_eq!((put.len, put.sha256), (3, Digest::of(b"one")));
-    home.put_callback(false, "aaa", b"more".to_vec())
+    assert_eq!(
+        (put.current.len, put.current.sha256),
+        (3, Digest::of(b"one"))
+    );
+    home.put_callback(false, "aaa", new(b"more".to_vec()), 1_000)
         .await
         .unwrap();
     assert_eq!(home.callback(false, "aaa").await.unwrap().unwrap(), b"more");
@@ -77,7 +88,7 @@ async fn no_name_leads_outside() {
             ),
             "{name:?}"
         );
-        let put = home.put_callback(false, name, Vec::new()).await;
+        let put = home.put_callback(false, name, new(Vec::new()), 1_000).await;
         assert!(matches!(put, Err(HomeError::Name { .. })), "{name:?}");
         assert!(matches!(
             home.delete_callback(false, name).await,
@@ -97,12 +108,12 @@ async fn a_planted_link_leads_nowhere() {
     fs::write(outside.path().join("secret"), "secret").unwrap();
     let root = DataRoot::open(temp.path()).unwrap();
     let home = root.home("shop").unwrap();
-    home.put_callback(false, "aaa", b"one".to_vec())
+    home.put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
         .await
         .unwrap();
     root.home("rival")
         .unwrap()
-        .put_callback(false, "theirs", b"theirs".to_vec())
+        .put_callback(false, "theirs", new(b"theirs".to_vec()), 1_000)
         .await
         .unwrap();
     let callbacks = temp.path().join("home/shop/.payment/callback");
@@ -122,7 +133,7 @@ async fn a_planted_link_leads_nowhere() {
             "{name}: {read:?}"
         );
         let put = home
-            .put_callback(false, name, b"overwritten".to_vec())
+            .put_callback(false, name, new(b"overwritten".to_vec()), 1_000)
             .await;
         assert!(
             matches!(put, Err(HomeError::NotPlain { .. })),
@@ -146,7 +157,9 @@ async fn a_planted_link_leads_nowhere() {
         home.callbacks().await,
         Err(HomeError::NotPlain { .. })
     ));
-    let put = home.put_callback(false, "new", b"new".to_vec()).await;
+    let put = home
+        .put_callback(false, "new", new(b"new".to_vec()), 1_000)
+        .await;
     assert!(matches!(put, Err(HomeError::NotPlain { .. })), "{put:?}");
     assert!(!outside.path().join("new").exists());
     symlink("rival", temp.path().join("home/thief")).unwrap();
@@ -162,7 +175,7 @@ async fn odd_files_and_large_ones_are_refused() {
     let temp = tempfile::tempdir().unwrap();
     let root = DataRoot::open(temp.path()).unwrap();
     let home = root.home("shop").unwrap();
-    home.put_callback(false, "aaa", b"one".to_vec())
+    home.put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
         .await
         .unwrap();
     let folder = temp.path().join("home/shop/.payment/callback");
@@ -174,7 +187,7 @@ async fn odd_files_and_large_ones_are_refused() {
     fs::remove_dir(folder.join("dir")).unwrap();
     let large = vec![0; usize::try_from(MAX_CALLBACK_BYTES).unwrap() + 1];
     assert!(matches!(
-        home.put_callback(false, "large", large).await,
+        home.put_callback(false, "large", new(large), 1_000).await,
         Err(HomeError::TooLarge { .. })
     ));
     let file = fs::File::create(folder.join("grown")).unwrap();
@@ -190,7 +203,7 @@ async fn what_a_crash_left_is_swept_and_never_shown() {
     let temp = tempfile::tempdir().unwrap();
     let root = DataRoot::open(temp.path()).unwrap();
     let home = root.home("shop").unwrap();
-    home.put_callback(false, "aaa", b"one".to_vec())
+    home.put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
         .await
         .unwrap();
     let left = temp
@@ -198,7 +211,7 @@ async fn what_a_crash_left_is_swept_and_never_shown() {
         .join("home/shop/.payment/callback/.unfinished-1");
     fs::write(&left, "half").unwrap();
     assert_eq!(home.callbacks().await.unwrap().len(), 1);
-    home.put_callback(false, "bbb", b"two".to_vec())
+    home.put_callback(false, "bbb", new(b"two".to_vec()), 1_000)
         .await
         .unwrap();
     assert!(!left.exists());
@@ -210,7 +223,9 @@ async fn what_a_test_key_puts_is_for_test_payments_alone() {
     let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
     let put = async |test, name: &str, content: &[u8]| {
         let content = content.to_vec();
-        home.put_callback(test, name, content).await.unwrap();
+        home.put_callback(test, name, new(content), 1_000)
+            .await
+            .unwrap();
     };
     put(false, "sale", b"live").await;
     put(true, "sale", b"trial").await;
@@ -247,59 +262,27 @@ async fn what_a_test_key_puts_is_for_test_payments_alone() {
 }
 
 #[tokio::test]
-async fn a_list_reads_contents_only_where_it_has_to() {
-    let temp = tempfile::tempdir().unwrap();
-    let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
-    home.put_callback(false, "aaa", b"one".to_vec())
-        .await
-        .unwrap();
-    let folder = temp.path().join("home/shop/.payment/callback");
-    let listed = async || home.callbacks().await.unwrap().remove(0);
-    // Something false beside it shows which of the two is read.
-    let other = Digest::of(b"other");
-    let claim = |len: u64| format!("{len} {other}");
-    let beside = folder.join(".about-aaa");
-    fs::write(&beside, claim(3)).unwrap();
-    assert_eq!(listed().await.sha256, other);
-    for damaged in [claim(4), "3 and more".to_owned()] {
-        fs::write(&beside, damaged).unwrap();
-        assert_eq!(listed().await.sha256, Digest::of(b"one"));
-    }
-    // Replaced by hand since.
-    fs::write(&beside, claim(3)).unwrap();
-    let file = fs::File::options()
-        .append(true)
-        .open(folder.join("aaa"))
-        .unwrap();
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-    file.set_modified(later).unwrap();
-    assert_eq!(listed().await.sha256, Digest::of(b"one"));
-    fs::remove_file(&beside).unwrap();
-    assert_eq!(listed().await.sha256, Digest::of(b"one"));
-    assert!(home.delete_callback(false, "aaa").await.unwrap());
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-}
-
-#[tokio::test]
 async fn all_callbacks_together_have_so_many_bytes_and_no_more() {
     let temp = tempfile::tempdir().unwrap();
     let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
-    home.put_callback(false, "aaa", b"one".to_vec())
+    home.put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
         .await
         .unwrap();
     let folder = temp.path().join("home/shop/.payment/callback");
     let file = fs::File::create(folder.join("rest")).unwrap();
     file.set_len(MAX_CALLBACKS_BYTES - 4).unwrap();
-    let refused = home.put_callback(false, "bbb", b"two".to_vec()).await;
+    let refused = home
+        .put_callback(false, "bbb", new(b"two".to_vec()), 1_000)
+        .await;
     assert!(
         matches!(refused, Err(HomeError::TooLarge { .. })),
         "{refused:?}"
     );
     // What is replaced makes room, and those of test payments have a room of their own.
-    home.put_callback(false, "aaa", b"four".to_vec())
+    home.put_callback(false, "aaa", new(b"four".to_vec()), 1_000)
         .await
         .unwrap();
-    home.put_callback(true, "bbb", b"two".to_vec())
+    home.put_callback(true, "bbb", new(b"two".to_vec()), 1_000)
         .await
         .unwrap();
 }
