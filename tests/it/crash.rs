@@ -191,7 +191,7 @@ async fn a_callback_that_was_killed_in_the_middle_leaves_its_effects_once() {
         .create(json!({ "fee": 0, "callback": SCRIPTED, "script": script }))
         .await;
     let running = shop
-        .until_delivery(&id, "running", |delivery| delivery["state"] == "LEASED")
+        .until_delivery(&id, "running", |delivery| delivery["state"] == "RUNNING")
         .await;
     let killed = host.kill().await;
     assert_eq!(running["tries"], 1);

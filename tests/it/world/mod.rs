@@ -2,10 +2,12 @@
 
 mod host;
 mod moment;
+mod receiver;
 mod shop;
 
 pub(crate) use host::{Host, Ran, run_walnut};
 pub(crate) use moment::Moment;
+pub(crate) use receiver::Receiver;
 pub(crate) use shop::{Answer, Shop};
 
 use std::io::Write as _;
