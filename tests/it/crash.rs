@@ -210,6 +210,33 @@ async fn a_callback_that_was_killed_in_the_middle_leaves_its_effects_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_callback_by_which_the_host_ends_is_given_up_like_any_other() {
+    let World { host, shop, .. } = World::scripted().await;
+    let script = json!({ "loop": true });
+    let id = shop
+        .create(json!({ "fee": 0, "callback": SCRIPTED, "script": script }))
+        .await;
+    shop.until_delivery(&id, "running", |delivery| delivery["state"] == "RUNNING")
+        .await;
+    let killed = host.kill().await;
+    // It was its last try.
+    let store = killed.data_root().join("var/payment/payments.db");
+    let store = rusqlite::Connection::open(store).unwrap();
+    let sql = "UPDATE delivery SET tries = 10 WHERE state = 'LEASED'";
+    assert_eq!(store.execute(sql, []).unwrap(), 1);
+    drop(store);
+    let host = killed.restart().await;
+    let dead = shop.delivery(&id).await;
+    assert_eq!(
+        (&dead["state"], &dead["tries"]),
+        (&json!("DEAD"), &json!(10))
+    );
+    assert_eq!(dead["error"], "the host ended while this try ran");
+    assert!(host.log().contains("ALERT: callback is dead"));
+    assert_eq!(shop.causes(&id).await, ["create", "dead"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_graceful_stop_lets_a_running_request_end() {
     let World {
         host, alipay, shop, ..

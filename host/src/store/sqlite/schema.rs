@@ -56,3 +56,22 @@ pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::domain;
+
+    #[test]
+    fn what_an_earlier_walnut_wrote_is_kept() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let first = MIGRATIONS.first().unwrap();
+        connection.execute_batch(first).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let sql = "INSERT INTO domain (name, id, created_ms) VALUES ('shop', 'id', 1000)";
+        connection.execute(sql, []).unwrap();
+        migrate(&mut connection, 1).unwrap();
+        let kept = domain::get(&connection, "shop").unwrap().unwrap();
+        assert_eq!((kept.created_ms, kept.web.as_slice()), (1_000, &[][..]));
+    }
+}
