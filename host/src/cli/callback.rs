@@ -139,7 +139,7 @@ impl Callback {
                     .query_opt("domain", domain)
                     .query_opt("note", note)
                     .query_opt("insist", insist.then_some(true));
-                Ok(Output::json(&client.call(call).await?))
+                Ok(kept(&client.call(call).await?))
             }
             Callback::List { domain, listing } => {
                 let call = Call::get(&["pay", "callback"]).query_opt("domain", domain);
@@ -174,7 +174,7 @@ impl Callback {
                 let body = json!({ "version": version, "note": note.unwrap_or_default() });
                 let call = Call::post(&["pay", "callback", &name, "roll-back"], body);
                 let call = call.query_opt("domain", domain);
-                Ok(Output::json(&client.call(call).await?))
+                Ok(kept(&client.call(call).await?))
             }
             Callback::Test {
                 callback,
@@ -293,6 +293,15 @@ fn cut_error(delivery: &mut Value) {
     if let Some(Value::String(error)) = delivery.get_mut("error") {
         let first = error.lines().next().unwrap_or_default();
         *error = first.chars().take(80).collect();
+    }
+}
+
+/// What was kept; a person should know too where its dry run did not come to an answer.
+fn kept(put: &Value) -> Output {
+    let output = Output::json(put);
+    match put.pointer("/dry_run/why").and_then(Value::as_str) {
+        Some(why) => output.with_note(format!("It is kept, and its dry run says: {why}.")),
+        None => output,
     }
 }
 
