@@ -82,6 +82,7 @@ fn callback_text(items: &str, body: &str) -> String {
     (data (i32.const 1110) "1")
     (data (i32.const 1200) "https://shop.example/hook")
     (data (i32.const 1300) "step")
+    (data (i32.const 1310) "POST")
     {items}
     (func $run (export "run") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
       {body}))
@@ -344,12 +345,12 @@ async fn giant_texts_are_not_copied() {
 #[tokio::test]
 async fn the_web_is_denied_with_whom_to_ask() {
     let dir = TempDir::new().unwrap();
-    let body = "(call $fetch (i32.const 1300) (i32.const 4) (i32.const 1300) (i32.const 4)
+    let body = "(call $fetch (i32.const 1300) (i32.const 4) (i32.const 1310) (i32.const 4)
           (i32.const 1200) (i32.const 25) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
         (call $answer (i32.load8_u (i32.const 64)) (i32.load (i32.const 72)) (i32.load (i32.const 76)))";
     let run = run(&sandbox(&dir, 2), "", body).await.unwrap();
-    let denied =
-        "the operator has granted no hosts to the domain \"shop\": ask for \"shop.example\"";
+    let denied = "the operator has not granted the domain \"shop\" the host shop.example: ask for \
+        `walnut domain set shop --web shop.example`";
     assert_eq!(run.answer, Err(denied.to_owned()));
 }
 
