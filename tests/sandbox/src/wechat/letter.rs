@@ -99,6 +99,9 @@ impl Letter {
 
     /// Tells of a refund's end.
     pub(super) fn refund(platform: &Platform, order: &Order, refund: &Refund) -> Letter {
+        let mut refund = refund.clone();
+        refund.settle_if_processing(clock::now());
+        let refund = &refund;
         let (event_type, summary) = match refund.status {
             RefundStatus::Abnormal => ("REFUND.ABNORMAL", "退款异常"),
             RefundStatus::Closed => ("REFUND.CLOSED", "退款关闭"),

@@ -195,6 +195,15 @@ impl WeChat {
         self.change(out_trade_no, |order| order.run_out(clock::now()))
     }
 
+    /// Lets the links of an order run out so much earlier, and leaves it its time to pay.
+    ///
+    /// # Errors
+    /// [`SandboxError::NoOrder`].
+    pub fn age_links(&self, out_trade_no: &str, by: Duration) -> Result<(), SandboxError> {
+        let by = time::Duration::try_from(by).unwrap_or(time::Duration::MAX);
+        self.change(out_trade_no, |order| order.age_links(by))
+    }
+
     /// Moves everything that happened with an order into the past: a week later it is closed, a
     /// year later it cannot be refunded, and what is of yesterday is in yesterday's bill.
     ///

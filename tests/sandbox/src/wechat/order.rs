@@ -354,6 +354,13 @@ impl Order {
         }
     }
 
+    /// Ends every link so much earlier, and leaves the order its time.
+    pub(super) fn age_links(&mut self, by: Duration) {
+        for link in &mut self.links {
+            link.ends -= by;
+        }
+    }
+
     /// Moves everything that happened with it so far into the past.
     pub(super) fn age(&mut self, by: Duration) {
         self.created -= by;

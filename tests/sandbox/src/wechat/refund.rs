@@ -126,6 +126,13 @@ impl Refund {
         allowed
     }
 
+    /// Ends one in process with success.
+    pub(super) fn settle_if_processing(&mut self, now: OffsetDateTime) {
+        if self.status == RefundStatus::Processing {
+            self.settle(RefundStatus::Success, now);
+        }
+    }
+
     pub(super) fn age(&mut self, by: Duration) {
         self.created -= by;
         if let Some(settled) = self.settled.as_mut() {
