@@ -13,7 +13,7 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
-use super::key::{KeyError, PublicKey, pem_blocks};
+use super::key::{KeyError, PublicKey, base64, pem_blocks};
 
 /// Signatures with RSA (PKCS #1), of any digest.
 const PKCS1: &str = "1.2.840.113549.1.1.";
@@ -38,9 +38,16 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads all certificates of a PEM text; at least one.
+    /// Reads all certificates of a PEM text; at least one. Where OpenSSL took them out of another file it wrote before
+    /// each whose it is: that is passed over.
     pub(crate) fn parse_all(pem: &str) -> Result<Vec<Certificate>, KeyError> {
-        let blocks = pem_blocks(pem)?;
+        if !pem.contains("-----BEGIN ") {
+            return match base64(pem) {
+                Err(KeyError::Archive) => Err(KeyError::Archive),
+                _ => Err(KeyError::NotACertificate),
+            };
+        }
+        let blocks = pem_blocks(&without_notes(pem))?;
         if blocks.is_empty() || blocks.len() > MAX_CERTIFICATES {
             return Err(KeyError::NotACertificate);
         }
@@ -183,6 +190,13 @@ fn algorithm(oid: &Oid<'_>) -> Option<&'static RsaParameters> {
     } else {
         None
     }
+}
+
+/// A PEM text without the lines in which OpenSSL says whose a certificate is.
+fn without_notes(pem: &str) -> String {
+    let is_note = |line: &&str| line.starts_with("subject=") || line.starts_with("issuer=");
+    let lines = pem.lines().filter(|line| !is_note(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// DER puts a zero before a number whose first bit is set: it belongs to the sign.

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::archive::is_archive;
+
 /// The longest text that is tried as a key: an RSA key of 8192 bits in PEM has half of it.
 const MAX_KEY_TEXT: usize = 16 * 1024;
 
@@ -108,6 +110,11 @@ pub(crate) enum KeyError {
     Private,
     #[error("this is no certificate: give it in PEM, all of them one after the other")]
     NotACertificate,
+    #[error(
+        "this is a PKCS #12 archive (.p12): give its key and its certificate in PEM; they come beside it, such as \
+         apiclient_key.pem and apiclient_cert.pem"
+    )]
+    Archive,
     #[error("this RSA key has {0} bits: give one of 2048 to 8192")]
     Size(usize),
 }
@@ -272,7 +279,8 @@ pub(crate) fn pem_blocks(text: &str) -> Result<Vec<Block>, KeyError> {
     Ok(blocks)
 }
 
-fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+/// The bytes of a base64 text that has the size of a key.
+pub(crate) fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if text.is_empty() || text.len() > MAX_KEY_TEXT {
         return Err(KeyError::NotAKey);
     }
@@ -283,6 +291,9 @@ fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         .decode_slice(compact.as_slice(), der.as_mut_slice())
         .map_err(|_| KeyError::NotAKey)?;
     der.truncate(len);
+    if is_archive(&der) {
+        return Err(KeyError::Archive);
+    }
     Ok(der)
 }
 

@@ -9,6 +9,7 @@
 //!
 //! No I/O happens here: the payment room and the plugin host call it.
 
+mod archive;
 mod certificate;
 mod claim;
 mod form;

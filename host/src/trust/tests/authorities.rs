@@ -7,7 +7,9 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
+use super::wechat::tenpay;
 use super::*;
+use crate::trust::certificate::Certificate;
 use crate::trust::key::pem_blocks;
 
 /// Somebody who certifies keys.
@@ -59,4 +61,19 @@ pub(in crate::trust) fn sealed(key: &str, nonce: &str, aad: &str, plain: &str) -
     key.seal_in_place_append_tag(nonce, Aad::from(aad.as_bytes()), &mut bytes)
         .unwrap();
     STANDARD.encode(bytes)
+}
+
+#[test]
+fn lines_about_a_certificate_are_passed_over() {
+    let pem = tenpay().pem.replace('\n', "\r\n");
+    let about = "subject=/CN=Tenpay.com Root CA\r\nissuer=/CN=A\r\n";
+    let noted = format!("{about}{pem}\r\n{about}{pem}\r\n");
+    assert_eq!(Certificate::parse_all(&noted).unwrap().len(), 2);
+    for bad in [
+        noted.replace("-----END", "END"),
+        about.to_owned(),
+        format!("{noted}x"),
+    ] {
+        assert!(Certificate::parse_all(&bad).is_err());
+    }
 }
