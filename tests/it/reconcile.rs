@@ -1,20 +1,13 @@
 //! Reconciliation end to end: the real binary, the simulated WeChat Pay, and a bill that is downloaded, unpacked and
 //! compared.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use walnut_sandbox::wechat::{
-    AnswerFault, Merchant, Misbehaviour, NotificationFault, Operation, WeChat, WeChatOptions,
+    AnswerFault, Merchant, Misbehaviour, NotificationFault, Operation, RefundOutcome, RefundStatus,
+    WeChat, WeChatOptions,
 };
 
-use crate::world::{Host, Shop};
-
-const HOUR_MS: u64 = 60 * 60 * 1000;
-const DAY_MS: u64 = 24 * HOUR_MS;
-/// China's time before UTC's.
-const CHINA_MS: u64 = 8 * HOUR_MS;
+use crate::world::{Host, PastDay, Shop};
 
 /// A host with the domain `shop`, whose target `main` is a merchant at the simulated WeChat Pay.
 struct Books {
@@ -22,10 +15,8 @@ struct Books {
     wechat: WeChat,
     merchant: Merchant,
     shop: Shop,
-    /// Noon of the day that is looked at, yesterday at first, in China: far from every midnight, whenever the test runs.
-    noon_ms: u64,
-    /// How long ago that is.
-    ago_ms: u64,
+    /// The day that is looked at.
+    day: PastDay,
 }
 
 impl Books {
@@ -34,17 +25,12 @@ impl Books {
         let merchant = wechat.open_merchant().await.unwrap();
         let host = Host::start().await;
         let shop = host.domain("shop").await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now_ms = u64::try_from(now.as_millis()).unwrap();
-        let today_ms = (now_ms + CHINA_MS) / DAY_MS * DAY_MS - CHINA_MS;
-        let noon_ms = today_ms - DAY_MS / 2;
         let books = Books {
             host,
             wechat,
             merchant,
             shop,
-            noon_ms,
-            ago_ms: now_ms - noon_ms,
+            day: PastDay::yesterday(),
         };
         books.put_target(&books.shop, "main").await;
         books
@@ -92,70 +78,24 @@ impl Books {
 
     /// At the platform it was on that day.
     fn age(&self, id: &str) {
-        let ago = Duration::from_millis(self.ago_ms);
-        self.wechat.age(id, ago).unwrap();
+        self.wechat.age(id, self.day.ago()).unwrap();
     }
 
     /// The host did it on that day, as its store says after a restart.
     async fn age_here(mut self, ids: &[&str]) -> Books {
         let killed = self.host.kill().await;
-        let file = killed.data_root().join("var/payment/payments.db");
-        let store = Connection::open(file).unwrap();
-        let ago = i64::try_from(self.ago_ms).unwrap();
-        for id in ids {
-            let payment = "(SELECT seq FROM payment WHERE id = ?2)";
-            for change in [
-                format!("UPDATE attempt SET created_ms = created_ms - ?1 WHERE payment = {payment}"),
-                format!(
-                    "UPDATE refund SET created_ms = created_ms - ?1, ended_ms = ended_ms - ?1 WHERE payment = {payment}"
-                ),
-                "UPDATE payment SET created_ms = created_ms - ?1, closed_ms = closed_ms - ?1 WHERE id = ?2".to_owned(),
-            ] {
-                store.execute(&change, params![ago, id]).unwrap();
-            }
-        }
-        drop(store);
+        self.day.age_store(&killed, ids);
         self.host = killed.restart().await;
         self
     }
 
-    /// The same books, of which an earlier day is looked at.
-    fn days_earlier(mut self, days: u64) -> Books {
-        self.noon_ms -= days * DAY_MS;
-        self.ago_ms += days * DAY_MS;
-        self
-    }
-
-    /// The day that is looked at, as China has it.
-    fn day(&self) -> String {
-        day_in_china(self.noon_ms)
-    }
-
     async fn reconcile(&self, shop: &Shop) -> Value {
-        let body = json!({"day": self.day()});
+        let body = json!({"day": self.day.name()});
         let report = shop.post("/pay/ajax/reconcile", body).await.data();
         let targets = report["targets"].as_array().unwrap();
         assert_eq!(targets.len(), 1, "{report}");
         targets[0].clone()
     }
-}
-
-/// The calendar day of a time in absolute milliseconds (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms", civil_from_days).
-fn day_in_china(ms: u64) -> String {
-    let days = (ms + CHINA_MS) / DAY_MS + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }
 
 fn kinds(report: &Value) -> Vec<&str> {
@@ -265,20 +205,41 @@ async fn what_one_side_lacks_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_at_the_platforms_console_is_told() {
+async fn a_refund_at_the_platforms_console_is_told_and_recorded() {
     let books = Books::open().await;
     let lost = Misbehaviour::always(NotificationFault::Lost);
     let id = books.paid().await;
     books.wechat.misbehave(lost.for_trade(&id));
+    let undecided = RefundOutcome::Undecided;
+    books.wechat.decide_refunds(&id, undecided).unwrap();
     let number = books.wechat.refund(&id, 300).unwrap();
     books.age(&id);
-    let report = books.reconcile(&books.shop).await;
-    assert_eq!(kinds(&report), ["refund"], "{report:#}");
-    let told = about(&report, &id);
-    assert_eq!(
-        (&told["refund_no"], &told["there"]["fee"]),
-        (&json!(number), &json!(300))
+    let told = |report: &Value, asked: &str| {
+        assert_eq!(kinds(report), ["refund"], "{report:#}");
+        let told = about(report, &id);
+        assert_eq!(
+            (&told["refund_no"], &told["there"]["fee"], &told["asked"]),
+            (&json!(number), &json!(300), &json!(asked))
+        );
+    };
+    told(&books.reconcile(&books.shop).await, "refund waiting");
+    assert_eq!(books.shop.payment(&id).await["refunded"], 0);
+    let made = RefundStatus::Success;
+    books.wechat.settle_refund(&number, made).unwrap();
+    told(
+        &books.reconcile(&books.shop).await,
+        "refunded at the platform",
     );
+    let payment = books.shop.payment(&id).await;
+    assert_eq!(
+        (&payment["st"], &payment["refunded"]),
+        (&json!("OK"), &json!(300))
+    );
+    // From now on both sides have it, and no more than what is left can be given back.
+    assert_eq!(kinds(&books.reconcile(&books.shop).await), [""; 0]);
+    let rest = json!({"id": id});
+    let rest = books.shop.post("/pay/ajax/refund", rest).await.data();
+    assert_eq!(rest["fee"], 2000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,7 +247,7 @@ async fn the_command_prints_tables_and_json_and_says_by_its_code_what_was_found(
     let books = Books::open().await;
     let id = books.paid().await;
     books.age(&id);
-    let (key, day) = (books.shop.key(), books.day());
+    let (key, day) = (books.shop.key(), books.day.name());
     let args = [
         "reconcile",
         "--day",
@@ -302,6 +263,8 @@ async fn the_command_prints_tables_and_json_and_says_by_its_code_what_was_found(
 
     let lost = Misbehaviour::always(NotificationFault::Lost);
     books.wechat.misbehave(lost);
+    let undecided = RefundOutcome::Undecided;
+    books.wechat.decide_refunds(&id, undecided).unwrap();
     let number = books.wechat.refund(&id, 300).unwrap();
     books.age(&id);
     let differs = books.host.walnut(key, &["reconcile", "--day", &day]).await;
@@ -328,9 +291,10 @@ async fn the_command_prints_tables_and_json_and_says_by_its_code_what_was_found(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_without_business_at_the_platform_is_compared_with_nothing() {
-    let books = Books::open().await.days_earlier(9);
+    let mut books = Books::open().await;
+    books.day = books.day.days_earlier(9);
     let key = books.shop.key().to_owned();
-    let day = books.day();
+    let day = books.day.name();
     let args = ["reconcile", "--day", &day];
     let idle = books.host.walnut(&key, &args).await;
     assert_eq!(idle.code, 0, "nothing happened on either side: {idle:?}");

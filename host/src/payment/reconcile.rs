@@ -1,15 +1,16 @@
 //! `reconcile`: the platforms' bills of a day against the store, account by account.
 
+mod asking;
+
 use std::collections::{BTreeMap, HashSet};
 
 use super::error::{PayError, Result};
-use super::model::{Ams, Attempt, AttemptState, Case, Refund, TargetRef, TradeNo};
+use super::model::{Ams, Attempt, Case, Refund, TargetRef, TradeNo};
 use super::reconciling::{
     self, Belongs, Day, Difference, Report, Status, TargetReport, compare, missed_payment,
     missed_refund,
 };
-use super::sending::lease;
-use super::{Payments, ask, now_ms, to_the_end};
+use super::{Payments, now_ms};
 use crate::home::TargetSummary;
 use crate::plugin::{BillError, BillRow, Fault, ProviderCall};
 use crate::store::{Account, Store};
@@ -38,7 +39,7 @@ pub struct Reconciliation<'a> {
 
 impl Payments {
     /// Compares the platforms' bills of a day with what the domain has of that day. Nothing is settled by a bill; but
-    /// what a bill shows as paid and the store does not, the platform is asked about at once.
+    /// what a bill shows as paid or given back and the store does not, the platform is asked about at once.
     pub async fn reconcile(&self, domain: &str, wanted: Reconciliation<'_>) -> Result<Report> {
         reconciling::date(wanted.day)?;
         let accounts = self.accounts(domain, &wanted).await?;
@@ -215,11 +216,8 @@ impl Payments {
         for (trade_no, rows) in page {
             let pair = attempts.get(trade_no).copied();
             let mut compared = compare(trade_no, rows, pair);
-            if let (true, Some((_, attempt))) = (compared.ask, pair) {
-                let asked = self.ask_at_once(attempt).await;
-                if let Some(first) = compared.differences.first_mut() {
-                    first.asked = Some(asked);
-                }
+            if let Some((case, attempt)) = pair {
+                self.ask_about(case, attempt, &mut compared).await;
             }
             if compared.differences.is_empty() {
                 found.agreed += 1;
@@ -227,33 +225,6 @@ impl Payments {
             found.extend(compared.differences);
         }
         Ok(())
-    }
-
-    /// Asks the platform about an attempt, and tells what came of it.
-    async fn ask_at_once(&self, attempt: &Attempt) -> String {
-        let (this, id, trade_no) = (self.clone(), attempt.payment, attempt.trade_no.clone());
-        let number = trade_no.clone();
-        let asked = to_the_end(async move {
-            let now = now_ms();
-            let leased = this.0.store.change(id, move |case| {
-                let free = case.attempt(&number).filter(|attempt| {
-                    attempt.state != AttemptState::Ok && attempt.leased_until_ms <= now
-                });
-                let leased = free.map(|attempt| lease(attempt, now));
-                let changes = leased.clone().map(|attempt| ask::only(case, attempt));
-                Ok::<_, PayError>((changes, leased))
-            });
-            if let Some(leased) = leased.await?.transpose()?.flatten() {
-                this.ask(&leased).await?;
-            }
-            let case = this.0.store.case(id).await?;
-            Ok(case.and_then(|case| case.attempt(&trade_no).cloned()))
-        });
-        match asked.await {
-            Ok(Some(attempt)) => attempt.state.as_str().to_owned(),
-            Ok(None) => "the attempt is gone".to_owned(),
-            Err(error) => error.message().to_owned(),
-        }
     }
 }
 

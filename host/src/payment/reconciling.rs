@@ -16,7 +16,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::error::{PayError, Result};
 use super::model::{Ams, Attempt, AttemptState, Case, Refund, RefundState};
 pub use report::{Difference, Kind, Report, Side, Status, TargetReport};
-pub(super) use trade::{compare, missed_payment, missed_refund};
+pub(super) use trade::{Compared, compare, missed_payment, missed_refund};
 
 /// How far the clocks of platform and host may be apart.
 const CLOCKS_APART_MS: Ams = 5 * 60_000;

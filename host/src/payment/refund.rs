@@ -218,7 +218,11 @@ impl Payments {
             .0
             .store
             .change(id, move |case| {
-                Ok::<_, PayError>(refunding::settle(case, &reading, stored, cause, now))
+                let attempt = case.attempt(&stored.trade_no);
+                let attempt = attempt.ok_or_else(no_such_payment)?;
+                Ok::<_, PayError>(refunding::settle(
+                    case, attempt, &reading, stored, cause, now,
+                ))
             })
             .await?
             .ok_or_else(no_such_payment)??;

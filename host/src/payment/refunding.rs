@@ -1,13 +1,14 @@
 //! The rules of refunds, without any I/O: what may be ordered, and what a verified statement makes of it.
 
-use serde_json::{Map, Value, json};
+pub(super) mod outside;
+
+use serde_json::{Map, json};
 
 use super::error::{PayError, Result};
 use super::model::{
     Ams, Attempt, AttemptState, Case, Change, Changes, Payment, Refund, RefundCause, RefundNo,
-    RefundState, State, StoredStatement,
+    RefundState, State, StoredStatement, TradeNo,
 };
-use super::settle::edit_platform;
 use crate::trust::{RefundReading, RefundStated};
 
 const SECOND: Ams = 1_000;
@@ -61,31 +62,8 @@ pub(super) fn next_ask(refund: &Refund, now: Ams) -> Ams {
 /// What can still be given back of an attempt, in minor units.
 pub(super) fn left_minor(case: &Case, attempt: &Attempt) -> i64 {
     let paid = attempt.paid_minor.unwrap_or(0);
-    paid - case.reserved_minor(&attempt.trade_no) - outside_minor(&case.payment, attempt)
+    paid - case.reserved_minor(&attempt.trade_no) - outside::total_minor(&case.payment, attempt)
 }
-
-/// What was given back of an attempt at the platform's own console, as far as statements said so.
-pub(super) fn outside_minor(payment: &Payment, attempt: &Attempt) -> i64 {
-    let noted = payment
-        .platforms
-        .get(&attempt.target.platform)
-        .and_then(|notes| notes.get(OUTSIDE))
-        .and_then(|known| known.get(attempt.trade_no.as_str()));
-    noted.and_then(Value::as_i64).unwrap_or(0)
-}
-
-/// Notes that.
-pub(super) fn note_outside(payment: &mut Payment, attempt: &Attempt, minor: i64) {
-    edit_platform(payment, &attempt.target.platform, |notes| {
-        let known = notes.entry(OUTSIDE).or_insert_with(|| json!({}));
-        if let Value::Object(known) = known {
-            known.insert(attempt.trade_no.to_string(), json!(minor));
-        }
-    });
-}
-
-/// The platform's note of money that was given back at its own console, by attempt.
-const OUTSIDE: &str = "refunded_outside";
 
 /// Orders a refund of what was paid, or says why not. Without an amount all that is left.
 pub(super) fn rule(
@@ -156,7 +134,9 @@ pub(super) enum RefundSettled {
     Stuck,
     /// The platform works on it, or says nothing that is known.
     Waiting,
-    /// It says what is committed already, or speaks of a refund that is not the host's.
+    /// It was given back at the platform's own console; recorded.
+    Outside,
+    /// It says what is committed already, or nothing that matters.
     Repeated,
     /// The platform states another amount: a person has to look.
     Contradiction,
@@ -170,6 +150,7 @@ impl RefundSettled {
             RefundSettled::Failed => "refund failed",
             RefundSettled::Stuck => "refund stuck",
             RefundSettled::Waiting => "refund waiting",
+            RefundSettled::Outside => "refunded at the platform",
             RefundSettled::Repeated => "repeated",
             RefundSettled::Contradiction => "contradiction",
         }
@@ -184,15 +165,19 @@ impl RefundSettled {
 /// Decides what a verified statement about a refund changes. It was read for this payment's attempt and target.
 pub(super) fn settle(
     case: &Case,
+    attempt: &Attempt,
     reading: &RefundReading,
     statement: StoredStatement,
     cause: &str,
     now: Ams,
 ) -> (Option<Changes>, RefundSettled) {
     let refund = RefundNo::parse(&reading.refund).and_then(|number| case.refund(&number));
-    let Some(refund) = refund.filter(|refund| refund.is_open()) else {
-        return (None, RefundSettled::Repeated);
+    let Some(refund) = refund else {
+        return outside::settle(case, attempt, reading, statement, cause, now);
     };
+    if !refund.is_open() {
+        return (None, RefundSettled::Repeated);
+    }
     let mut after = refund.clone();
     after.transaction_id = reading.transaction.clone().or(after.transaction_id);
     let stated = reading
@@ -278,14 +263,25 @@ pub(super) fn refused(case: &Case, refund: &Refund, why: String, now: Ams) -> Ch
 }
 
 fn line(payment: &Payment, refund: &Refund, cause: &str, now: Ams) -> Change {
+    let number = refund.refund_no.to_string();
+    line_of(payment, &refund.trade_no, &number, cause, now)
+}
+
+fn line_of(
+    payment: &Payment,
+    trade_no: &TradeNo,
+    refund_no: &str,
+    cause: &str,
+    now: Ams,
+) -> Change {
     let mut detail = Map::new();
-    detail.insert("refund_no".into(), json!(refund.refund_no));
+    detail.insert("refund_no".into(), json!(refund_no));
     Change {
         at: now,
         cause: cause.to_owned(),
         from: Some(payment.state),
         to: payment.state,
-        trade_no: Some(refund.trade_no.to_string()),
+        trade_no: Some(trade_no.to_string()),
         statement: None,
         detail,
     }

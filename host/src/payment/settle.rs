@@ -306,11 +306,11 @@ impl Step<'_> {
         };
         let outside = total - self.case.reserved_minor(&self.attempt.trade_no);
         let mut payment = self.changed_payment();
-        let known = refunding::outside_minor(&payment, self.attempt);
+        let known = refunding::outside::total_minor(&payment, self.attempt);
         if outside <= known {
             return None;
         }
-        refunding::note_outside(&mut payment, self.attempt, outside);
+        refunding::outside::note_total(&mut payment, self.attempt, outside);
         payment.refunded_minor = payment.refunded_minor.saturating_add(outside - known);
         let changes = self.changes(payment, self.attempt.clone());
         Some((

@@ -188,7 +188,8 @@ pub enum Reversal {
 /// A refund to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefundOrder {
-    /// The number by which the platform knows this refund: 32 lower-case hex digits.
+    /// The number by which the platform knows this refund: 32 lower-case hex digits, or in `check_refund` the number
+    /// of a refund of the platform's own console.
     pub refund_no: String,
     /// What is given back.
     pub amount: Money,

@@ -119,7 +119,7 @@ pub struct Difference {
     pub there: Option<Side>,
     /// The difference in words.
     pub note: String,
-    /// What came of asking the platform about it.
+    /// What came of asking the platform about it: the attempt's state, or what is recorded of the refund.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
 }

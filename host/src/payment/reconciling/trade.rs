@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use super::report::{Difference, Kind, Side};
 use crate::payment::model::{Attempt, AttemptState, Case, Refund, RefundNo, RefundState};
 use crate::payment::money::{Currency, Money};
+use crate::payment::refunding::outside;
 use crate::plugin::BillRow;
 
 /// What came of comparing one trade.
@@ -23,6 +24,9 @@ pub(in crate::payment) struct Compared {
     /// The bill shows it as paid and the store does not: the platform is to be asked at once. The first difference is
     /// the one that says so.
     pub(in crate::payment) ask: bool,
+    /// Places of the differences about numbered refunds that are none of the host's: the platform is to be asked about
+    /// each.
+    pub(in crate::payment) ask_refunds: Vec<usize>,
 }
 
 /// Compares all rows of a trade with its attempt, where the domain has one.
@@ -90,7 +94,7 @@ fn unknown(trade_no: &str, rows: &[&BillRow]) -> Compared {
     let moved = |row: &&&BillRow| !(row.amount.is_zero() && row.refunded.is_zero());
     Compared {
         differences: rows.iter().filter(moved).map(of_row).collect(),
-        ask: false,
+        ..Compared::default()
     }
 }
 
@@ -134,7 +138,16 @@ impl<'a> Trade<'a> {
         let (payment, ask) = self.payment();
         let mut differences: Vec<Difference> = payment.into_iter().collect();
         differences.extend(self.money_back());
-        Compared { differences, ask }
+        let is_new = |one: &Difference| {
+            one.kind == Kind::Refund && one.refund_no.is_some() && one.here.is_none()
+        };
+        let numbered = differences.iter().enumerate();
+        let ask_refunds = numbered.filter(|(_, one)| is_new(one)).map(|(at, _)| at);
+        Compared {
+            ask_refunds: ask_refunds.collect(),
+            differences,
+            ask,
+        }
     }
 
     fn payment(&self) -> (Option<Difference>, bool) {
@@ -188,13 +201,14 @@ impl<'a> Trade<'a> {
             let known = RefundNo::parse(number).and_then(|number| self.case.refund(&number));
             match known {
                 Some(refund) => differences.extend(self.refund(refund, rows)),
+                None if self.is_recorded(number, rows) => {}
                 None => unknown.extend(rows),
             }
         }
         if paid(self.case, self.attempt).is_some() {
             unknown.extend(&self.unnumbered);
         }
-        // Refunds made at the platform's own console have no number here, only their sum.
+        // Of refunds made at the platform's own console some are only known by their sum.
         let currency = self.case.payment.total.currency();
         let other_currency = unknown
             .iter()
@@ -234,13 +248,22 @@ impl<'a> Trade<'a> {
         })
     }
 
-    /// What is recorded as given back without a refund of the host's.
+    /// Whether a statement said the same of a refund that was made at the platform's own console.
+    fn is_recorded(&self, number: &str, rows: &[&BillRow]) -> bool {
+        let currency = self.case.payment.total.currency();
+        let recorded = outside::of_number(&self.case.payment, self.attempt, number);
+        recorded == Some(sum(rows, currency))
+            && rows.iter().all(|row| row.refunded.currency() == currency)
+    }
+
+    /// What is recorded as given back without a refund of the host's, and without a number.
     fn refunded_elsewhere(&self) -> i64 {
         let own = self.case.refunds.iter();
         let own = own.filter(|refund| refund.state == RefundState::Ok);
-        own.fold(self.case.payment.refunded_minor, |left, refund| {
+        let elsewhere = own.fold(self.case.payment.refunded_minor, |left, refund| {
             left.saturating_sub(refund.amount_minor)
-        })
+        });
+        elsewhere.saturating_sub(outside::of_all_numbers(&self.case.payment, self.attempt))
     }
 }
 
