@@ -161,7 +161,10 @@ fn again(
         let begun = changes.attempts.first().cloned().unwrap_or(leased);
         return Ok((Some(changes), Claim::End(Box::new(begun))));
     }
-    let to_show = payment.presentation.is_some() && current.state == AttemptState::Wait;
+    // WeChat's address for a mobile browser is good for five minutes of the order's time: the same order gives another.
+    let shown = payment.presentation.as_ref();
+    let to_show =
+        current.state == AttemptState::Wait && shown.is_some_and(|shown| shown.is_of_use(now));
     if to_show || way.resend == Resend::Never || now >= current.payable_until_ms {
         return if current.leased_until_ms > now && !to_show {
             busy()

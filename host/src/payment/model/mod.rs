@@ -95,6 +95,13 @@ pub struct Presentation {
     pub until_ms: Ams,
 }
 
+impl Presentation {
+    /// Whether the buyer can still do something with it.
+    pub fn is_of_use(&self, now: Ams) -> bool {
+        self.until_ms == 0 || now < self.until_ms
+    }
+}
+
 /// Who pays (`buyer_tp`, `buyer_id`, `buyer_nm`).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Buyer {

@@ -2,7 +2,7 @@
 //! them comes from the clock.
 
 use serde::Serialize;
-use walnut_sdk::{Attempt, Currency, Fault, Outcome, Presentation, Sent, text, time};
+use walnut_sdk::{Attempt, Currency, Fault, Outcome, Presentation, Sent, clock, text, time};
 
 use crate::{client, meaning, v3};
 
@@ -112,7 +112,7 @@ pub(crate) fn send(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     };
     Ok(Sent {
         presentation: Some(presentation),
-        valid_until_ms: Some(attempt.expires_ms.min(attempt.created_ms + good_ms)),
+        valid_until_ms: Some(attempt.expires_ms.min(clock::now_ms() + good_ms)),
         outcome: Outcome::Pending,
         notes: None,
     })

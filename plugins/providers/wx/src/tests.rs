@@ -224,7 +224,7 @@ fn an_app_signs_the_bare_id_and_a_browser_gets_a_page() {
         sent.presentation,
         Some(Presentation::Link("https://wx.tenpay.com/x".to_owned()))
     );
-    assert_eq!(sent.valid_until_ms, Some(NOW_MS + 300_000));
+    assert_eq!(sent.valid_until_ms, Some(NOW_MS + 320_000));
     assert_eq!(
         body(&requests[0])["scene_info"],
         json!({"payer_client_ip": "203.0.113.7", "h5_info": {"type": "Wap"}})
@@ -654,11 +654,11 @@ fn a_payment_of_unknown_end_is_undone_with_the_merchant_s_certificate() {
         reversed(host().at(NOW_MS + 61_000).answering(gone)).0,
         Ok(Reversal::Undone)
     );
-    // Not before 15 s.
+    // Not before 15 s, and some for the way.
     let (early, requests) = reversed(host().at(NOW_MS + 4_000));
     assert_eq!(
         (early, requests.len()),
-        (Ok(Reversal::AgainInMs(11_000)), 0)
+        (Ok(Reversal::AgainInMs(13_000)), 0)
     );
     let (by_v3, requests) = reversed(
         host()
