@@ -5,7 +5,7 @@ use walnut_sandbox::alipay::{
     AnswerFault, Buyer, Fen, Misbehaviour, Notice, NotificationFault, TradeStatus,
 };
 
-use crate::world::{Answer, RECORD_SALE, Shop, World};
+use crate::world::{Answer, RECORD_SALE, Shop, World, milliseconds_from_now};
 
 async fn close(shop: &Shop, id: &str) -> Answer {
     shop.post("/pay/ajax/close", json!({ "id": id })).await
@@ -19,11 +19,6 @@ async fn refund(shop: &Shop, body: Value) -> Answer {
 async fn scan(shop: &Shop, id: &str, code: &str) -> Answer {
     let body = json!({ "id": id, "pay_tp": "zfb.scan", "args": [code] });
     shop.post("/pay/ajax/send", body).await
-}
-
-fn milliseconds_from_now(ms: u64) -> u64 {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    u64::try_from(since.as_millis()).unwrap() + ms
 }
 
 /// The requests for this operation about this trade.

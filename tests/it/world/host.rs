@@ -189,6 +189,15 @@ impl Killed {
         self.data.path().join("root")
     }
 
+    /// What the buyer of this payment was shown is of use until then, absolute milliseconds.
+    pub(crate) fn show_until(&self, id: &str, until_ms: i64) {
+        let file = self.data_root().join("var/payment/payments.db");
+        let store = rusqlite::Connection::open(file).unwrap();
+        let change = "UPDATE payment SET presentation_until_ms = ?1 WHERE id = ?2";
+        let changed = store.execute(change, rusqlite::params![until_ms, id]);
+        assert_eq!(changed.unwrap(), 1);
+    }
+
     pub(crate) async fn restart(self) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
         Host::run(self.data, Some(self.root_key), &listen, &[]).await

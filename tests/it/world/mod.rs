@@ -2,13 +2,17 @@
 
 mod host;
 mod moment;
+mod past;
 mod receiver;
 mod shop;
+mod wechat;
 
 pub(crate) use host::{Host, Ran, run_walnut};
 pub(crate) use moment::Moment;
+pub(crate) use past::PastDay;
 pub(crate) use receiver::Receiver;
 pub(crate) use shop::{Answer, Shop};
+pub(crate) use wechat::{ON_A_DEVICE, Till, dialects, link};
 
 use std::io::Write as _;
 
@@ -104,6 +108,12 @@ impl World {
         self.alipay
             .misbehave(busy.for_trade(id).for_operation("alipay.trade.query"));
     }
+}
+
+/// Absolute milliseconds: so long from now.
+pub(crate) fn milliseconds_from_now(ms: u64) -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(since.as_millis()).unwrap() + ms
 }
 
 /// Says which part of a story this machine cannot tell. Unlike what `eprintln!` writes, the runner does not keep it back

@@ -8,8 +8,9 @@ use crate::order::{Amount, amount, description};
 use crate::v3::{appid, mchid};
 use crate::{QUERY, meaning, order, query, v2, v3};
 
-/// WeChat Pay wants to be asked to undo a payment no sooner than this after it was made.
-const NOT_BEFORE_MS: u64 = 15_000;
+/// WeChat Pay wants to be asked to undo a payment no sooner than 15 s after it was made, and the order took a while to
+/// get there.
+const NOT_BEFORE_MS: u64 = 17_000;
 
 /// How long a buyer's code is good for.
 const CODE_LIFE_MS: u64 = 60_000;
