@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use walnut_sandbox::alipay::{AnswerFault, Fen, Misbehaviour, Notice, NotificationFault};
+use walnut_sandbox::alipay::{AnswerFault, Buyer, Fen, Misbehaviour, Notice, NotificationFault};
 use walnut_test_guests::LIAR;
 
 use crate::world::{Answer, World};
@@ -31,6 +31,10 @@ const LIES: &[(&str, End)] = &[
     ),
     ("other-claim", Refused("verified by the scheme \"notify\"")),
     ("as-refund", Refused("does not settle this refund")),
+    (
+        "declined-query",
+        Refused("not for answers to \"alipay.trade.query\""),
+    ),
     ("wrong-scheme", Refused("unknown scheme")),
     ("unsigned", Refused("the answer has no \"sign\"")),
     (
@@ -264,6 +268,24 @@ async fn lies_in_sending_order_nothing_that_counts() {
         assert_eq!(payment["re_obj"], Value::Null, "{lie}: nothing to pay by");
         court.goes_on(lie).await;
     }
+    court.adjourn();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_another_trade_declines_nothing() {
+    let mut court = Court::open().await;
+    let poor = court.world.alipay.show_code(Buyer::HasTooLittle);
+    let meta = json!({ "lie": "declined-other", "lie_at": "send", "code": poor });
+    let id = court.world.shop.create(meta).await;
+    let answer = court.world.shop.send_by(&id, "liar.qrcode").await;
+    court.hear("declined-other", Refused("about another trade"), &answer);
+    let asked = court.world.alipay.requests();
+    let paying = asked
+        .iter()
+        .filter(|request| request.operation.as_deref() == Some("alipay.trade.pay"));
+    assert!(paying.count() > 0, "the platform did refuse the buyer");
+    court.is_open_still("declined-other", &id).await;
+    court.goes_on("declined-other").await;
     court.adjourn();
 }
 

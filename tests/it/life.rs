@@ -454,30 +454,6 @@ async fn the_till_takes_the_money_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_till_is_told_why_a_buyer_cannot_pay_and_tries_another_code() {
-    let world = World::start().await;
-    let shop = &world.shop;
-    let id = shop.create(json!({})).await;
-    for (buyer, words) in [
-        (Buyer::HasTooLittle, "not enough"),
-        (Buyer::HasTooLittleOnTheCard, "card"),
-        (Buyer::CannotPay, "try again"),
-    ] {
-        let answer = scan(shop, &id, &world.alipay.show_code(buyer)).await;
-        let message = answer.json()["msg"].as_str().unwrap().to_owned();
-        assert_eq!(answer.refusal(), (400, "e.pay.send.invalid".to_owned()));
-        assert!(message.contains(words), "{message}");
-    }
-    let expired = world.alipay.show_code(Buyer::Pays);
-    world.alipay.expire_code(&expired);
-    assert_eq!(scan(shop, &id, &expired).await.refusal().0, 400);
-    let paid = scan(shop, &id, &world.alipay.show_code(Buyer::Pays))
-        .await
-        .data();
-    assert_eq!(paid["status"], "OK");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_till_waits_for_the_buyers_password() {
     let world = World::start().await;
     let shop = &world.shop;

@@ -15,6 +15,7 @@ mod world;
 mod api;
 mod callbacks;
 mod crash;
+mod declines;
 mod demo;
 mod guarding;
 mod lies;

@@ -68,10 +68,7 @@ pub(super) async fn create(
 
 /// The payment exists whatever came of sending it: an error stands beside its id.
 fn sent_at_once(payment: &Payment, error: Option<PayError>, ticket: &str) -> Answer {
-    let mut data = view::sent_json(payment, error.as_ref().map(PayError::message));
-    if let Some(error) = &error {
-        data.insert("errCode".into(), json!(error.code()));
-    }
+    let mut data = view::sent_json(payment, error.as_ref());
     data.insert("pay_types".into(), json!(payment.offers));
     data.insert("ticket".into(), json!(ticket));
     Data::of(data)

@@ -64,6 +64,8 @@ refusals! {
     switch = 409 "e.pay.send.switch";
     /// Another request is sending this payment.
     busy = 409 "e.pay.send.busy";
+    /// The platform declined the buyer's payment; told beside the payment, which is final.
+    declined = 409 "e.pay.declined";
     /// The deadline for paying has passed.
     expired = 409 "e.pay.expired";
     /// Only what is paid can be refunded.

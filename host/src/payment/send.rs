@@ -247,7 +247,8 @@ impl Payments {
             Outcome::Trade { claim, statement } => Some((claim, statement)),
             _ => None,
         };
-        let (fence, trade_no, notes) = (attempt.fence, attempt.trade_no.clone(), sent.notes);
+        let (fence, trade_no) = (attempt.fence, attempt.trade_no.clone());
+        let (notes, words) = (sent.notes, sent.words);
         let now = now_ms();
         let payment = self
             .0
@@ -259,6 +260,7 @@ impl Payments {
                     fence,
                     presentation,
                     notes,
+                    words,
                     now,
                 ))
             })

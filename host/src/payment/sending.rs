@@ -254,13 +254,14 @@ pub(super) fn new_attempt(
     }
 }
 
-/// The platform took the order.
+/// The platform answered; `words` say why it refuses the buyer, where it does.
 pub(super) fn record(
     case: &Case,
     trade_no: &TradeNo,
     fence: u64,
     presentation: Option<Presentation>,
     notes: Option<Map<String, Value>>,
+    words: Option<String>,
     now: Ams,
 ) -> (Option<Changes>, Payment) {
     let Some(mut attempt) = held_by(case, trade_no, fence) else {
@@ -269,7 +270,7 @@ pub(super) fn record(
     let mut payment = case.payment.clone();
     payment.changed_ms = now;
     attempt.leased_until_ms = 0;
-    attempt.last_error = None;
+    attempt.last_error = words;
     if let Some(notes) = notes {
         attempt.notes = notes;
     }

@@ -4,6 +4,8 @@
 //! the attempt's target. Amount and currency are compared here. A payment that was paid is never
 //! lost: verified `paid` on any attempt is recorded, whatever the state.
 
+mod notes;
+
 use serde_json::{Map, Value, json};
 
 use super::ending;
@@ -14,6 +16,7 @@ use super::model::{
 use super::refunding;
 use super::schedule::next_ask;
 use crate::trust::{Reading, Stated};
+pub(super) use notes::edit_platform;
 
 /// What came of a statement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -349,7 +352,11 @@ impl Step<'_> {
         }
         let (why, ends_payment) =
             ending::refused_by_platform(self.case, self.attempt, why, self.now);
-        let (payment, attempt) = ending::over(self.case, self.attempt, why, ends_payment, self.now);
+        let (mut payment, attempt) =
+            ending::over(self.case, self.attempt, why, ends_payment, self.now);
+        if why == FailWhy::Declined {
+            self.note_decline(&mut payment);
+        }
         (Some(self.changes(payment, attempt)), Settled::Failed)
     }
 
@@ -419,34 +426,6 @@ impl Step<'_> {
         attempt
     }
 
-    /// Writes into the payment's history of this platform what the statement says.
-    fn note_platform(&self, payment: &mut Payment, what: &str) {
-        let reading = self.evidence.reading;
-        let mut entry = reading.notes.clone();
-        entry.insert("trade_no".into(), json!(self.attempt.trade_no));
-        entry.insert("transaction_id".into(), json!(reading.transaction));
-        entry.insert("at".into(), json!(self.now));
-        self.edit_notes(payment, |notes| {
-            if what == "paid" {
-                notes.extend(entry);
-            } else if let Some(list) = notes
-                .entry(what)
-                .or_insert_with(|| json!([]))
-                .as_array_mut()
-            {
-                list.push(Value::Object(entry));
-            }
-        });
-    }
-
-    fn edit_notes<T>(
-        &self,
-        payment: &mut Payment,
-        edit: impl FnOnce(&mut Map<String, Value>) -> T,
-    ) -> T {
-        edit_platform(payment, &self.attempt.target.platform, edit)
-    }
-
     fn changes(&self, payment: Payment, attempt: Attempt) -> Changes {
         let line = Change {
             at: self.now,
@@ -464,23 +443,6 @@ impl Step<'_> {
             ..Changes::of(payment)
         }
     }
-}
-
-/// Lets `edit` change the payment's history of one platform.
-pub(super) fn edit_platform<T>(
-    payment: &mut Payment,
-    platform: &str,
-    edit: impl FnOnce(&mut Map<String, Value>) -> T,
-) -> T {
-    let mut notes = match payment.platforms.remove(platform) {
-        Some(Value::Object(notes)) => notes,
-        _ => Map::new(),
-    };
-    let result = edit(&mut notes);
-    payment
-        .platforms
-        .insert(platform.to_owned(), Value::Object(notes));
-    result
 }
 
 fn with_detail(mut changes: Changes, name: &str, value: Value) -> Changes {

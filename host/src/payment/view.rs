@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Attempt, Case, Payment, PresentationKind, Refund};
+use super::error::PayError;
+use super::model::{Attempt, Case, FailWhy, Payment, PresentationKind, Refund};
 
 /// Names that metadata may not use, besides the names of platforms: the payment's own fields, what
 /// `create` takes, and what the original kept on its payment objects.
@@ -207,8 +208,9 @@ pub fn presentation_content(payment: &Payment) -> Value {
 }
 
 /// What `send` answers, and `create` when it sends at once: the original's field names, with
-/// `type` beside `dataType` as its manual calls it.
-pub fn sent_json(payment: &Payment, error: Option<&str>) -> Map<String, Value> {
+/// `type` beside `dataType` as its manual calls it. A payment that the platform declined says so in `errCode` and
+/// `errMsg`: it is final, and nothing went wrong in sending it.
+pub fn sent_json(payment: &Payment, error: Option<&PayError>) -> Map<String, Value> {
     let kind = json!(
         payment
             .presentation
@@ -221,8 +223,32 @@ pub fn sent_json(payment: &Payment, error: Option<&str>) -> Map<String, Value> {
     out.insert("dataType".into(), kind.clone());
     out.insert("type".into(), kind);
     out.insert("data".into(), presentation_content(payment));
-    out.insert("errMsg".into(), json!(error));
+    if let Some(why) = payment.fail_why {
+        out.insert("fail_why".into(), json!(why.as_str()));
+    }
+    let declined = (payment.fail_why == Some(FailWhy::Declined))
+        .then(|| PayError::declined(why_declined(payment)));
+    let error = error.or(declined.as_ref());
+    out.insert("errMsg".into(), json!(error.map(PayError::message)));
+    if let Some(error) = error {
+        out.insert("errCode".into(), json!(error.code()));
+    }
     out
+}
+
+/// What was noted when the platform declined the payment, for the cashier or the buyer.
+fn why_declined(payment: &Payment) -> String {
+    let noted = payment.platforms.values().find_map(|notes| {
+        let entry = notes.get("declined")?.as_array()?.last()?;
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        let both = [text("code"), text("words")];
+        let own = || both.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Some(text("why").map_or_else(own, str::to_owned)).filter(|words| !words.is_empty())
+    });
+    match noted {
+        Some(words) => format!("the platform declined the payment: {words}"),
+        None => "the platform declined the payment: make a new one".to_owned(),
+    }
 }
 
 fn json_or_text(text: &str) -> Value {

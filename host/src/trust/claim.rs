@@ -39,7 +39,8 @@ pub enum Stated {
 /// What a statement says of the trade that was asked for, on the target's own account.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reading {
-    /// The host's number of the trade, as the platform states it.
+    /// The host's number of the trade, as the platform states it, or as the host sent it with the request that was
+    /// answered.
     pub trade: String,
     /// The platform's own number.
     pub transaction: Option<String>,
@@ -108,12 +109,18 @@ pub fn read_claim(
         scheme: &rule.scheme,
         operations: &rule.operations,
         account: &rule.account,
-        trade: &rule.trade,
+        trade: rule.trade.pointer(),
     };
     let (reader, trade) = source.open(manifest, target, expected_trade, statement)?;
     let state = state(rule, &reader)?;
-    let (currency_text, currency) = stated_currency(&rule.currency, &reader)?;
-    let (amount, amount_text) = amount(&rule.amount, currency, &reader)?;
+    let (currency_text, currency) = match &rule.currency {
+        Some(rule) => stated_currency(rule, &reader)?,
+        None => (String::new(), None),
+    };
+    let (amount, amount_text) = match &rule.amount {
+        Some(rule) => amount(rule, currency, &reader)?,
+        None => (None, String::new()),
+    };
     let refunded = match &rule.refunded {
         Some(rule) => self::amount(rule, currency, &reader)?.0,
         None => None,
@@ -147,7 +154,8 @@ pub(super) struct Source<'a> {
     pub(super) scheme: &'a str,
     pub(super) operations: &'a [String],
     pub(super) account: &'a AccountRule,
-    pub(super) trade: &'a Pointer,
+    /// Where it stands in the statement; `None` when it is that of the request.
+    pub(super) trade: Option<&'a Pointer>,
 }
 
 impl Source<'_> {
@@ -167,7 +175,10 @@ impl Source<'_> {
             return Err(ClaimError::OtherAccount);
         }
         let reader = statement.reader()?;
-        let trade = needed(&reader, self.trade)?;
+        let trade = match self.trade {
+            Some(pointer) => needed(&reader, pointer)?,
+            None => asked_about(statement.origin())?,
+        };
         if trade != expected_trade {
             return Err(ClaimError::OtherTrade);
         }
@@ -204,7 +215,25 @@ fn check_origin(rule: &Source<'_>, origin: &Origin) -> Result<(), ClaimError> {
                     .to_owned(),
             ))
         }
+        Origin::Answer { signed, .. } if rule.trade.is_none() && !signed => {
+            Err(ClaimError::WrongOrigin(
+                "the claim takes the trade from the request, which the host did not sign"
+                    .to_owned(),
+            ))
+        }
         Origin::Answer { .. } => Ok(()),
+    }
+}
+
+/// The trade of the request that was answered.
+fn asked_about(origin: &Origin) -> Result<String, ClaimError> {
+    match origin {
+        Origin::Answer {
+            trade: Some(trade), ..
+        } => Ok(trade.clone()),
+        _ => Err(ClaimError::WrongOrigin(
+            "the claim takes the trade from the request, which named none".to_owned(),
+        )),
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Origin {
         operation: String,
         /// The host signed that request with the target's own key.
         signed: bool,
+        /// The number of the trade that it was about, where the manifest says where that stands and the host signed it.
+        trade: Option<String>,
     },
 }
 

@@ -53,7 +53,7 @@ pub fn read_refund(
         scheme: &rule.scheme,
         operations: &rule.operations,
         account: &rule.account,
-        trade: &rule.trade,
+        trade: Some(&rule.trade),
     };
     let (reader, _) = source.open(manifest, target, expected_trade, statement)?;
     let refund = needed(&reader, &rule.refund)?;

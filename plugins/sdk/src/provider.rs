@@ -16,6 +16,7 @@
 //!             valid_until_ms: None,
 //!             outcome: Outcome::Pending,
 //!             notes: None,
+//!             words: None,
 //!         })
 //!     }
 //! }
@@ -161,6 +162,22 @@ pub struct Sent {
     pub outcome: Outcome,
     /// The attempt's notes from now on, at most 16 KiB as JSON; none leaves them as they are.
     pub notes: Option<Map<String, Value>>,
+    /// Why the platform refuses the buyer, where the outcome says so, and what to do about it: one line of at most 1 KiB.
+    /// It is only shown.
+    pub words: Option<String>,
+}
+
+impl Sent {
+    /// What the platform said, with nothing to show to the buyer.
+    pub fn of(outcome: Outcome) -> Sent {
+        Sent {
+            presentation: None,
+            valid_until_ms: None,
+            outcome,
+            notes: None,
+            words: None,
+        }
+    }
 }
 
 /// Where to look when a notification came to the bare address. Nothing of it is believed.

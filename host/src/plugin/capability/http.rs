@@ -96,6 +96,7 @@ impl Call<ForProvider> {
         let origin = Origin::Answer {
             operation: prepared.operation.clone(),
             signed: prepared.signed,
+            trade: prepared.trade.clone(),
         };
         let answer = self
             .world

@@ -13,6 +13,7 @@ fn request(url: &str, local_gateway: bool) -> Prepared {
         body: b"order".to_vec(),
         operation: "order".into(),
         signed: true,
+        trade: None,
         local_gateway,
         tls: None,
     }

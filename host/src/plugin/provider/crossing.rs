@@ -86,6 +86,9 @@ pub(super) fn taken(
         presentation: sent.presentation.map(shown).transpose()?,
         valid_until_ms: sent.valid_until_ms,
         notes: sent.notes.map(noted).transpose()?,
+        words: sent
+            .words
+            .map(|words| short(words).replace(char::is_control, " ")),
         outcome: proven(store, sent.outcome)?,
     })
 }

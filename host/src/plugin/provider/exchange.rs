@@ -125,6 +125,8 @@ pub struct Sent {
     pub outcome: Outcome,
     /// The attempt's notes from now on.
     pub notes: Option<Map<String, Value>>,
+    /// What it says why the platform refuses the buyer.
+    pub words: Option<String>,
 }
 
 /// Why a provider could not do what was asked; the texts are for the caller or the owner.

@@ -18,7 +18,7 @@ pub(crate) use check::is_field;
 pub use error::{ManifestError, Problem};
 pub(crate) use parts::{
     AccountRule, AmountRule, Claim, CurrencyRule, IdentityRule, Reach, RefundClaim,
-    RefundStateRule, StateRule, Unit,
+    RefundStateRule, RequestTrade, StateRule, Unit,
 };
 pub use parts::{PayType, Replies, Reply, Resend, Titles};
 pub(crate) use schemes::{

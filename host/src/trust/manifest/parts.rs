@@ -92,6 +92,24 @@ pub(crate) struct Reach {
     pub(crate) parts: BTreeMap<String, Grammar>,
     /// The form field that names the operation, where one address serves many.
     pub(crate) operation: Option<OperationRule>,
+    /// Where in such a request the number of the trade stands that it is about.
+    pub(crate) trade: Option<RequestTrade>,
+}
+
+/// Where a request names its trade. What has nothing there is about no trade.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "must be {\"part\": …}, {\"at\": …}, {\"field\": …} or {\"field\": …, \"at\": …}"
+)]
+pub(crate) enum RequestTrade {
+    /// A part of the path.
+    Part { part: String },
+    /// In the body: JSON, or the flat XML that the scheme signs.
+    Body { at: Pointer },
+    /// A field of the form; with `at` the field's text is JSON.
+    Field { field: String, at: Option<Pointer> },
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -127,11 +145,13 @@ pub(crate) struct Claim {
     /// The operations whose answers it reads; none for notifications.
     #[serde(default)]
     pub(crate) operations: Vec<String>,
-    pub(crate) trade: Pointer,
+    pub(crate) trade: TradeRule,
     pub(crate) transaction: Option<Pointer>,
     pub(crate) account: AccountRule,
-    pub(crate) amount: AmountRule,
-    pub(crate) currency: CurrencyRule,
+    /// Missing only where the trade is the request's: nothing is paid by such a claim.
+    pub(crate) amount: Option<AmountRule>,
+    /// As `amount`.
+    pub(crate) currency: Option<CurrencyRule>,
     pub(crate) refunded: Option<AmountRule>,
     pub(crate) state: StateRule,
     /// A closed trade in which one of these is stated was paid and given back.
@@ -139,6 +159,37 @@ pub(crate) struct Claim {
     pub(crate) was_paid: Vec<Pointer>,
     #[serde(default)]
     pub(crate) notes: BTreeMap<String, Pointer>,
+}
+
+/// How it is known which trade a statement is about.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum TradeRule {
+    /// It answers a request about this trade, which the host signed. Refusals name no trade.
+    Request,
+    /// The statement says so.
+    At(Pointer),
+}
+
+impl TradeRule {
+    /// Where in the statement it stands, if there.
+    pub(crate) fn pointer(&self) -> Option<&Pointer> {
+        match self {
+            TradeRule::Request => None,
+            TradeRule::At(pointer) => Some(pointer),
+        }
+    }
+}
+
+impl TryFrom<String> for TradeRule {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<TradeRule, String> {
+        match text.as_str() {
+            "request" => Ok(TradeRule::Request),
+            _ => Pointer::try_from(text).map(TradeRule::At),
+        }
+    }
 }
 
 /// How it is known that the account is the target's.
@@ -187,6 +238,7 @@ pub(crate) enum CurrencyRule {
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateRule {
     pub(crate) at: Pointer,
+    #[serde(default)]
     pub(crate) paid: Vec<String>,
     /// The buyer agreed, and the money moves when the host has it captured.
     #[serde(default)]

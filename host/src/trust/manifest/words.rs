@@ -4,7 +4,8 @@ mod schemes;
 
 use super::Manifest;
 use super::parts::{
-    AccountRule, Claim, CurrencyRule, PayType, Reach, RefundClaim, Reply, Resend, Unit,
+    AccountRule, Claim, CurrencyRule, PayType, Reach, RefundClaim, Reply, RequestTrade, Resend,
+    TradeRule, Unit,
 };
 use super::settings::Setting;
 use crate::trust::pointer::Pointer;
@@ -153,12 +154,26 @@ fn reach_line(reach: &Reach) -> String {
                 list(&told_all(&operation.one_of), "or")
             )
         });
+    let trade = reach.trade.as_ref().map_or_else(String::new, trade_words);
     format!(
-        "It may send {} to {} for live targets; to {}{own} for test targets{operation}{parts}.",
+        "It may send {} to {} for live targets; to {}{own} for test targets{operation}{parts}{trade}.",
         reach.method,
         places(&reach.live),
         places(&reach.test),
     )
+}
+
+fn trade_words(trade: &RequestTrade) -> String {
+    let at = match trade {
+        RequestTrade::Part { part } => format!("{{{part}}}"),
+        RequestTrade::Body { at } => format!("{} of the body", place(at)),
+        RequestTrade::Field { field, at: None } => format!("the field {field}"),
+        RequestTrade::Field {
+            field,
+            at: Some(at),
+        } => format!("{} of the field {field}", place(at)),
+    };
+    format!("; the trade that it is about stands at {at}")
 }
 
 fn secret_line(name: &str, setting: &Setting) -> Option<String> {
@@ -188,7 +203,6 @@ fn secret_line(name: &str, setting: &Setting) -> Option<String> {
 fn claim_line(name: &str, claim: &Claim) -> String {
     let source = source_words(&claim.operations);
     let account = account_words(&claim.account);
-    let currency = currency_words(&claim.currency);
     let state = &claim.state;
     let mut words = Vec::new();
     for (meaning, literals) in [
@@ -219,13 +233,20 @@ fn claim_line(name: &str, claim: &Claim) -> String {
         let (at, unit) = (place(&rule.at), unit(rule.unit));
         format!("; what was given back at {at} {unit}")
     });
+    let trade = match &claim.trade {
+        TradeRule::At(pointer) => format!("settles the trade named at {}", place(pointer)),
+        TradeRule::Request => "ends the trade that the request was about".to_owned(),
+    };
+    let amount = claim.amount.as_ref().map_or_else(String::new, |rule| {
+        format!("; amount at {} {}", place(&rule.at), unit(rule.unit))
+    });
+    let currency = claim.currency.as_ref().map_or_else(String::new, |rule| {
+        format!("; currency {}", currency_words(rule))
+    });
     format!(
-        "Claim {name}: {source}, verified by {}, settles the trade named at {}; account: {account}; \
-         amount at {} {}; currency {currency}; state at {}: {}{was_paid}{refunded}.",
+        "Claim {name}: {source}, verified by {}, {trade}; account: {account}{amount}{currency}; state at {}: \
+         {}{was_paid}{refunded}.",
         claim.scheme,
-        place(&claim.trade),
-        place(&claim.amount.at),
-        unit(claim.amount.unit),
         place(&state.at),
         words.join(", "),
     )

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use url::Url;
 
-use super::{Granted, Outgoing, Parts};
+use super::{Granted, Outgoing, Parts, trade};
 use crate::trust::form;
 use crate::trust::key::Usage;
 use crate::trust::manifest::{Encryption, Reach, SortedForm, is_field};
@@ -29,7 +29,9 @@ pub(super) fn complete<'m>(
     let mut body = fields("body", &outgoing.body)?;
     let all = query.iter().chain(&body);
     check_names(all.clone().map(pair), granted, rule)?;
-    let (grant, operation) = operation(granted, all.map(pair))?;
+    let (grant, operation) = operation(granted, all.clone().map(pair))?;
+    // Before anything of it is encrypted.
+    let trade = trade::of_form(grant.reach, all.map(pair));
 
     let mut added = form::Fields::new();
     if let Some(encryption) = rule.and_then(|rule| rule.encrypt.as_ref()) {
@@ -52,7 +54,12 @@ pub(super) fn complete<'m>(
         headers,
         body: body.into_bytes(),
     };
-    Ok((Granted { grant, operation }, parts))
+    let granted = Granted {
+        grant,
+        operation,
+        trade,
+    };
+    Ok((granted, parts))
 }
 
 fn pair((name, value): &(String, String)) -> (&str, &str) {

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`form`] | requests that are forms |
 //! | [`token`] | tokens that the host fetches and adds |
+//! | [`trade`] | which trade a request is about |
 
 mod form;
 mod token;
+mod trade;
 
 use url::Url;
 
@@ -54,6 +56,9 @@ pub struct Prepared {
     pub operation: String,
     /// The host signed it with the target's key.
     pub signed: bool,
+    /// The number of the trade that a signed request is about, where the manifest says where it stands and something
+    /// stands there.
+    pub trade: Option<String>,
     /// The address is a test target's own and on this machine: it may only be called when the host
     /// runs with local gateways allowed. All others must resolve to public addresses.
     pub local_gateway: bool,
@@ -65,6 +70,7 @@ pub struct Prepared {
 struct Granted<'m> {
     grant: Grant<'m>,
     operation: String,
+    trade: Option<String>,
 }
 
 /// The parts of a request that signing may change.
@@ -104,7 +110,13 @@ pub fn prepare(
             &outgoing, headers, &address, &granted, form_rule, target, now_ms,
         )?
     } else {
-        let granted = by_path(&outgoing.method, &granted)?;
+        let mut granted = by_path(&outgoing.method, &granted)?;
+        granted.trade = trade::of_request(
+            granted.grant.reach,
+            scheme.map(|(_, scheme)| scheme),
+            address.path,
+            &outgoing.body,
+        );
         let url =
             Url::parse(&outgoing.url).map_err(|error| Denied(format!("the address: {error}")))?;
         let mut parts = Parts {
@@ -135,6 +147,7 @@ pub fn prepare(
         body: parts.body,
         operation: granted.operation,
         signed: outgoing.auth.is_some(),
+        trade: granted.trade.filter(|_| outgoing.auth.is_some()),
         local_gateway: granted.grant.local,
         tls,
     })
@@ -149,6 +162,7 @@ fn by_path<'m>(method: &str, granted: &[Grant<'m>]) -> Result<Granted<'m>, Denie
     Ok(Granted {
         grant: *found,
         operation: format!("{method} {}", found.reach.path),
+        trade: None,
     })
 }
 

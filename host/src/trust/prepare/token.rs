@@ -82,6 +82,7 @@ pub fn token_request(
         body: body.into_bytes(),
         operation: format!("POST {}", rule.path),
         signed: true,
+        trade: None,
         local_gateway: grant.local,
         tls,
     }))

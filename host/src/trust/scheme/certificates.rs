@@ -58,8 +58,9 @@ pub(crate) fn checked(
     };
     let in_the_open = matches!(rule.at, CertificatesAt::Pem);
     match &message.origin {
-        Origin::Answer { operation, signed }
-            if rule.operations.contains(operation) && (*signed || in_the_open) => {}
+        Origin::Answer {
+            operation, signed, ..
+        } if rule.operations.contains(operation) && (*signed || in_the_open) => {}
         _ => {
             return Err(Failure::UnknownScheme(format!(
                 "the scheme {scheme:?} is for signed answers to {}",

@@ -304,6 +304,7 @@ fn an_answer_counts_only_for_its_operation_and_when_the_host_signed_the_request(
         message.origin = Origin::Answer {
             operation: operation.to_owned(),
             signed,
+            trade: None,
         };
         let statement = verify(&manifest, &target, &message, "answer", NOW_MS).unwrap();
         read_claim(&manifest, &target, TRADE, "query", &statement)

@@ -3,6 +3,7 @@
 mod alipay;
 mod authorities;
 mod claims;
+mod declines;
 mod manifests;
 mod messages;
 mod paypal;
@@ -230,6 +231,7 @@ pub(super) fn answer(operation: &str, body: Vec<u8>) -> Message {
     let origin = Origin::Answer {
         operation: operation.to_owned(),
         signed: true,
+        trade: None,
     };
     Message {
         origin,

@@ -50,6 +50,7 @@ fn certificate(pem: &str) -> Message {
         origin: Origin::Answer {
             operation: CERTIFICATE.to_owned(),
             signed: false,
+            trade: None,
         },
         ..answer(CERTIFICATE, pem.as_bytes().to_vec())
     }

@@ -165,6 +165,7 @@ fn an_answer_counts_when_the_host_authenticated_the_request() {
     message.origin = Origin::Answer {
         operation: "GET /orders/{id}".to_owned(),
         signed: false,
+        trade: None,
     };
     let failure = verify(&manifest, &target, &message, "answer", NOW_MS).unwrap_err();
     assert!(matches!(failure, Failure::UnknownScheme(_)));

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use md5::{Digest as _, Md5};
 use serde_json::json;
 
 use super::authorities::{Authority, sealed};
@@ -407,6 +408,47 @@ fn what_is_not_encrypted_for_the_target_is_not_opened() {
         let failure = open(&manifest, &target, &statement, scheme).unwrap_err();
         assert!(matches!(failure, Failure::UnknownScheme(_)), "{scheme}");
     }
+}
+
+/// A verified answer of v2 to a request about this trade: signed with the shared key, as the host signs its own.
+pub(super) fn v2_answer(
+    manifest: &Manifest,
+    target: &Target,
+    operation: &str,
+    trade: Option<&str>,
+    fields: &[(&str, &str)],
+) -> Statement {
+    let own = |name: &str| fields.iter().any(|(field, _)| *field == name);
+    let mut all = vec![("return_code", "SUCCESS"), ("nonce_str", "1")];
+    all.extend(
+        [("appid", "wxd930ea5d5a258f4f"), ("mch_id", "1900009191")]
+            .into_iter()
+            .filter(|(name, _)| !own(name)),
+    );
+    all.extend(fields);
+    all.sort_unstable();
+    let text: String = all
+        .iter()
+        .map(|(name, value)| format!("{name}={value}&"))
+        .collect();
+    let sign = hex::encode_upper(Md5::digest(format!("{text}key={API_KEY}")));
+    let body: String = all
+        .iter()
+        .chain([&("sign", sign.as_str())])
+        .map(|(name, value)| format!("<{name}>{value}</{name}>"))
+        .collect();
+    let mut message = answer(operation, format!("<xml>{body}</xml>").into_bytes());
+    message.origin = Origin::Answer {
+        operation: operation.to_owned(),
+        signed: true,
+        trade: trade.map(str::to_owned),
+    };
+    verify(manifest, target, &message, "v2-answer", NOW_MS).unwrap()
+}
+
+/// Signed by the platform's key of today.
+pub(super) fn signed_by_platform(message: Message) -> Message {
+    signed(message, platform(), PUBLIC_ID, 0)
 }
 
 #[test]

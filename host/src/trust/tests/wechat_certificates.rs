@@ -116,6 +116,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_kept() {
     unsigned.origin = Origin::Answer {
         operation: "GET /v3/certificates".to_owned(),
         signed: false,
+        trade: None,
     };
     assert!(matches!(
         check(&bare, &unsigned),

@@ -19,9 +19,7 @@ impl Provider for Free {
         }
         Ok(Sent {
             presentation: Some(Presentation::Text("Nothing to pay.".to_owned())),
-            valid_until_ms: None,
-            outcome: Outcome::Pending,
-            notes: None,
+            ..Sent::of(Outcome::Pending)
         })
     }
 

@@ -65,6 +65,7 @@ impl Provider for PayPal {
             valid_until_ms: Some(attempt.expires_ms),
             outcome: Outcome::Pending,
             notes: Some(notes),
+            words: None,
         })
     }
 

@@ -13,6 +13,7 @@
 
 mod bill;
 mod client;
+mod declines;
 mod meaning;
 mod order;
 mod refund;
@@ -38,6 +39,9 @@ pub const NOTIFICATION: &str = "notification";
 pub const QUERY: &str = "query";
 /// The claim of the manifest about the notification of a refund.
 pub const REFUND_NOTIFICATION: &str = "refund-notification";
+
+/// The claim of the manifest about a refusal of `codepay`.
+const CODEPAY_DECLINED: &str = "codepay-declined";
 
 /// The pay type at the till.
 const SCAN: &str = "wx.scan";

@@ -20,183 +20,210 @@ pub(crate) enum Kind {
 
 use Kind::{Account, Order, Unknown};
 
-/// Reasons, and what to do about each.
-const REASONS: &[(&str, Kind, &str)] = &[
-    ("PARAM_ERROR", Order, "WeChat Pay does not take the order"),
+/// Reasons of v3 and v2, each with its spellings, and what to do about it.
+const REASONS: &[(&[&str], Kind, &str)] = &[
+    (
+        &["PARAM_ERROR"],
+        Order,
+        "WeChat Pay does not take the request: correct what its words name",
+    ),
     // The same number with other words is refused in this way too: whose order it is, only asking tells.
     (
-        "INVALID_REQUEST",
+        &["INVALID_REQUEST"],
         Unknown,
-        "WeChat Pay does not take this request now",
+        "WeChat Pay does not take this request now: the host asks how the order stands",
     ),
     (
-        "OUT_TRADE_NO_USED",
+        &["OUT_TRADE_NO_USED"],
         Unknown,
-        "WeChat Pay knows this number with another order",
+        "WeChat Pay knows this number with another order: the host asks how that one stands",
     ),
     (
-        "APPID_MCHID_NOT_MATCH",
+        &["APPID_MCHID_NOT_MATCH"],
         Account,
         "appid and mchid are not bound to each other: bind them at the merchant platform",
     ),
     (
-        "MCH_NOT_EXISTS",
+        &["MCH_NOT_EXISTS", "MCHID_NOT_EXIST"],
         Account,
-        "WeChat Pay does not know this mchid",
+        "WeChat Pay does not know this mchid: correct it in the target's settings",
     ),
     (
-        "MCHID_NOT_EXIST",
+        &["APPID_NOT_EXIST"],
         Account,
-        "WeChat Pay does not know this mchid",
+        "WeChat does not know this appid: correct it in the target's settings",
     ),
     (
-        "APPID_NOT_EXIST",
-        Account,
-        "WeChat does not know this appid",
-    ),
-    (
-        "SIGN_ERROR",
+        &["SIGN_ERROR"],
         Account,
         "mch_private_key and mch_serial_no do not belong to a certificate of this merchant, or the clock of this \
-         machine is wrong",
+         machine is wrong: correct them",
     ),
     (
-        "NO_AUTH",
+        &["SIGNERROR"],
+        Account,
+        "api_key is not the merchant's API key (API密钥), or sign_type is not its own: correct them in the target's \
+         settings",
+    ),
+    (
+        &["NO_AUTH", "NOAUTH"],
         Account,
         "the merchant may not do this: apply for the product at the merchant platform",
     ),
     (
-        "NOAUTH",
+        &["LACK_PARAMS"],
         Account,
-        "the merchant may not do this: apply for the product at the merchant platform",
+        "WeChat Pay misses a parameter: complete the target's settings",
     ),
     (
-        "ACCOUNT_ERROR",
+        &["XML_FORMAT_ERROR", "REQUIRE_POST_METHOD", "NOT_UTF8"],
         Account,
-        "the merchant's account is not in order",
+        "WeChat Pay cannot read the request: look whether something between here and there changes it",
     ),
     (
-        "ACCOUNTERROR",
-        Account,
-        "the merchant's account is not in order",
-    ),
-    (
-        "RULE_LIMIT",
-        Order,
-        "the payment is above a limit of the merchant or the buyer",
-    ),
-    (
-        "RULELIMIT",
-        Order,
-        "the payment is above a limit of the merchant or the buyer",
-    ),
-    (
-        "OPENID_MISMATCH",
-        Order,
-        "this openid is not one of the appid's",
-    ),
-    (
-        "NOT_ENOUGH",
-        Account,
-        "the merchant has not enough money for this",
-    ),
-    (
-        "NOTENOUGH",
-        Order,
-        "the buyer has not enough money: another way to pay is needed",
-    ),
-    (
-        "NOTSUPORTCARD",
-        Order,
-        "the buyer's card cannot be used for this: another one is needed",
-    ),
-    (
-        "AUTHCODEEXPIRE",
-        Order,
-        "the buyer's code has expired: the buyer has to refresh it",
-    ),
-    (
-        "AUTH_CODE_ERROR",
-        Order,
-        "this is no payment code: scan the buyer's again",
-    ),
-    (
-        "AUTH_CODE_INVALID",
-        Order,
-        "this is no payment code of WeChat's: scan the buyer's again",
-    ),
-    (
-        "BUYER_MISMATCH",
-        Order,
-        "another buyer began to pay this order: make a new payment",
-    ),
-    (
-        "USER_ACCOUNT_ABNORMAL",
+        &["RULE_LIMIT", "RULELIMIT"],
         Unknown,
-        "the buyer's account is not in order: give the money back in another way",
+        "a rule of WeChat Pay's limits this: its words say which; the host asks again",
     ),
     (
-        "TRADE_OVERDUE",
-        Order,
-        "it was paid more than a year ago: it cannot be given back any more",
-    ),
-    (
-        "TRADE_ERROR",
+        &["TRADE_ERROR"],
         Unknown,
-        "WeChat Pay refuses because of the order's state",
+        "WeChat Pay refuses because of the order's state: the host asks for it",
     ),
-    ("FREQUENCY_LIMITED", Unknown, "WeChat Pay wants fewer calls"),
     (
-        "SYSTEM_ERROR",
+        &["ORDER_PAID", "ORDERPAID"],
         Unknown,
-        "WeChat Pay had an error of its own",
+        "the order is paid already: the host asks how it stands",
     ),
-    ("SYSTEMERROR", Unknown, "WeChat Pay had an error of its own"),
     (
-        "BANKERROR",
+        &["ORDER_CLOSED", "ORDERCLOSED", "ORDERREVERSED"],
         Unknown,
-        "the bank had an error: nobody knows yet",
+        "the order is over already: the host asks how it stands",
     ),
     (
-        "RESOURCE_NOT_EXISTS",
+        &["ORDER_NOT_EXIST", "ORDERNOTEXIST"],
         Unknown,
-        "WeChat Pay does not know of it",
+        "WeChat Pay does not know the order yet: the host asks again",
     ),
     (
-        "NO_STATEMENT_EXIST",
+        &["USERPAYING"],
+        Unknown,
+        "the buyer has not confirmed yet: wait, the host asks again",
+    ),
+    (
+        &["INVALID_TRANSACTIONID"],
+        Unknown,
+        "WeChat Pay knows no paid order of this number: the host asks again",
+    ),
+    (
+        &["RESOURCE_NOT_EXISTS"],
+        Unknown,
+        "WeChat Pay does not know of it: the host asks again",
+    ),
+    (
+        &["FREQUENCY_LIMITED"],
+        Unknown,
+        "WeChat Pay wants fewer calls: wait, the host asks again",
+    ),
+    (
+        &["SYSTEM_ERROR", "SYSTEMERROR", "BIZERR_NEED_RETRY"],
+        Unknown,
+        "WeChat Pay had an error of its own: wait, the host asks again",
+    ),
+    (
+        &["BANK_ERROR", "BANKERROR"],
+        Unknown,
+        "the bank had an error, nobody knows yet: wait, the host asks again",
+    ),
+    (
+        &["NO_STATEMENT_EXIST"],
         Unknown,
         "WeChat Pay has no bill of that day yet: it is made about 10:00 of the next one, ask again then",
     ),
     (
-        "STATEMENT_CREATING",
+        &["STATEMENT_CREATING"],
         Unknown,
         "WeChat Pay is making the bill of that day: ask again after 10:00 of the next one",
     ),
 ];
 
-/// What v2 says in its own words, where v3 does not.
-const V2_REASONS: &[(&str, Kind, &str)] = &[
+/// What is wrong with an order, or with the buyer's code or account.
+const ORDER_REASONS: &[(&[&str], Kind, &str)] = &[
     (
-        "SIGNERROR",
-        Account,
-        "api_key is not the merchant's API key (API密钥), or sign_type is not its own",
-    ),
-    ("LACK_PARAMS", Account, "WeChat Pay misses a parameter"),
-    (
-        "XML_FORMAT_ERROR",
-        Account,
-        "WeChat Pay cannot read the request",
+        &["RULE_LIMIT", "RULELIMIT"],
+        Order,
+        "a rule of WeChat Pay's limits this (amount, buyer or how often): its words say which; try later or otherwise",
     ),
     (
-        "REQUIRE_POST_METHOD",
-        Account,
-        "WeChat Pay cannot read the request",
+        &["OPENID_MISMATCH"],
+        Order,
+        "this openid is not one of the appid's: fetch the buyer's anew",
     ),
-    ("NOT_UTF8", Account, "WeChat Pay cannot read the request"),
     (
-        "INVALID_TRANSACTIONID",
+        &["ACCOUNT_ERROR", "ACCOUNTERROR"],
+        Order,
+        "the buyer's account is not in order: let the buyer pay with another one",
+    ),
+    (
+        &["NOT_ENOUGH", "NOTENOUGH"],
+        Order,
+        "the buyer has not enough money: let the buyer pick another way to pay",
+    ),
+    (
+        &["NOTSUPORTCARD"],
+        Order,
+        "the buyer's card cannot be used for this: let the buyer pick another one",
+    ),
+    (
+        &["AUTHCODEEXPIRE"],
+        Order,
+        "the buyer's code has expired: scan it again once the buyer has refreshed it",
+    ),
+    (
+        &["AUTH_CODE_ERROR"],
+        Order,
+        "this payment code is used or none at all: scan the buyer's again",
+    ),
+    (
+        &["AUTH_CODE_INVALID"],
+        Order,
+        "this is no payment code of WeChat's: scan the buyer's again",
+    ),
+    // There is an order of this number, and somebody may have paid it.
+    (
+        &["BUYER_MISMATCH"],
         Unknown,
-        "WeChat Pay knows no paid order of this number",
+        "another buyer began to pay this order: the host asks how it stands; for this buyer make a new payment",
+    ),
+];
+
+/// What is wrong with a refund.
+const REFUND_REASONS: &[(&[&str], Kind, &str)] = &[
+    (
+        &["NOT_ENOUGH", "NOTENOUGH"],
+        Account,
+        "the merchant's balance does not cover the refund: fill it up, then refund again",
+    ),
+    // It failed at the buyer's account; the host keeps asking, since an earlier request of it may have been taken.
+    (
+        &["USER_ACCOUNT_ABNORMAL"],
+        Unknown,
+        "the buyer's account is not in order: look at the merchant platform, and give the money back in another way",
+    ),
+    (
+        &["TRADE_OVERDUE"],
+        Order,
+        "it was paid more than a year ago: give the money back in another way",
+    ),
+    (
+        &["INVALID_REQ_TOO_MUCH"],
+        Unknown,
+        "WeChat Pay got too many bad requests for this order: wait, the host asks again",
+    ),
+    (
+        &["ERROR"],
+        Unknown,
+        "WeChat Pay refuses the refund for reasons of business: look at the merchant platform; the host asks again",
     ),
 ];
 
@@ -205,7 +232,7 @@ pub(crate) fn of_refused_order(answer: &Answer) -> Result<Outcome, Fault> {
     match answer.code.as_str() {
         code if ends_the_trade(code) => Ok(Outcome::Ask),
         "USERPAYING" => Ok(Outcome::Pending),
-        _ => Err(of_refusal(answer)),
+        _ => Err(refused(answer, &[ORDER_REASONS, REASONS])),
     }
 }
 
@@ -219,40 +246,51 @@ pub(crate) fn ends_the_trade(code: &str) -> bool {
 
 /// What any other refusal means.
 pub(crate) fn of_refusal(answer: &Answer) -> Fault {
-    // Busy, or broken: it may have acted.
-    if answer.status == 429 || answer.status >= 500 {
-        return fault(
-            Unknown,
-            "WeChat Pay is not available at the moment",
-            &answer.in_words(),
-        );
-    }
-    of_code(&answer.code, &answer.in_words())
+    refused(answer, &[REASONS])
 }
 
-/// The same by the code alone.
+/// What the refusal of a refund, or of a question about one, means.
+pub(crate) fn of_refused_refund(answer: &Answer) -> Fault {
+    refused(answer, &[REFUND_REASONS, REASONS])
+}
+
+/// The same by a code of v2.
 pub(crate) fn of_code(code: &str, words: &str) -> Fault {
-    match find(code) {
-        Some((kind, what)) => fault(kind, what, words),
+    by_code(code, words, &[REASONS])
+}
+
+/// What a code of v2 means when the till charges.
+pub(crate) fn of_refused_charge(code: &str, words: &str) -> Fault {
+    by_code(code, words, &[ORDER_REASONS, REASONS])
+}
+
+type Reasons = [(&'static [&'static str], Kind, &'static str)];
+
+fn refused(answer: &Answer, tables: &[&Reasons]) -> Fault {
+    let by_code = by_code(&answer.code, &answer.in_words(), tables);
+    match by_code {
+        Fault::Unknown(_) => by_code,
+        // Busy, or broken: it may have acted, whatever its code says.
+        _ if answer.status == 429 || answer.status >= 500 => fault(
+            Unknown,
+            "WeChat Pay is not available at the moment: wait, the host asks again",
+            &answer.in_words(),
+        ),
+        _ => by_code,
+    }
+}
+
+fn by_code(code: &str, words: &str, tables: &[&Reasons]) -> Fault {
+    let mut all = tables.iter().flat_map(|table| table.iter());
+    let found = all.find(|(codes, ..)| codes.contains(&code));
+    match found {
+        Some((_, kind, what)) => fault(*kind, what, words),
         None => fault(
             Unknown,
-            "WeChat Pay refuses for a reason that is not known here",
+            "WeChat Pay refuses for a reason that is not known here: the host asks how it stands",
             words,
         ),
     }
-}
-
-/// Whether the code says that nothing was paid, whatever comes later.
-pub(crate) fn is_definite(code: &str) -> bool {
-    matches!(find(code), Some((Order | Account, _)))
-}
-
-fn find(code: &str) -> Option<(Kind, &'static str)> {
-    REASONS
-        .iter()
-        .chain(V2_REASONS)
-        .find(|(reason, ..)| *reason == code)
-        .map(|(_, kind, what)| (*kind, *what))
 }
 
 fn fault(kind: Kind, what: &str, words: &str) -> Fault {

@@ -84,12 +84,7 @@ pub(crate) fn send(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     };
     let answer = v3::post(&format!("/v3/pay/transactions/{way}"), &order)?;
     if !answer.is_done() {
-        return Ok(Sent {
-            presentation: None,
-            valid_until_ms: None,
-            outcome: meaning::of_refused_order(&answer)?,
-            notes: None,
-        });
+        return meaning::of_refused_order(&answer).map(Sent::of);
     }
     let given = |name: &str| {
         answer
@@ -113,8 +108,7 @@ pub(crate) fn send(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     Ok(Sent {
         presentation: Some(presentation),
         valid_until_ms: Some(attempt.expires_ms.min(clock::now_ms() + good_ms)),
-        outcome: Outcome::Pending,
-        notes: None,
+        ..Sent::of(Outcome::Pending)
     })
 }
 

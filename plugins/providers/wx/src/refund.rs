@@ -51,7 +51,7 @@ pub(crate) fn refund(attempt: &Attempt, order: &RefundOrder) -> Result<Outcome, 
     if answer.is_done() {
         return Ok(Outcome::refund(REFUND, answer.statement));
     }
-    Err(meaning::of_refusal(&answer))
+    Err(meaning::of_refused_refund(&answer))
 }
 
 /// Asks how a refund stands.
@@ -60,6 +60,6 @@ pub(crate) fn check(order: &RefundOrder) -> Result<Outcome, Fault> {
     match answer.code.as_str() {
         "" if answer.is_done() => Ok(Outcome::refund(REFUND, answer.statement)),
         "RESOURCE_NOT_EXISTS" => Ok(Outcome::NotFound),
-        _ => Err(meaning::of_refusal(&answer)),
+        _ => Err(meaning::of_refused_refund(&answer)),
     }
 }

@@ -2,11 +2,11 @@
 //! follows. What is not answered is asked about, and undone at its deadline.
 
 use serde::Serialize;
-use walnut_sdk::{Attempt, Fault, Outcome, Reversal, Sent, clock, settings};
+use walnut_sdk::{Attempt, Fault, Outcome, Reversal, Sent, Statement, clock, settings};
 
 use crate::order::{Amount, amount, description};
 use crate::v3::{appid, mchid};
-use crate::{QUERY, meaning, order, query, v2, v3};
+use crate::{CODEPAY_DECLINED, QUERY, declines, meaning, order, v2, v3};
 
 /// WeChat Pay wants to be asked to undo a payment no sooner than 15 s after it was made, and the order took a while to
 /// get there.
@@ -54,17 +54,19 @@ struct Store {
 /// Charges the buyer whose code is the first argument.
 pub(crate) fn send(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     let code = payment_code(args)?;
-    let outcome = if is_v2() {
-        by_v2(attempt, code)?
+    if is_v2() {
+        by_v2(attempt, code)
     } else {
-        by_v3(attempt, code)?
-    };
-    Ok(Sent {
-        presentation: None,
-        valid_until_ms: None,
-        outcome,
-        notes: None,
-    })
+        by_v3(attempt, code)
+    }
+}
+
+/// The platform states that this buyer cannot pay. Its answer names no trade: the host knows for which it asked.
+fn declined(claim: &str, statement: Statement, words: String) -> Sent {
+    Sent {
+        words: Some(words),
+        ..Sent::of(Outcome::trade(claim, statement))
+    }
 }
 
 /// 18 digits, of which the first two are 10 to 15.
@@ -84,7 +86,7 @@ fn payment_code(args: &[String]) -> Result<&str, Fault> {
     }
 }
 
-fn by_v2(attempt: &Attempt, code: &str) -> Result<Outcome, Fault> {
+fn by_v2(attempt: &Attempt, code: &str) -> Result<Sent, Fault> {
     // Without it a payment of unknown end could not be undone.
     if settings::get("mch_certificate").is_none_or(|pem| pem.is_empty()) {
         return Err(Fault::Misconfigured(
@@ -105,18 +107,19 @@ fn by_v2(attempt: &Attempt, code: &str) -> Result<Outcome, Fault> {
             ("auth_code", code),
         ],
     )?;
-    match answer.code.as_str() {
-        "" => Ok(Outcome::trade(v2::MICROPAY, answer.statement)),
-        "USERPAYING" => Ok(Outcome::Pending),
-        code if meaning::ends_the_trade(code) => Ok(Outcome::Ask),
-        code => {
-            let fault = meaning::of_code(code, &answer.words);
-            refused(code, fault, || v2::query(&attempt.trade_no))
-        }
+    if let Some(words) = declines::in_words(&answer.code, &answer.words) {
+        return Ok(declined(v2::MICROPAY_DECLINED, answer.statement, words));
     }
+    let outcome = match answer.code.as_str() {
+        "" => Outcome::trade(v2::MICROPAY, answer.statement),
+        "USERPAYING" => Outcome::Pending,
+        code if meaning::ends_the_trade(code) => Outcome::Ask,
+        code => return Err(meaning::of_refused_charge(code, &answer.words)),
+    };
+    Ok(Sent::of(outcome))
 }
 
-fn by_v3(attempt: &Attempt, code: &str) -> Result<Outcome, Fault> {
+fn by_v3(attempt: &Attempt, code: &str) -> Result<Sent, Fault> {
     let order = CodePay {
         appid: appid()?,
         mchid: mchid()?,
@@ -135,31 +138,14 @@ fn by_v3(attempt: &Attempt, code: &str) -> Result<Outcome, Fault> {
     };
     let answer = v3::post("/v3/pay/transactions/codepay", &order)?;
     if answer.is_done() {
-        return Ok(Outcome::trade(QUERY, answer.statement));
+        return Ok(Sent::of(Outcome::trade(QUERY, answer.statement)));
     }
-    match answer.code.as_str() {
-        "USERPAYING" => Ok(Outcome::Pending),
-        code if meaning::ends_the_trade(code) => Ok(Outcome::Ask),
-        code => refused(code, meaning::of_refusal(&answer), || {
-            query(&attempt.trade_no)
-        }),
+    let words = declines::in_words(&answer.code, &answer.in_words());
+    // A server that failed may have acted, whatever code it gives.
+    if let Some(words) = words.filter(|_| answer.status < 500) {
+        return Ok(declined(CODEPAY_DECLINED, answer.statement, words));
     }
-}
-
-/// A refusal of the buyer's code. It names no trade: whether the trade failed with it, only the trade's own state
-/// tells. Where there is no trade nothing was paid, and another code may be tried.
-fn refused(
-    code: &str,
-    fault: Fault,
-    asked: impl FnOnce() -> Result<Outcome, Fault>,
-) -> Result<Outcome, Fault> {
-    if !meaning::is_definite(code) {
-        return Err(fault);
-    }
-    match asked() {
-        Ok(Outcome::Trade(evidence)) => Ok(Outcome::Trade(evidence)),
-        Ok(_) | Err(_) => Err(fault),
-    }
+    meaning::of_refused_order(&answer).map(Sent::of)
 }
 
 /// Undoes a payment: one that was paid gives the money back.

@@ -7,6 +7,8 @@ use crate::{meaning, v3};
 
 /// The claim of the manifest about a payment at the till.
 pub(crate) const MICROPAY: &str = "micropay";
+/// The claim of the manifest about a refusal of one.
+pub(crate) const MICROPAY_DECLINED: &str = "micropay-declined";
 /// The claim of the manifest about an answer to a query.
 pub(crate) const ORDERQUERY: &str = "orderquery";
 

@@ -21,6 +21,7 @@
 //! gateway's words mean.
 
 mod bill;
+mod declines;
 mod gateway;
 mod meaning;
 mod order;
@@ -50,6 +51,8 @@ pub const QUERY: &str = "query";
 
 /// The claim of the manifest about an answer to `alipay.trade.pay`.
 pub const PAY: &str = "pay";
+/// The claim of the manifest about a refusal of `alipay.trade.pay`.
+const PAY_DECLINED: &str = "pay-declined";
 /// The claim of the manifest about an answer to `alipay.trade.fastpay.refund.query`.
 pub const REFUND: &str = "refund";
 
@@ -59,12 +62,7 @@ const NO_TRADE: &str = "00000000000000000000000000000000";
 impl Provider for Zfb {
     fn send(attempt: Attempt, args: Vec<String>) -> Result<Sent, Fault> {
         match attempt.pay_type.as_str() {
-            "zfb.scan" => Ok(Sent {
-                presentation: None,
-                valid_until_ms: None,
-                outcome: till::pay(&attempt, &args)?,
-                notes: None,
-            }),
+            "zfb.scan" => till::pay(&attempt, &args),
             "zfb.page" => Ok(shown(page::page(&attempt, &args)?, attempt.expires_ms)),
             "zfb.wap" => Ok(shown(page::wap(&attempt, &args)?, attempt.expires_ms)),
             _ => precreate(&attempt),
@@ -158,8 +156,7 @@ fn shown(presentation: Presentation, valid_until_ms: u64) -> Sent {
     Sent {
         presentation: Some(presentation),
         valid_until_ms: Some(valid_until_ms),
-        outcome: Outcome::Pending,
-        notes: None,
+        ..Sent::of(Outcome::Pending)
     }
 }
 
@@ -168,13 +165,7 @@ fn precreate(attempt: &Attempt) -> Result<Sent, Fault> {
     let order = Order::of(attempt)?;
     let answer = call("alipay.trade.precreate", &order, Some(&attempt.notify_url))?;
     if !answer.is_done() {
-        let outcome = meaning::of_refused_order(&answer)?;
-        return Ok(Sent {
-            presentation: None,
-            valid_until_ms: None,
-            outcome,
-            notes: None,
-        });
+        return meaning::of_refused_order(&answer).map(Sent::of);
     }
     match answer.qr_code {
         Some(code) if answer.out_trade_no.as_deref() == Some(attempt.trade_no.as_str()) => {

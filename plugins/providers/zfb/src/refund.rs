@@ -39,7 +39,7 @@ pub(crate) fn order(attempt: &Attempt, refund: &RefundOrder) -> Result<Outcome, 
     if answer.is_done() {
         return Ok(Outcome::Pending);
     }
-    Err(meaning::of_refusal(&answer))
+    Err(meaning::of_refused_refund(&answer))
 }
 
 /// Asks for a refund. What Alipay has not given back yet it may not even name.

@@ -1,11 +1,11 @@
 //! `zfb.scan`: the till reads the code that the buyer's phone shows, or makes of the buyer's face.
 
 use serde::Serialize;
-use walnut_sdk::{Attempt, Fault, Outcome, Reversal};
+use walnut_sdk::{Attempt, Fault, Outcome, Reversal, Sent};
 
-use crate::gateway::call;
+use crate::gateway::{Answer, call};
 use crate::order::Order;
-use crate::{PAY, Trade, meaning};
+use crate::{PAY, PAY_DECLINED, Trade, declines, meaning};
 
 /// How long Alipay wants a canceller to wait before asking once more.
 const AGAIN_MS: u32 = 2_000;
@@ -25,7 +25,7 @@ struct TillOrder<'a> {
 }
 
 /// Takes the money of the buyer whose code it is.
-pub(crate) fn pay(attempt: &Attempt, args: &[String]) -> Result<Outcome, Fault> {
+pub(crate) fn pay(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     let code = args.first().map(|code| code.trim()).unwrap_or_default();
     let scene = scene(code)?;
     let order = Order::of(attempt)?;
@@ -42,11 +42,20 @@ pub(crate) fn pay(attempt: &Attempt, args: &[String]) -> Result<Outcome, Fault> 
     let answer = call("alipay.trade.pay", &order, Some(&attempt.notify_url))?;
     match answer.code.as_str() {
         // Paid; or the buyer is asked for the password.
-        "10000" | "10003" => Ok(Outcome::trade(PAY, answer.statement)),
-        _ if answer.says("ACQ.TRADE_HAS_SUCCESS") || answer.says("ACQ.TRADE_HAS_CLOSE") => {
-            Ok(Outcome::Ask)
-        }
+        "10000" | "10003" => Ok(Sent::of(Outcome::trade(PAY, answer.statement))),
+        "40004" => refused(answer),
         _ => Err(meaning::of_refusal(&answer)),
+    }
+}
+
+/// A refusal of the business. Where Alipay declines the buyer it names no trade: the host knows for which it asked.
+fn refused(answer: Answer) -> Result<Sent, Fault> {
+    match declines::in_words(&answer.sub_code, &answer.in_words()) {
+        Some(words) => Ok(Sent {
+            words: Some(words),
+            ..Sent::of(Outcome::trade(PAY_DECLINED, answer.statement))
+        }),
+        None => meaning::of_refused_order(&answer).map(Sent::of),
     }
 }
 

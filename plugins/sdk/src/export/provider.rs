@@ -149,6 +149,7 @@ fn sent(ours: Sent) -> contract::Sent {
         notes: ours
             .notes
             .map(|notes| serde_json::Value::Object(notes).to_string()),
+        words: ours.words,
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `unknown-claim` | a right statement under a claim that the manifest has not |
 //! | `other-claim` | a right statement under the manifest's other claim |
 //! | `as-refund` | a right statement as one about a refund |
+//! | `declined-query` | claims the answer to a query as a refusal of the buyer |
+//! | `declined-other` | charges the buyer whose code is meta's `code` for a trade of its own, and claims the refusal as the attempt's |
 //! | `wrong-scheme` | has a message verified by the other scheme, and by that for requests |
 //! | `unsigned` | claims the answer to a request that the host did not sign |
 //! | `set-app-id`, `set-sign` | gives fields that are the host's |
@@ -43,6 +45,12 @@ pub struct Liar;
 
 walnut_sdk::export_provider!(Liar);
 
+/// The manifest's claim about a refusal of the buyer.
+const DECLINED: &str = "declined";
+
+/// A number that no attempt of the host's has.
+const OTHER_TRADE: &str = "0123456789abcdef0123456789abcdef";
+
 /// The lie that the attempt's meta wants told in this call.
 fn lie(attempt: &Attempt, call: &str) -> String {
     let meta = attempt.meta();
@@ -70,12 +78,7 @@ impl Provider for Liar {
     fn send(attempt: Attempt, args: Vec<String>) -> Result<Sent, Fault> {
         let lie = lie(&attempt, "send");
         madness::go(&lie);
-        let plain = |outcome| Sent {
-            presentation: None,
-            valid_until_ms: None,
-            outcome,
-            notes: None,
-        };
+        let plain = Sent::of;
         match lie.as_str() {
             "cheap" => {
                 let total = Money::new(1, Currency::CNY)
@@ -166,6 +169,14 @@ fn tell(lie: &str, attempt: &Attempt) -> Result<Outcome, Fault> {
         "unknown-claim" => Ok(Outcome::trade("paid", ask(&attempt.trade_no)?)),
         "other-claim" => Ok(Outcome::trade(NOTIFICATION, ask(&attempt.trade_no)?)),
         "as-refund" => Ok(Outcome::refund(QUERY, ask(&attempt.trade_no)?)),
+        "declined-query" => Ok(Outcome::trade(DECLINED, ask(&attempt.trade_no)?)),
+        "declined-other" => {
+            let meta = attempt.meta();
+            let code = meta.get("code").and_then(Value::as_str);
+            let message = send(requests::pay(OTHER_TRADE, code.unwrap_or_default()))?;
+            let statement = trust::verify(&message, "answer").map_err(refused)?;
+            Ok(Outcome::trade(DECLINED, statement))
+        }
         "wrong-scheme" => {
             let message = send(requests::query(&attempt.trade_no))?;
             by_another_scheme(&message, "notify")

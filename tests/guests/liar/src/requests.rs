@@ -25,6 +25,16 @@ pub(crate) fn query(trade_no: &str) -> Request {
     with_fields(&gateway(), &[OPERATION], trade_no)
 }
 
+/// Takes the money of the buyer whose code it is, for a trade.
+pub(crate) fn pay(trade_no: &str, code: &str) -> Request {
+    let biz_content = format!(
+        r#"{{"out_trade_no":"{trade_no}","total_amount":"23.00","subject":"tea","auth_code":"{code}","scene":"bar_code"}}"#
+    );
+    let fields = [("method", "alipay.trade.pay")];
+    let url = format!("{}?{}", gateway(), form::encode(&fields));
+    Request::post_form(url, &[("biz_content", &biz_content)]).signed_by("gateway")
+}
+
 /// The request of a lie; none when it is not a lie about requests.
 pub(crate) fn forbidden(lie: &str, trade_no: &str) -> Option<Request> {
     let gateway = gateway();

@@ -1,35 +1,98 @@
 //! Whether claims read what is signed, and all that a payment needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::names::is_state;
+use super::schemes::Around;
 use super::uses::{must_be_required, public_text};
 use crate::payment::money::Currency;
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::parts::{AccountRule, Claim, CurrencyRule, StateRule};
+use crate::trust::manifest::parts::{AccountRule, Claim, CurrencyRule, StateRule, TradeRule};
 use crate::trust::manifest::schemes::{Purpose, Scheme};
-use crate::trust::manifest::settings::Settings;
 use crate::trust::pointer::Pointer;
 
-pub(super) fn check_claim(
-    path: &str,
-    claim: &Claim,
-    schemes: &BTreeMap<String, Scheme>,
-    operations: &BTreeSet<String>,
-    settings: &Settings,
-    p: &mut Problems,
-) {
+pub(super) fn check_claim(path: &str, claim: &Claim, around: &Around<'_>, p: &mut Problems) {
     let source = Source {
         scheme: &claim.scheme,
         operations: &claim.operations,
         account: &claim.account,
-        currency: &claim.currency,
+        currency: claim.currency.as_ref(),
     };
-    let Some(scheme) = source.check(path, schemes, operations, settings, p) else {
+    let Some(scheme) = source.check(path, around, p) else {
         return;
     };
+    match claim.trade {
+        TradeRule::At(_) => check_settling(path, claim, p),
+        TradeRule::Request => check_refusal(path, claim, around, p),
+    }
     check_state(&format!("{path}/state"), &claim.state, p);
     check_signed(path, scheme, &pointers(claim), p);
+}
+
+/// A claim whose statement names the trade: it can settle a payment, and needs all that is compared.
+fn check_settling(path: &str, claim: &Claim, p: &mut Problems) {
+    let state = &claim.state;
+    if state.paid.is_empty() && state.approved.is_empty() {
+        p.add(&format!("{path}/state/paid"), "must name the word for paid");
+    }
+    if claim.amount.is_none() {
+        p.add(
+            &format!("{path}/amount"),
+            "must say where the amount stands",
+        );
+    }
+    if claim.currency.is_none() {
+        p.add(
+            &format!("{path}/currency"),
+            "must say where the currency stands, or which it is",
+        );
+    }
+}
+
+/// A claim whose trade is the request's. That a request was about a trade says nothing of money: only that the platform
+/// refused it.
+fn check_refusal(path: &str, claim: &Claim, around: &Around<'_>, p: &mut Problems) {
+    let state = &claim.state;
+    if claim.operations.is_empty() {
+        p.add(
+            &format!("{path}/trade"),
+            "\"request\" is only for answers: say where the trade stands",
+        );
+    }
+    for operation in &claim.operations {
+        if around.operations.contains(operation) && !around.naming.contains(operation) {
+            p.add(
+                &format!("{path}/trade"),
+                format!(
+                    "\"reach\" does not say where a request for {operation:?} names its trade: give it a \"trade\""
+                ),
+            );
+        }
+    }
+    if state.declined.is_empty() {
+        p.add(
+            &format!("{path}/state/declined"),
+            "must name the words for declined",
+        );
+    }
+    for (part, empty) in [
+        ("state/paid", state.paid.is_empty()),
+        ("state/approved", state.approved.is_empty()),
+        ("state/waiting", state.waiting.is_empty()),
+        ("state/closed", state.closed.is_empty()),
+        ("state/refunded", state.refunded.is_empty()),
+        ("amount", claim.amount.is_none()),
+        ("currency", claim.currency.is_none()),
+        ("refunded", claim.refunded.is_none()),
+        ("was_paid", claim.was_paid.is_empty()),
+    ] {
+        if !empty {
+            p.add(
+                &format!("{path}/{part}"),
+                "the trade is only that of the request: such a claim may state \"declined\" and nothing else",
+            );
+        }
+    }
 }
 
 /// What claims about trades and about refunds have in common.
@@ -37,7 +100,8 @@ pub(super) struct Source<'a> {
     pub(super) scheme: &'a str,
     pub(super) operations: &'a [String],
     pub(super) account: &'a AccountRule,
-    pub(super) currency: &'a CurrencyRule,
+    /// Missing where nothing is said of money.
+    pub(super) currency: Option<&'a CurrencyRule>,
 }
 
 impl Source<'_> {
@@ -45,12 +109,16 @@ impl Source<'_> {
     pub(super) fn check<'m>(
         &self,
         path: &str,
-        schemes: &'m BTreeMap<String, Scheme>,
-        operations: &BTreeSet<String>,
-        settings: &Settings,
+        around: &Around<'m>,
         p: &mut Problems,
     ) -> Option<&'m Scheme> {
         let claim = self;
+        let Around {
+            schemes,
+            operations,
+            settings,
+            ..
+        } = *around;
         let Some(scheme) = schemes.get(claim.scheme) else {
             let problem = format!("there is no scheme {:?}", claim.scheme);
             p.add(&format!("{path}/scheme"), problem);
@@ -113,7 +181,7 @@ impl Source<'_> {
                 }
             }
         }
-        if let CurrencyRule::Fixed(code) = claim.currency
+        if let Some(CurrencyRule::Fixed(code)) = claim.currency
             && Currency::parse(code).map(|currency| currency.code() == code) != Ok(true)
         {
             p.add(
@@ -152,9 +220,6 @@ pub(super) fn check_signed(
 }
 
 fn check_state(path: &str, state: &StateRule, p: &mut Problems) {
-    if state.paid.is_empty() && state.approved.is_empty() {
-        p.add(&format!("{path}/paid"), "must name the word for paid");
-    }
     let all = [
         &state.paid,
         &state.approved,
@@ -188,11 +253,9 @@ pub(super) fn check_words<'a>(
 
 /// All pointers of a claim, with where in the claim they stand.
 fn pointers(claim: &Claim) -> Vec<(&'static str, &Pointer)> {
-    let mut all = vec![
-        ("/trade", &claim.trade),
-        ("/amount/at", &claim.amount.at),
-        ("/state/at", &claim.state.at),
-    ];
+    let mut all = vec![("/state/at", &claim.state.at)];
+    all.extend(claim.trade.pointer().map(|pointer| ("/trade", pointer)));
+    all.extend(claim.amount.iter().map(|amount| ("/amount/at", &amount.at)));
     all.extend(
         claim
             .transaction
@@ -208,7 +271,7 @@ fn pointers(claim: &Claim) -> Vec<(&'static str, &Pointer)> {
     if let AccountRule::Stated(checks) = &claim.account {
         all.extend(checks.iter().map(|check| ("/account", &check.at)));
     }
-    if let CurrencyRule::At(pointer) = &claim.currency {
+    if let Some(CurrencyRule::At(pointer)) = &claim.currency {
         all.push(("/currency/at", pointer));
     }
     all.extend(claim.was_paid.iter().map(|pointer| ("/was_paid", pointer)));

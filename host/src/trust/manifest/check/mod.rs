@@ -53,10 +53,12 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         for (at, reach) in written.reach.iter().enumerate() {
             reach::check_reach(&format!("/reach/{at}"), reach, settings, p);
         }
-        let operations = granted(&written.reach);
+        let operations = granted(&written.reach, |_| true);
+        let naming = granted(&written.reach, |reach| reach.trade.is_some());
         let around = schemes::Around {
             schemes: &written.schemes,
             operations: &operations,
+            naming: &naming,
             settings,
         };
         for (name, scheme) in &written.schemes {
@@ -64,11 +66,11 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         }
         for (name, claim) in &written.claims {
             let path = named("/claims", name, p);
-            claims::check_claim(&path, claim, &written.schemes, &operations, settings, p);
+            claims::check_claim(&path, claim, &around, p);
         }
         for (name, claim) in &written.refunds {
             let path = named("/refunds", name, p);
-            refunds::check_refund(&path, claim, &written.schemes, &operations, settings, p);
+            refunds::check_refund(&path, claim, &around, p);
         }
         for (name, template) in &written.templates {
             templates::check_template(&named("/templates", name, p), template, settings, p);
@@ -83,10 +85,11 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
     let notifies = written.pay_types.values().any(|pay_type| pay_type.notifies);
     let settles = |purpose| {
         written.claims.values().any(|claim| {
-            written
-                .schemes
-                .get(&claim.scheme)
-                .is_some_and(|scheme| scheme.source(&written.schemes) == purpose)
+            let stated = claim
+                .trade
+                .pointer()
+                .and(written.schemes.get(&claim.scheme));
+            stated.is_some_and(|scheme| scheme.source(&written.schemes) == purpose)
         })
     };
     // What proves nothing makes the host ask.
@@ -222,10 +225,11 @@ fn reply(path: &str, reply: &Reply, p: &mut Problems) {
     }
 }
 
-/// Every operation that can be asked for: by its field, or by method and path.
-fn granted(reach: &[Reach]) -> BTreeSet<String> {
+/// Every operation that can be asked for by such a reach: by its field, or by method and path.
+fn granted(reach: &[Reach], such: impl Fn(&Reach) -> bool) -> BTreeSet<String> {
     reach
         .iter()
+        .filter(|reach| such(reach))
         .flat_map(|reach| match &reach.operation {
             Some(operation) => operation.one_of.clone(),
             None => vec![format!("{} {}", reach.method, reach.path)],

@@ -6,7 +6,7 @@ use super::names::{FIELD, is_field, is_host, is_path, is_word};
 use super::uses::{check_optional_key, public_text};
 use crate::trust::key::{KeyKind, Usage};
 use crate::trust::manifest::error::Problems;
-use crate::trust::manifest::parts::Reach;
+use crate::trust::manifest::parts::{Reach, RequestTrade};
 use crate::trust::manifest::settings::Settings;
 use crate::trust::reach::placeholder;
 
@@ -37,6 +37,9 @@ pub(super) fn check_reach(path: &str, reach: &Reach, settings: &Settings, p: &mu
         );
     }
     check_path(path, reach, p);
+    if let Some(trade) = &reach.trade {
+        check_trade(&format!("{path}/trade"), trade, reach, p);
+    }
     if let Some(name) = &reach.test_gateway {
         public_text(&format!("{path}/test_gateway"), name, settings, p);
     }
@@ -63,6 +66,31 @@ pub(super) fn check_reach(path: &str, reach: &Reach, settings: &Settings, p: &mu
                 "must name operations, each once",
             );
         }
+    }
+}
+
+/// Whether such requests can have their trade there.
+fn check_trade(path: &str, trade: &RequestTrade, reach: &Reach, p: &mut Problems) {
+    match trade {
+        RequestTrade::Part { part } if !reach.parts.contains_key(part) => {
+            p.add(
+                &format!("{path}/part"),
+                format!("{part:?} is no part of the path"),
+            );
+        }
+        RequestTrade::Body { .. } if reach.operation.is_some() => {
+            p.add(
+                path,
+                "such a request is a form: name the \"field\" in which the trade stands",
+            );
+        }
+        RequestTrade::Body { .. } if reach.method == "GET" => {
+            p.add(path, "a GET has no body: name a part of the path");
+        }
+        RequestTrade::Field { field, .. } if !is_field(field) => {
+            p.add(&format!("{path}/field"), FIELD);
+        }
+        _ => {}
     }
 }
 

@@ -1,29 +1,19 @@
 //! Whether claims about refunds read what is signed, and all that a refund needs.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::claims::{Source, check_signed, check_words};
+use super::schemes::Around;
 use crate::trust::manifest::error::Problems;
 use crate::trust::manifest::parts::{AccountRule, CurrencyRule, RefundClaim};
-use crate::trust::manifest::schemes::Scheme;
-use crate::trust::manifest::settings::Settings;
 use crate::trust::pointer::Pointer;
 
-pub(super) fn check_refund(
-    path: &str,
-    claim: &RefundClaim,
-    schemes: &BTreeMap<String, Scheme>,
-    operations: &BTreeSet<String>,
-    settings: &Settings,
-    p: &mut Problems,
-) {
+pub(super) fn check_refund(path: &str, claim: &RefundClaim, around: &Around<'_>, p: &mut Problems) {
     let source = Source {
         scheme: &claim.scheme,
         operations: &claim.operations,
         account: &claim.account,
-        currency: &claim.currency,
+        currency: Some(&claim.currency),
     };
-    let Some(scheme) = source.check(path, schemes, operations, settings, p) else {
+    let Some(scheme) = source.check(path, around, p) else {
         return;
     };
     let path_of_state = format!("{path}/state");

@@ -21,6 +21,8 @@ const MAX_WINDOW_S: u64 = 3600;
 pub(super) struct Around<'a> {
     pub(super) schemes: &'a BTreeMap<String, Scheme>,
     pub(super) operations: &'a std::collections::BTreeSet<String>,
+    /// Those of the operations whose requests name their trade.
+    pub(super) naming: &'a std::collections::BTreeSet<String>,
     pub(super) settings: &'a Settings,
 }
 
