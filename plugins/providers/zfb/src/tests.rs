@@ -12,6 +12,7 @@ use super::*;
 
 mod bills;
 mod certified;
+mod codes;
 mod pages;
 
 const TRADE: &str = "0190f1c0a7a47000a000000000000001";
@@ -224,52 +225,6 @@ fn meaning_of(body: &str) -> &'static str {
         Err(Fault::Misconfigured(_)) => "misconfigured",
         Err(Fault::Unsupported) => "unsupported",
     }
-}
-
-#[test]
-fn refusals_of_an_order_have_their_meaning() {
-    for (code, sub_code, meaning) in [
-        ("40004", "ACQ.TRADE_HAS_SUCCESS", "ask"),
-        ("40004", "ACQ.TRADE_HAS_CLOSE", "ask"),
-        ("40004", "ACQ.SYSTEM_ERROR", "unknown"),
-        ("40004", "ACQ.CONTEXT_INCONSISTENT", "unknown"),
-        ("40004", "ACQ.NEVER_HEARD_OF", "unknown"),
-        ("40004", "", "unknown"),
-        ("40004", "ACQ.INVALID_PARAMETER", "invalid"),
-        ("40004", "ACQ.EXIST_FORBIDDEN_WORD", "invalid"),
-        ("40004", "ACQ.TOTAL_FEE_EXCEED", "invalid"),
-        ("40004", "ACQ.PARTNER_ERROR", "misconfigured"),
-        ("40004", "ACQ.ACCESS_FORBIDDEN", "misconfigured"),
-        ("40004", "isv.code-not-exist", "misconfigured"),
-        ("20000", "isp.unknow-error", "unknown"),
-        ("20001", "aop.invalid-auth-token", "misconfigured"),
-        ("40001", "isv.missing-app-id", "misconfigured"),
-        ("40002", "isv.invalid-signature", "misconfigured"),
-        ("40003", "isv.suspend", "misconfigured"),
-        ("40005", "isv.app-call-limited", "unknown"),
-        ("40006", "isv.insufficient-isv-permissions", "misconfigured"),
-        ("10003", "", "unknown"),
-        ("99999", "", "unknown"),
-    ] {
-        assert_eq!(
-            meaning_of(&refused("precreate", code, sub_code)),
-            meaning,
-            "{code} {sub_code}"
-        );
-    }
-}
-
-#[test]
-fn a_refusal_says_what_to_do_in_alipays_words_too() {
-    let (result, _) = sent(&refused("precreate", "40002", "isv.invalid-signature"));
-    assert_eq!(
-        result.unwrap_err(),
-        Fault::Misconfigured(
-            "app_private_key does not belong to the public key that the application has at Alipay \
-             (40002 isv.invalid-signature 交易)"
-                .to_owned()
-        )
-    );
 }
 
 #[test]
