@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 use walnut_sandbox::alipay::{self, AnswerFault, Buyer};
-use walnut_sandbox::wechat::{self, AtTheTill, Merchant, Operation, WeChat, WeChatOptions};
+use walnut_sandbox::wechat::{self, AtTheTill, Operation};
 
-use crate::world::{Answer, Host, RECORD_SALE, Shop, World};
+use crate::world::{Answer, RECORD_SALE, Shop, Till, World, dialects};
 
 const DECLINED: &str = "e.pay.declined";
 
@@ -15,50 +15,17 @@ async fn scan(shop: &Shop, pay_tp: &str, id: &str, code: &str) -> Answer {
     shop.post("/pay/ajax/send", body).await
 }
 
-/// A shop with a target at the simulated WeChat Pay that takes payments at the till by this interface.
-struct Till {
-    _host: Host,
-    wechat: WeChat,
-    shop: Shop,
-}
-
-impl Till {
-    async fn open(more: Value) -> Till {
-        let wechat = WeChat::start(WeChatOptions::default()).await.unwrap();
-        let merchant = wechat.open_merchant().await.unwrap();
-        let host = Host::start().await;
-        let shop = host.domain("shop").await;
-        let mut settings = settings(&wechat, &merchant);
-        for (name, value) in more.as_object().unwrap() {
-            settings[name] = value.clone();
-        }
-        let body = json!({"test": true, "settings": settings});
-        shop.put("/pay/target/wx/main", body).await.data();
-        shop.put_callback(RECORD_SALE, walnut_bundle::RECORD_SALE)
-            .await;
-        Till {
-            _host: host,
-            wechat,
-            shop,
-        }
-    }
-}
-
-fn settings(wechat: &WeChat, merchant: &Merchant) -> Value {
-    json!({
-        "appid": merchant.appid(), "mchid": merchant.mchid(), "mch_serial_no": merchant.serial_no(),
-        "mch_private_key": merchant.private_key_pem(), "mch_certificate": merchant.certificate_pem(),
-        "api_v3_key": merchant.api_v3_key(), "api_key": merchant.api_key(), "gateway": wechat.url(),
-        "tls_gateway": wechat.tls_url(), "tls_authority": merchant.tls_ca_pem(),
+/// The dialects of WeChat Pay's till, with the operation that charges.
+fn dialects_that_charge() -> [(Value, Operation); 3] {
+    dialects().map(|more| {
+        let by_v3 = more["scan_api"] == "v3";
+        let charge = if by_v3 {
+            Operation::Codepay
+        } else {
+            Operation::V2Micropay
+        };
+        (more, charge)
     })
-}
-
-/// The interfaces of WeChat Pay's till, with the operation that charges.
-fn interfaces() -> [(Value, Operation); 2] {
-    [
-        (json!({}), Operation::V2Micropay),
-        (json!({"scan_api": "v3"}), Operation::Codepay),
-    ]
 }
 
 /// A declined payment is final at once, says why, and stays so.
@@ -132,8 +99,8 @@ async fn alipay_declines_a_buyer_who_cannot_pay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wechat_declines_a_buyer_who_cannot_pay_in_both_dialects() {
-    for (more, _) in interfaces() {
-        let till = Till::open(more).await;
+    for more in dialects() {
+        let till = Till::open(more).await.recording().await;
         for (buyer, code) in [
             (AtTheTill::NotEnough, "NOTENOUGH"),
             (AtTheTill::CardRefused, "NOTSUPORTCARD"),
@@ -164,7 +131,7 @@ async fn a_code_that_is_no_good_leaves_the_payment_open_for_another() {
     let paid = scan(shop, "zfb.scan", &id, &good).await.data();
     assert_eq!(paid["status"], "OK");
 
-    for (more, _) in interfaces() {
+    for more in dialects() {
         let till = Till::open(more).await;
         let (shop, wechat) = (&till.shop, &till.wechat);
         let id = shop.create(json!({})).await;
@@ -194,7 +161,7 @@ async fn a_refusal_that_the_platform_did_not_sign_declines_nothing() {
     assert_eq!(answer.refusal(), (502, "e.pay.send.unknown".to_owned()));
     assert_eq!(world.shop.payment(&id).await["st"], "WAIT");
 
-    for (more, operation) in interfaces() {
+    for (more, operation) in dialects_that_charge() {
         let till = Till::open(more).await;
         let forged = wechat::Misbehaviour::always(wechat::AnswerFault::WronglySigned);
         till.wechat.misbehave(forged.for_operation(operation));
@@ -219,7 +186,7 @@ async fn a_refusal_that_the_platform_did_not_sign_declines_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_knows_of_a_buyer_is_asked_about() {
-    for (more, operation) in interfaces() {
+    for (more, operation) in dialects_that_charge() {
         let till = Till::open(more.clone()).await;
         for (status, code) in [(500, "BANKERROR"), (403, "SOMETHING_NEW")] {
             let refused = wechat::Misbehaviour::once(wechat::AnswerFault::Refused {

@@ -13,6 +13,7 @@ use super::model::{
 };
 use super::send::new_attempt;
 use super::settle::edit_platform;
+use super::targets::check_args;
 use super::{Payments, now_ms, view};
 use crate::store::{Created, Domain, IdempotencyKey, NewPayment};
 pub use request::CreateRequest;
@@ -155,7 +156,8 @@ impl Payments {
             )),
             // Nothing to pay is free, whatever else was asked for.
             Some(pay_type) if !payment.total.is_zero() => {
-                self.offered(payment, pay_type, target).map(drop)
+                let (provider, _) = self.offered(payment, pay_type, target)?;
+                check_args(&provider, pay_type, &request.args)
             }
             _ => Ok(()),
         }

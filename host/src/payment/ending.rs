@@ -301,6 +301,7 @@ mod tests {
             reversible,
             resend,
             valid_s: 60,
+            args: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::closing::Ended;
 use super::error::{PayError, Result};
 use super::model::{Attempt, Case, EndWhy, Payment, PaymentId, Presentation, TradeNo};
 use super::sending::{self, Claim, Wish, cannot_switch};
+use super::targets::check_args;
 use super::{Payments, now_ms, to_the_end};
 use crate::plugin::{AttemptView, Fault, Outcome, ProviderCall, Sent};
 use crate::trust::{PayType, Resend};
@@ -92,6 +93,7 @@ impl Payments {
             return Ok(Claim::Stored(Box::new(case.payment)));
         }
         let (provider, offer) = self.offered(&case.payment, pay_type, target)?;
+        let fitting = check_args(&provider, pay_type, args);
         let known = provider.manifest.pay_type(pay_type);
         let args = if known.is_some_and(|known| known.resend == Resend::Same) {
             args.to_vec()
@@ -110,6 +112,7 @@ impl Payments {
                 let wish = Wish {
                     offer: &offer,
                     chosen,
+                    fitting,
                     args,
                     client_ip,
                     ways,

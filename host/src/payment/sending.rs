@@ -40,6 +40,8 @@ pub(super) struct Wish<'a> {
     pub(super) offer: &'a Offer,
     /// The provider and target for a new attempt, or why there is none.
     pub(super) chosen: Result<Chosen>,
+    /// Whether the caller's arguments will do for a new attempt.
+    pub(super) fitting: Result<()>,
     /// Kept with the attempt where the order may be sent again.
     pub(super) args: Vec<String>,
     pub(super) client_ip: Option<String>,
@@ -83,6 +85,7 @@ pub(super) fn claim(case: &Case, wish: Wish<'_>, now: Ams) -> Result<(Option<Cha
             .then(|| ending::fail(payment, FailWhy::Expired, "expire", now));
         return Ok((expired, Claim::Expired));
     }
+    wish.fitting?;
     let chosen = wish.chosen?;
     let number = u32::try_from(case.attempts.len())
         .unwrap_or(u32::MAX)

@@ -322,6 +322,14 @@ impl Payments {
     }
 }
 
+/// Whether the caller's arguments suit the pay type: looked at before anything is made or sent.
+pub(super) fn check_args(provider: &Current, pay_type: &str, args: &[String]) -> Result<()> {
+    let known = provider.manifest.pay_type(pay_type);
+    known
+        .map_or(Ok(()), |known| known.check_args(args))
+        .map_err(|needed| PayError::send_invalid(format!("{pay_type} {needed}")))
+}
+
 fn not_offered(payment: &Payment, pay_type: &str, target: Option<&str>) -> PayError {
     let open: Vec<String> = payment
         .offers

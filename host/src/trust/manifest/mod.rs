@@ -1,6 +1,7 @@
 //! A provider's manifest: everything that the provider may do with money. It is static JSON beside
 //! the component, and an operator approves it together with the component's digest.
 
+mod args;
 mod check;
 mod error;
 mod parts;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::args::Argument;
 use super::schemes::Scheme;
 use super::templates::Template;
 use crate::trust::pointer::Pointer;
@@ -58,6 +59,26 @@ pub struct PayType {
     pub resend: Resend,
     /// How long a trade can be paid at the longest, in seconds; 0 for what is paid at once.
     pub valid_s: u64,
+    /// What a caller gives with it, in order.
+    #[serde(default)]
+    pub(crate) args: Vec<Argument>,
+}
+
+impl PayType {
+    /// Whether the caller's arguments will do. The error says what is needed, and repeats nothing that was given.
+    pub fn check_args(&self, given: &[String]) -> Result<(), String> {
+        for (at, argument) in self.args.iter().enumerate() {
+            if !argument.takes(given.get(at).map(String::as_str)) {
+                let needed = if argument.optional { "takes" } else { "needs" };
+                return Err(format!(
+                    "{needed} as argument {}: {}",
+                    at + 1,
+                    argument.what
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What may be done when nobody knows whether an order arrived.

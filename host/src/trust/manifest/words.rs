@@ -93,15 +93,27 @@ fn pay_type_line(name: &str, pay_type: &PayType) -> String {
         reversible,
         resend,
         valid_s,
+        args,
     } = pay_type;
     let valid = match valid_s {
         0 => "is paid at once".to_owned(),
         s if s % 3600 == 0 => format!("can be paid for {} h", s / 3600),
         s => format!("can be paid for {s} s"),
     };
+    let args: String = args
+        .iter()
+        .map(|argument| {
+            let optional = if argument.optional {
+                "may give"
+            } else {
+                "gives"
+            };
+            format!("; the caller {optional} {:?}", argument.what)
+        })
+        .collect();
     format!(
         "Pay type {name} ({:?}): {valid}; the platform {}; an unpaid trade {}; an order whose fate is \
-         unknown {}{}.",
+         unknown {}{}{args}.",
         title.get("en").map_or("", String::as_str),
         if *notifies {
             "notifies"

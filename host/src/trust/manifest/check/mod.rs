@@ -12,6 +12,7 @@ mod uses;
 use std::collections::BTreeSet;
 
 use super::Manifest;
+use super::args::{Argument, MAX_ARGS, MAX_WHAT};
 use super::error::{ManifestError, Problems};
 use super::parts::{PayType, Reach, Replies, Reply, Resend, Titles, Written};
 use super::schemes::Purpose;
@@ -170,7 +171,12 @@ fn pay_types(written: &Written, p: &mut Problems) {
         p.add("/pay_types", "must name at least one pay type");
     }
     for (name, pay_type) in &written.pay_types {
-        let PayType { title, valid_s, .. } = pay_type;
+        let PayType {
+            title,
+            valid_s,
+            args,
+            ..
+        } = pay_type;
         let path = format!("/pay_types/{name}");
         if pay_type.reversible && pay_type.resend == Resend::Same {
             p.add(
@@ -194,10 +200,33 @@ fn pay_types(written: &Written, p: &mut Problems) {
             p.add(&path, problem);
         }
         titles(&format!("{path}/title"), title, p);
+        arguments(&format!("{path}/args"), args, p);
         if *valid_s > MAX_VALID_S || (*valid_s == 0 && !free) {
             p.add(
                 &format!("{path}/valid_s"),
                 format!("must be 1 to {MAX_VALID_S} seconds"),
+            );
+        }
+    }
+}
+
+fn arguments(path: &str, args: &[Argument], p: &mut Problems) {
+    if args.len() > MAX_ARGS {
+        p.add(path, format!("a caller gives at most {MAX_ARGS} arguments"));
+    }
+    for (at, argument) in args.iter().enumerate() {
+        let what = argument.what.as_str();
+        if what.trim().is_empty() || what.len() > MAX_WHAT || what.chars().any(char::is_control) {
+            p.add(
+                &format!("{path}/{at}/what"),
+                format!("must say in 1 to {MAX_WHAT} bytes of one line what it is"),
+            );
+        }
+        let after_optional = at > 0 && args.get(at - 1).is_some_and(|before| before.optional);
+        if after_optional && !argument.optional {
+            p.add(
+                &format!("{path}/{at}/optional"),
+                "what follows an optional argument is optional too",
             );
         }
     }
