@@ -44,7 +44,7 @@ pub use kv::{Event, Space};
 pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use providers::{ApprovedProvider, ProviderRecord};
-pub use schedule::{AskingRoom, DueAsk};
+pub use schedule::{CallRoom, DueAsk, DueRefund};
 
 use sqlite::Database;
 

@@ -6,23 +6,23 @@ use super::sqlite::attempt;
 use super::sqlite::{payment, refund};
 use super::{Store, StoreError};
 
-/// How much more may be asked at once.
+/// How much more platforms may be called at once, to ask about attempts or to work on refunds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct AskingRoom {
-    /// Questions that may begin now.
+pub struct CallRoom {
+    /// Calls that may begin now.
     pub places: u32,
     /// The most of one domain that may be under way.
     pub of_a_domain: u32,
     /// The most at one platform that may be under way.
     pub of_a_platform: u32,
-    /// What is under way: domain and platform of each question.
+    /// What is under way: domain and platform of each call.
     pub under_way: Vec<(String, String)>,
 }
 
-impl AskingRoom {
+impl CallRoom {
     /// Room for so many, of whatever domain and platform.
-    pub fn of(places: u32) -> AskingRoom {
-        AskingRoom {
+    pub fn of(places: u32) -> CallRoom {
+        CallRoom {
             places,
             of_a_domain: places,
             of_a_platform: places,
@@ -40,6 +40,17 @@ pub struct DueAsk {
     pub attempt: Attempt,
 }
 
+/// A refund to work on, leased.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueRefund {
+    /// The payment's domain.
+    pub domain: String,
+    /// The attempt's platform.
+    pub platform: String,
+    /// With its new fence.
+    pub refund: Refund,
+}
+
 impl Store {
     /// Takes attempts whose `ask_at_ms` has come and that nobody is working on, as far as there is room, and leases
     /// them until `until`, each with a fence one higher. The most overdue come first; where more are due than there is
@@ -51,7 +62,7 @@ impl Store {
         &self,
         now: Ams,
         until: Ams,
-        room: AskingRoom,
+        room: CallRoom,
     ) -> Result<Vec<DueAsk>, StoreError> {
         let turn = self.database.asking_turn();
         self.database
@@ -64,15 +75,16 @@ impl Store {
         self.database.read(attempt::next_ask).await
     }
 
-    /// The same for refunds.
+    /// The same for refunds, with turns of their own.
     pub async fn claim_refunds(
         &self,
         now: Ams,
         until: Ams,
-        limit: u32,
-    ) -> Result<Vec<Refund>, StoreError> {
+        room: CallRoom,
+    ) -> Result<Vec<DueRefund>, StoreError> {
+        let turn = self.database.refund_turn();
         self.database
-            .write(move |connection| refund::claim(connection, now, until, limit))
+            .write(move |connection| refund::claim(connection, &turn, now, until, &room))
             .await
     }
 

@@ -11,17 +11,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::payment::model::{Ams, Attempt, Refund};
 use crate::payment::{Payments, now_ms};
-use crate::store::{AskingRoom, Delivery, DeliveryRoom, StoreError};
+use crate::store::{CallRoom, Delivery, DeliveryRoom, StoreError};
 use running::Running;
 
 /// Questions under way at once: platforms limit requests to some tens a second per merchant.
 const ASKS_AT_ONCE: u32 = 16;
-/// Refunds under way at once: they are rare, and nobody waits for them.
-const REFUNDS_AT_ONCE: u32 = 4;
 /// Of these, of one domain: one whose platform does not answer leaves room to the others.
 const ASKS_OF_A_DOMAIN: u32 = 4;
 /// Of these, at one platform: one that does not answer leaves room to the others.
 const ASKS_OF_A_PLATFORM: u32 = 8;
+/// Refunds under way at once: they are rare, and nobody waits for them.
+const REFUNDS_AT_ONCE: u32 = 4;
+/// Of these, of one domain, and at one platform, for the same reasons.
+const REFUNDS_OF_A_DOMAIN: u32 = 2;
+const REFUNDS_OF_A_PLATFORM: u32 = 3;
 /// Deliveries under way at once: no more than the plugin host keeps places for callbacks. [`DeliveryRoom`] says what of
 /// them one domain may hold.
 const DELIVERIES_AT_ONCE: u32 = 16;
@@ -146,7 +149,7 @@ async fn begin_due(
     let store = payments.store();
     match work {
         Work::Asking => {
-            let room = AskingRoom {
+            let room = CallRoom {
                 places: room,
                 of_a_domain: ASKS_OF_A_DOMAIN,
                 of_a_platform: ASKS_OF_A_PLATFORM,
@@ -176,10 +179,17 @@ async fn begin_due(
             }
         }
         Work::Refunding => {
-            for refund in store.claim_refunds(now, now + ASK_LEASE, room).await? {
+            let room = CallRoom {
+                places: room,
+                of_a_domain: REFUNDS_OF_A_DOMAIN,
+                of_a_platform: REFUNDS_OF_A_PLATFORM,
+                under_way: running.under_way(),
+            };
+            for due in store.claim_refunds(now, now + ASK_LEASE, room).await? {
                 let payments = payments.clone();
-                running.begin(None, async move {
-                    refund_once(&payments, &refund).await;
+                let lane = (due.domain, due.platform);
+                running.begin(Some(lane), async move {
+                    refund_once(&payments, &due.refund).await;
                 });
             }
         }

@@ -1,15 +1,14 @@
 //! The table `attempt`, with the schedule for asking that stands in its columns.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
+use super::calls::{Calls, Lane};
 use super::row::{Columns, integer, json};
-use super::turn::in_turn;
 use crate::payment::model::{Ams, Attempt, AttemptState, FailWhy, PaymentId, TargetRef, TradeNo};
-use crate::store::{Account, AskingRoom, DueAsk, StoreError};
+use crate::store::{Account, CallRoom, DueAsk, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT attempt.trade_no, payment.id, number, attempt.pay_type, \
@@ -137,172 +136,37 @@ pub(in crate::store) fn paid_of(
     Ok(attempts)
 }
 
-/// Domains and platforms that are looked at in one claim: some look-ups in an index for each.
-const LANES: usize = 64;
+/// Attempts are asked about.
+pub(super) const CALLS: Calls = Calls {
+    table: "attempt",
+    number: "trade_no",
+    platform: "target_platform",
+};
 
-// The expressions are those of the indexes `attempt_ask` and `attempt_turn`.
-
-const DUE: &str = "SELECT trade_no, domain, target_platform FROM attempt \
-    WHERE ask_at_ms > 0 AND max(ask_at_ms, leased_until_ms) <= ?1 \
-    ORDER BY max(ask_at_ms, leased_until_ms) LIMIT ?2";
-
-const NEXT_LANE: &str = "SELECT domain, target_platform FROM attempt \
-    WHERE ask_at_ms > 0 AND (domain, target_platform) > (?1, ?2) \
-    ORDER BY domain, target_platform LIMIT 1";
-
-const MOST_OVERDUE: &str = "SELECT trade_no FROM attempt WHERE ask_at_ms > 0 AND domain = ?1 \
-    AND target_platform = ?2 AND max(ask_at_ms, leased_until_ms) <= ?3 \
-    ORDER BY max(ask_at_ms, leased_until_ms) LIMIT 1";
-
-/// A domain and a platform.
-type Lane = (String, String);
-
-/// Leases attempts that are due and free. While there are few, the most overdue come first; where there are more than
-/// room, one of each domain and platform in turn, however long a backlog is. `turn` is the one that was served last.
+/// Leases attempts that are due and free; see [`Calls::claim`].
 pub(in crate::store) fn claim_asks(
     connection: &Connection,
     turn: &Mutex<Lane>,
     now: Ams,
     until: Ams,
-    room: &AskingRoom,
+    room: &CallRoom,
 ) -> Result<Vec<DueAsk>, StoreError> {
-    if until <= now {
-        return Err(StoreError::Invariant(
-            "a lease that ends at once".to_owned(),
-        ));
-    }
-    let (now, until) = (integer(now)?, integer(until)?);
-    let places = usize::try_from(room.places).unwrap_or(usize::MAX);
-    let mut shares = Shares::of(room);
-    let due = due(connection, now, places.saturating_add(1))?;
-    let mut claimed = Vec::new();
-    if due.len() <= places {
-        for (trade_no, lane) in due {
-            if shares.take(&lane) {
-                claimed.extend(lease(connection, trade_no, lane, until)?);
-            }
-        }
-        return Ok(claimed);
-    }
-    let next = |last: &Lane| next_lane(connection, last);
-    in_turn(turn, places, LANES, next, |lane| {
-        if !shares.has(lane) {
-            return Ok(None);
-        }
-        let Some(trade_no) = most_overdue(connection, lane, now)? else {
-            return Ok(None);
-        };
-        shares.take(lane);
-        lease(connection, trade_no, lane.clone(), until)
-    })
-}
-
-/// What is left of each domain's and each platform's share.
-struct Shares<'a> {
-    room: &'a AskingRoom,
-    domains: HashMap<String, u32>,
-    platforms: HashMap<String, u32>,
-}
-
-impl<'a> Shares<'a> {
-    fn of(room: &'a AskingRoom) -> Shares<'a> {
-        let mut shares = Shares {
-            room,
-            domains: HashMap::new(),
-            platforms: HashMap::new(),
-        };
-        for lane in &room.under_way {
-            shares.count(lane);
-        }
-        shares
-    }
-
-    fn count(&mut self, (domain, platform): &Lane) {
-        *self.domains.entry(domain.clone()).or_default() += 1;
-        *self.platforms.entry(platform.clone()).or_default() += 1;
-    }
-
-    fn has(&self, (domain, platform): &Lane) -> bool {
-        let used = |by: &HashMap<String, u32>, name: &str| by.get(name).copied().unwrap_or(0);
-        used(&self.domains, domain) < self.room.of_a_domain
-            && used(&self.platforms, platform) < self.room.of_a_platform
-    }
-
-    fn take(&mut self, lane: &Lane) -> bool {
-        let has = self.has(lane);
-        if has {
-            self.count(lane);
-        }
-        has
-    }
-}
-
-/// What is due, the most overdue first.
-fn due(connection: &Connection, now: i64, limit: usize) -> Result<Vec<(String, Lane)>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(DUE)?;
-    let rows = statement.query_map(params![now, limit], |row| {
-        Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The domain and platform behind these that anything is to be asked about, now or later.
-fn next_lane(
-    connection: &Connection,
-    (domain, platform): &Lane,
-) -> Result<Option<Lane>, StoreError> {
-    let mut statement = connection.prepare_cached(NEXT_LANE)?;
-    Ok(statement
-        .query_row([domain, platform], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?)
-}
-
-fn most_overdue(
-    connection: &Connection,
-    (domain, platform): &Lane,
-    now: i64,
-) -> Result<Option<String>, StoreError> {
-    let mut statement = connection.prepare_cached(MOST_OVERDUE)?;
-    Ok(statement
-        .query_row(params![domain, platform, now], |row| row.get(0))
-        .optional()?)
-}
-
-fn lease(
-    connection: &Connection,
-    trade_no: String,
-    (domain, _): Lane,
-    until: i64,
-) -> Result<Option<DueAsk>, StoreError> {
-    let sql = "UPDATE attempt SET fence = fence + 1, leased_until_ms = ?2 WHERE trade_no = ?1";
-    connection
-        .prepare_cached(sql)?
-        .execute(params![trade_no, until])?;
     let sql = format!("{SELECT} WHERE trade_no = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([trade_no])?;
-    let attempt = rows.next()?.map(decode).transpose()?;
-    Ok(attempt.map(|attempt| DueAsk { domain, attempt }))
-}
-
-/// Ends every lease; what was begun under one is to be asked about at once.
-pub(super) fn free_all(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "UPDATE attempt SET leased_until_ms = 0, ask_at_ms = min(ask_at_ms, created_ms) \
-        WHERE ask_at_ms > 0 AND leased_until_ms > 0";
-    connection.execute(sql, [])?;
-    Ok(())
+    let mut load = connection.prepare_cached(&sql)?;
+    let mut claimed = Vec::new();
+    for (trade_no, (domain, _)) in CALLS.claim(connection, turn, now, until, room)? {
+        let mut rows = load.query([trade_no])?;
+        if let Some(row) = rows.next()? {
+            let attempt = decode(row)?;
+            claimed.push(DueAsk { domain, attempt });
+        }
+    }
+    Ok(claimed)
 }
 
 /// When the next attempt can be claimed.
 pub(in crate::store) fn next_ask(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    let sql = "SELECT max(ask_at_ms, leased_until_ms) FROM attempt WHERE ask_at_ms > 0 \
-        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    rows.next()?
-        .map(|row| Columns::of(row).unsigned())
-        .transpose()
+    CALLS.next_due(connection)
 }
 
 fn decode(row: &Row<'_>) -> Result<Attempt, StoreError> {
@@ -345,23 +209,20 @@ mod tests {
     use crate::store::sqlite::schema;
 
     #[test]
-    fn what_is_due_is_found_by_an_index_and_never_sorted() {
+    fn what_was_paid_is_found_by_an_index_and_never_sorted() {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection, 0).unwrap();
-        for (sql, index) in [
-            (DUE, "attempt_ask"),
-            (NEXT_LANE, "attempt_turn"),
-            (MOST_OVERDUE, "attempt_turn"),
-            (&format!("{SELECT} {PAID}"), "attempt_account"),
-        ] {
-            let mut statement = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
+        for sql in [format!("{SELECT} {PAID}")] {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut statement = connection.prepare(&sql).unwrap();
             let values = vec![rusqlite::types::Null; statement.parameter_count()];
             let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
             let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
             let plan = plan.join("; ");
-            assert!(plan.starts_with("SEARCH") && plan.contains(index), "{plan}");
+            assert!(
+                plan.starts_with("SEARCH") && plan.contains("attempt_account"),
+                "{plan}"
+            );
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
     }

@@ -1,8 +1,9 @@
 //! The embedded engine: one SQLite file in WAL mode, one thread that writes, a few that read.
 //!
-//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `turn`, `connection`,
-//! `schema` and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
+//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `turn`, `calls`,
+//! `connection`, `schema` and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
 
+mod calls;
 mod connection;
 mod lock;
 mod readers;
@@ -32,6 +33,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{Stats, StoreError};
+use calls::Lane;
 use lock::DirectoryLock;
 use readers::{Kind, Readers};
 use writer::Writer;
@@ -47,7 +49,9 @@ pub(super) struct Database {
     /// The domain that had the last turn in the outbox; see [`delivery::lease`].
     turn: Arc<Mutex<String>>,
     /// The domain and platform that were asked about last; see [`attempt::claim_asks`].
-    asking_turn: Arc<Mutex<(String, String)>>,
+    asking_turn: Arc<Mutex<Lane>>,
+    /// Those whose refund was worked on last; see [`refund::claim`].
+    refund_turn: Arc<Mutex<Lane>>,
 }
 
 impl Database {
@@ -71,6 +75,7 @@ impl Database {
             finders,
             turn: Arc::default(),
             asking_turn: Arc::default(),
+            refund_turn: Arc::default(),
         })
     }
 
@@ -126,8 +131,12 @@ impl Database {
         Arc::clone(&self.turn)
     }
 
-    pub(super) fn asking_turn(&self) -> Arc<Mutex<(String, String)>> {
+    pub(super) fn asking_turn(&self) -> Arc<Mutex<Lane>> {
         Arc::clone(&self.asking_turn)
+    }
+
+    pub(super) fn refund_turn(&self) -> Arc<Mutex<Lane>> {
+        Arc::clone(&self.refund_turn)
     }
 }
 
@@ -139,7 +148,8 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     connection::prepare_for_writing(&connection, path)?;
     schema::migrate(&mut connection, found)?;
     // The directory is locked: whoever held a lease is gone.
-    attempt::free_all(&connection)?;
+    attempt::CALLS.free_all(&connection)?;
+    refund::CALLS.free_all(&connection)?;
     Ok(connection)
 }
 

@@ -1,12 +1,14 @@
 //! The table `refund`, with the schedule for calling platforms that stands in its columns.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use rusqlite::{Connection, Row, params};
 
+use super::calls::{Calls, Lane};
 use super::row::{Columns, integer};
 use crate::payment::model::{Ams, Refund, RefundCause, RefundNo, RefundState, TradeNo};
-use crate::store::{Account, StoreError};
+use crate::store::{Account, CallRoom, DueRefund, StoreError};
 
 /// In the order in which [`decode`] reads them.
 const SELECT: &str = "SELECT refund_no, payment.id, trade_no, amount_minor, reason, cause, refund.state, \
@@ -14,9 +16,12 @@ const SELECT: &str = "SELECT refund_no, payment.id, trade_no, amount_minor, reas
     FROM refund JOIN payment ON payment.seq = refund.payment";
 
 /// A known refund keeps what was ordered.
-const UPSERT: &str = "INSERT INTO refund (refund_no, payment, trade_no, amount_minor, reason, cause, state, \
+const UPSERT: &str = "INSERT INTO refund (domain, platform, \
+    refund_no, payment, trade_no, amount_minor, reason, cause, state, \
     created_ms, ended_ms, transaction_id, fence, leased_until_ms, ask_at_ms, asks, last_error) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+    VALUES ((SELECT domain FROM payment WHERE seq = ?2), \
+    (SELECT target_platform FROM attempt WHERE attempt.trade_no = ?3), \
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
     ON CONFLICT (refund_no) DO UPDATE SET state = excluded.state, ended_ms = excluded.ended_ms, \
     transaction_id = excluded.transaction_id, fence = excluded.fence, \
     leased_until_ms = excluded.leased_until_ms, ask_at_ms = excluded.ask_at_ms, \
@@ -99,31 +104,32 @@ pub(in crate::store) fn given_of(
     Ok(refunds)
 }
 
-/// Leases refunds that are due and free. The expressions are those of the index `refund_ask`.
+/// Platforms are called about refunds.
+pub(super) const CALLS: Calls = Calls {
+    table: "refund",
+    number: "refund_no",
+    platform: "platform",
+};
+
+/// Leases refunds that are due and free; see [`Calls::claim`].
 pub(in crate::store) fn claim(
     connection: &Connection,
+    turn: &Mutex<Lane>,
     now: Ams,
     until: Ams,
-    limit: u32,
-) -> Result<Vec<Refund>, StoreError> {
-    let (now, until) = (integer(now)?, integer(until)?);
-    let due = "SELECT refund_no FROM refund \
-        WHERE ask_at_ms > 0 AND max(ask_at_ms, leased_until_ms) <= ?1 \
-        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT ?2";
-    let numbers = connection
-        .prepare_cached(due)?
-        .query_map(params![now, limit], |row| row.get(0))?
-        .collect::<Result<Vec<String>, _>>()?;
-    let lease = "UPDATE refund SET fence = fence + 1, leased_until_ms = ?2 WHERE refund_no = ?1";
-    let mut lease = connection.prepare_cached(lease)?;
-    let load = format!("{SELECT} WHERE refund_no = ?1");
-    let mut load = connection.prepare_cached(&load)?;
-    let mut claimed = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        lease.execute(params![number, until])?;
+    room: &CallRoom,
+) -> Result<Vec<DueRefund>, StoreError> {
+    let sql = format!("{SELECT} WHERE refund_no = ?1");
+    let mut load = connection.prepare_cached(&sql)?;
+    let mut claimed = Vec::new();
+    for (number, (domain, platform)) in CALLS.claim(connection, turn, now, until, room)? {
         let mut rows = load.query([number])?;
         if let Some(row) = rows.next()? {
-            claimed.push(decode(row)?);
+            claimed.push(DueRefund {
+                domain,
+                platform,
+                refund: decode(row)?,
+            });
         }
     }
     Ok(claimed)
@@ -131,13 +137,7 @@ pub(in crate::store) fn claim(
 
 /// When the next refund can be claimed.
 pub(in crate::store) fn next_due(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    let sql = "SELECT max(ask_at_ms, leased_until_ms) FROM refund WHERE ask_at_ms > 0 \
-        ORDER BY max(ask_at_ms, leased_until_ms) LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    rows.next()?
-        .map(|row| Columns::of(row).unsigned())
-        .transpose()
+    CALLS.next_due(connection)
 }
 
 fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {

@@ -10,6 +10,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_first.sql"),
     include_str!("schema/0002_callbacks.sql"),
+    include_str!("schema/0003_refund_turns.sql"),
 ];
 
 /// Marks the file as walnut's (`PRAGMA application_id`): "WLNT".

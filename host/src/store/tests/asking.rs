@@ -40,7 +40,7 @@ async fn what_is_due_is_claimed_once_the_most_overdue_first() {
 
     let one = shop
         .store
-        .claim_asks(100, 200, AskingRoom::of(1))
+        .claim_asks(100, 200, CallRoom::of(1))
         .await
         .unwrap();
     assert_eq!(numbers(&one), std::slice::from_ref(&later));
@@ -50,13 +50,13 @@ async fn what_is_due_is_claimed_once_the_most_overdue_first() {
     );
     let rest = shop
         .store
-        .claim_asks(100, 250, AskingRoom::of(9))
+        .claim_asks(100, 250, CallRoom::of(9))
         .await
         .unwrap();
     assert_eq!(numbers(&rest), [late]);
     assert!(
         shop.store
-            .claim_asks(100, 300, AskingRoom::of(9))
+            .claim_asks(100, 300, CallRoom::of(9))
             .await
             .unwrap()
             .is_empty()
@@ -66,7 +66,7 @@ async fn what_is_due_is_claimed_once_the_most_overdue_first() {
     assert_eq!(shop.store.next_ask().await.unwrap(), Some(200));
     let again = shop
         .store
-        .claim_asks(200, 900, AskingRoom::of(9))
+        .claim_asks(200, 900, CallRoom::of(9))
         .await
         .unwrap();
     assert_eq!(numbers(&again), [later]);
@@ -76,7 +76,7 @@ async fn what_is_due_is_claimed_once_the_most_overdue_first() {
     assert_eq!(again[0].domain, "shop");
     let last = shop
         .store
-        .claim_asks(600, 900, AskingRoom::of(9))
+        .claim_asks(600, 900, CallRoom::of(9))
         .await
         .unwrap();
     assert_eq!(last.len(), 2);
@@ -89,7 +89,7 @@ async fn an_answer_sets_the_next_time() {
     let trade_no = waiting(&shop, 10).await;
     let claimed = shop
         .store
-        .claim_asks(10, 60, AskingRoom::of(9))
+        .claim_asks(10, 60, CallRoom::of(9))
         .await
         .unwrap()
         .remove(0);
@@ -115,7 +115,7 @@ async fn an_answer_sets_the_next_time() {
     assert_eq!(shop.store.next_ask().await.unwrap(), Some(1_000));
     assert!(
         shop.store
-            .claim_asks(999, 2_000, AskingRoom::of(9))
+            .claim_asks(999, 2_000, CallRoom::of(9))
             .await
             .unwrap()
             .is_empty()
@@ -131,7 +131,7 @@ async fn two_askers_never_get_the_same_attempt() {
     let askers: Vec<_> = (0..10)
         .map(|_| {
             let store = shop.store.clone();
-            tokio::spawn(async move { store.claim_asks(10, 99, AskingRoom::of(5)).await.unwrap() })
+            tokio::spawn(async move { store.claim_asks(10, 99, CallRoom::of(5)).await.unwrap() })
         })
         .collect();
     let mut claimed = std::collections::HashSet::new();
@@ -158,7 +158,7 @@ async fn domains_and_platforms_are_asked_about_in_turn() {
     waiting_at(&shop, "large", "wx", 50).await;
     waiting_at(&shop, "small", "zfb", 50).await;
     // The large one's backlog is older, and holds up nobody.
-    let room = AskingRoom::of(4);
+    let room = CallRoom::of(4);
     let claimed = shop.store.claim_asks(60, 99, room.clone()).await.unwrap();
     assert_eq!(
         lanes(&claimed),
@@ -182,7 +182,7 @@ async fn what_is_under_way_counts_in_the_share_of_its_domain_and_of_its_platform
     }
     let lane = |domain: &str, platform: &str| (domain.to_owned(), platform.to_owned());
     for places in [9, 2] {
-        let room = AskingRoom {
+        let room = CallRoom {
             places,
             of_a_domain: 2,
             of_a_platform: 3,
@@ -196,7 +196,7 @@ async fn what_is_under_way_counts_in_the_share_of_its_domain_and_of_its_platform
             free(&shop, &due).await;
         }
     }
-    let hanging = AskingRoom {
+    let hanging = CallRoom {
         places: 9,
         of_a_domain: 9,
         of_a_platform: 1,
@@ -225,7 +225,7 @@ async fn free(shop: &Shop, due: &DueAsk) {
 #[tokio::test]
 async fn a_lease_that_is_over_at_once_is_refused() {
     let shop = Shop::open();
-    let refused = shop.store.claim_asks(10, 10, AskingRoom::of(1)).await;
+    let refused = shop.store.claim_asks(10, 10, CallRoom::of(1)).await;
     assert!(matches!(refused, Err(StoreError::Invariant(_))));
     let refused = shop
         .store
@@ -311,13 +311,13 @@ async fn what_was_begun_when_the_host_ended_is_due_at_once() {
     let future = waiting(&shop, 5_000).await;
     let never = waiting(&shop, 0).await;
     shop.store
-        .claim_asks(100, 9_000, AskingRoom::of(9))
+        .claim_asks(100, 9_000, CallRoom::of(9))
         .await
         .unwrap();
     let shop = shop.reopen().await;
     let claimed = shop
         .store
-        .claim_asks(2_000, 9_000, AskingRoom::of(9))
+        .claim_asks(2_000, 9_000, CallRoom::of(9))
         .await
         .unwrap();
     assert_eq!(numbers(&claimed), [asked]);

@@ -10,6 +10,7 @@ mod delivering;
 mod finding;
 mod killing;
 mod opening;
+mod refunding;
 mod registering;
 
 use std::sync::Arc;
