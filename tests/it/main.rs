@@ -27,5 +27,6 @@ mod paypal;
 mod reconcile;
 mod sandbox;
 mod terminal;
+mod watching;
 mod wechat;
 mod zfb;

@@ -53,6 +53,7 @@ impl Payments {
             to_the_end(async move { this.ask(&attempt).await }).await?;
         }
         let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
+        self.watched(caller, &case).await;
         Ok(case.payment)
     }
 

@@ -37,9 +37,11 @@ pub struct Found {
 }
 
 impl Payments {
-    /// One payment.
+    /// One payment. While it waits, whoever looks at it is taken to watch it: the platform is asked soon.
     pub async fn get(&self, caller: &Caller, id: PaymentId) -> Result<Payment> {
-        Ok(self.case_for(caller, Act::Read, id).await?.payment)
+        let case = self.case_for(caller, Act::Read, id).await?;
+        self.watched(caller, &case).await;
+        Ok(case.payment)
     }
 
     /// One payment with its attempts and refunds, for its owner.

@@ -7,7 +7,7 @@
 //! | [`view`] | how it looks as JSON |
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
-//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`] | the verbs |
+//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching` | the verbs |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
@@ -41,6 +41,7 @@ pub mod state;
 pub mod targets;
 pub mod ticket;
 pub mod view;
+mod watching;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

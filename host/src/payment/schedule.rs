@@ -6,8 +6,9 @@ const SECOND: Ams = 1_000;
 const MINUTE: Ams = 60 * SECOND;
 const HOUR: Ams = 60 * MINUTE;
 
-/// Between two questions while the buyer is expected: a lost notification heals within 10 s.
-const EAGER_EVERY: Ams = 5 * SECOND;
+/// Between two questions while the buyer is expected or somebody watches: with the question's own time, a lost
+/// notification heals within 10 s.
+pub(super) const EAGER_EVERY: Ams = 5 * SECOND;
 /// How long after the sending the buyer is expected.
 const EAGER_FOR: Ams = 5 * MINUTE;
 /// Where asking has grown to when the deadline is far.
@@ -56,6 +57,13 @@ pub fn next_ask(attempt: &Attempt, now: Ams) -> Ams {
         .unwrap_or(0)
 }
 
+/// When to ask about an open attempt that somebody watches, at `now`: at the pace of the first minutes, and never later
+/// than the schedule says. However often somebody looks, this pace is not passed.
+pub fn next_ask_watched(attempt: &Attempt, now: Ams) -> Ams {
+    let last = attempt.asked_ms.max(attempt.created_ms);
+    attempt.ask_at_ms.min(now.max(last + EAGER_EVERY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::model::{EndWhy, Ending, test_attempt};
@@ -86,6 +94,43 @@ mod tests {
     }
 
     #[test]
+    fn in_the_first_five_minutes_a_lost_notification_heals_within_ten_seconds() {
+        let mut attempt = test_attempt();
+        attempt.payable_until_ms = attempt.created_ms + 2 * HOUR;
+        let start = attempt.created_ms;
+        for state in [AttemptState::Intent, AttemptState::Wait] {
+            attempt.state = state;
+            // The platform answers at once, or takes some seconds for it.
+            for answer in [0, 4 * SECOND] {
+                let mut last = start;
+                while last < start + EAGER_FOR {
+                    let next = next_ask(&attempt, last) + answer;
+                    assert!(next > last && next - last <= 10 * SECOND, "{last}");
+                    last = next;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_watches_brings_the_next_question_forward_and_no_faster_than_the_pace() {
+        let mut attempt = test_attempt();
+        let asked = attempt.created_ms + HOUR;
+        attempt.asked_ms = asked;
+        attempt.ask_at_ms = next_ask(&attempt, asked);
+        assert_eq!(attempt.ask_at_ms, asked + 6 * MINUTE);
+        let watched = |attempt: &Attempt, at| next_ask_watched(attempt, asked + at);
+        assert_eq!(watched(&attempt, SECOND), asked + 5 * SECOND);
+        assert_eq!(watched(&attempt, MINUTE), asked + MINUTE);
+        // A thousand looks are no more than one.
+        attempt.ask_at_ms = asked + 5 * SECOND;
+        for at in 0..5 * SECOND {
+            assert_eq!(watched(&attempt, at), asked + 5 * SECOND);
+        }
+        assert_eq!(watched(&attempt, 9 * SECOND), asked + 5 * SECOND);
+    }
+
+    #[test]
     fn what_is_being_ended_is_asked_about_at_the_latest_when_its_time_has_run_out() {
         let mut attempt = test_attempt();
         attempt.ending = Some(Ending {
@@ -103,7 +148,13 @@ mod tests {
         let mut attempt = test_attempt();
         attempt.state = AttemptState::Fail;
         let end = attempt.payable_until_ms;
-        assert_eq!(next_ask(&attempt, end + SECOND), end + 10 * MINUTE);
+        let (mut asked, mut at) = (Vec::new(), attempt.created_ms);
+        while next_ask(&attempt, at) > 0 {
+            at = next_ask(&attempt, at);
+            asked.push(at - end);
+        }
+        assert_eq!(asked, [10 * MINUTE, HOUR, 24 * HOUR, 48 * HOUR]);
+        // Whoever was down meanwhile goes on where the time is.
         assert_eq!(next_ask(&attempt, end + 2 * HOUR), end + 24 * HOUR);
         assert_eq!(next_ask(&attempt, end + 49 * HOUR), 0);
     }

@@ -234,3 +234,6 @@ async fn deliver(payments: &Payments, delivery: &Delivery) {
         tracing::error!(key = %delivery.key, %error, "delivering");
     }
 }
+
+#[cfg(test)]
+mod tests;
