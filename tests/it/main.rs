@@ -12,6 +12,7 @@
 
 mod world;
 
+mod addresses;
 mod api;
 mod callbacks;
 mod crash;

@@ -1,4 +1,4 @@
-//! `walnut target put|list|test`: a domain's merchant settings at a platform.
+//! `walnut target put|show|list|test`: a domain's merchant settings at a platform.
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -17,7 +17,9 @@ pub(super) enum Target {
     Put(Put),
     /// Make a harmless signed request with the settings, and say what is wrong
     Test(Named),
-    /// Show the targets, without secrets
+    /// Show a target's settings without secrets, and the address that its platform may notify
+    Show(Named),
+    /// Show the targets, each with the address that its platform may notify
     List {
         /// Whose; for root
         #[arg(long)]
@@ -80,11 +82,16 @@ impl Target {
                     }),
                 }
             }
+            Target::Show(named) => {
+                let path = ["pay", "target", &named.platform, &named.name];
+                let call = Call::get(&path).query_opt("domain", named.domain);
+                Ok(Output::json(&client.call(call).await?))
+            }
             Target::List { domain, listing } => {
                 let call = Call::get(&["pay", "target"]).query_opt("domain", domain);
                 listing.print(
                     client.call(call).await?,
-                    "platform,name,version,test,default,retired",
+                    "platform,name,version,test,default,retired,notify_url",
                 )
             }
         }

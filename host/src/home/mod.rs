@@ -36,5 +36,6 @@ pub use error::HomeError;
 pub use key::MasterKey;
 pub use root::{DataRoot, Home};
 pub use targets::{
-    MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, StoredTarget, TargetSummary,
+    MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, PublicVersion, StoredTarget,
+    TargetSummary,
 };

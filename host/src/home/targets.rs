@@ -4,6 +4,7 @@
 //! with the version that it was sent with: its notification may come long after the keys changed.
 
 mod folder;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -76,6 +77,19 @@ pub struct TargetSummary {
     pub retired: bool,
 }
 
+/// What may be shown of one version of a target, with what the platform gave for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublicVersion {
+    /// Counted from 1.
+    pub version: u32,
+    /// What may be shown.
+    pub settings: Map<String, Value>,
+    /// The platform's certificates that the host fetched, PEM; empty where there are none.
+    pub certificates: String,
+    /// When it was put, or the certificates came: milliseconds since 1970.
+    pub changed_ms: u64,
+}
+
 impl Home {
     /// Keeps `new` as the next version of the target and makes it the current one; a retired target
     /// is in use again. Returns the version, counted from 1. A target is live or test for ever.
@@ -124,6 +138,21 @@ impl Home {
             .await
     }
 
+    /// At most `limit` versions of a target without their secrets, the newest first; none where there is no such target.
+    ///
+    /// # Errors
+    /// As [`target`](Self::target).
+    pub async fn public_versions(
+        &self,
+        platform: &str,
+        name: &str,
+        limit: usize,
+    ) -> Result<Vec<PublicVersion>, HomeError> {
+        let place = Place::checked(platform, name)?;
+        self.blocking(move |home| versions::public_versions(home, &place, limit))
+            .await
+    }
+
     /// The platform's certificates that the host fetched for a version of a target, PEM; empty where there are none.
     ///
     /// # Errors
@@ -135,7 +164,7 @@ impl Home {
         version: u32,
     ) -> Result<String, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::certificates(home, &place, version))
+        self.blocking(move |home| versions::certificates(home, &place, version))
             .await
     }
 
@@ -152,7 +181,7 @@ impl Home {
         pem: String,
     ) -> Result<(), HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::put_certificates(home, &place, version, &pem))
+        self.blocking(move |home| versions::put_certificates(home, &place, version, &pem))
             .await
     }
 

@@ -75,6 +75,7 @@ pub fn router(payments: Payments) -> Router {
     let notified = Router::new()
         .route("/pay/re", any(notifications::bare))
         .route("/pay/re/{trade_no}", any(notifications::addressed))
+        .route("/pay/re/t/{token}", any(notifications::of_account))
         .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
         .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)));
     let components = Router::new()

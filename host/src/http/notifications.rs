@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use crate::payment::Payments;
+use crate::payment::address::Address;
 use crate::trust::{Message, Origin, Reply};
 
 /// Headers that are passed on, at most.
@@ -23,7 +24,7 @@ pub(super) async fn bare(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let message = message(&method, &uri, &headers, body?);
-    Ok(answer(payments.receive(None, message).await))
+    Ok(answer(payments.receive(Address::Bare, message).await))
 }
 
 pub(super) async fn addressed(
@@ -37,7 +38,22 @@ pub(super) async fn addressed(
     let message = message(&method, &uri, &headers, body?);
     // What cannot be read names no trade.
     let trade_no = trade_no.map_or_else(|_| String::new(), |Path(trade_no)| trade_no);
-    Ok(answer(payments.receive(Some(&trade_no), message).await))
+    let address = Address::Trade(&trade_no);
+    Ok(answer(payments.receive(address, message).await))
+}
+
+pub(super) async fn of_account(
+    State(payments): State<Payments>,
+    token: Result<Path<String>, PathRejection>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let message = message(&method, &uri, &headers, body?);
+    let token = token.map_or_else(|_| String::new(), |Path(token)| token);
+    let address = Address::Account(&token);
+    Ok(answer(payments.receive(address, message).await))
 }
 
 /// The newest notifications that did not verify, the last one first.

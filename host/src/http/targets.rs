@@ -74,7 +74,14 @@ pub(super) async fn put(
             body.settings,
         )
         .await?;
-    Data::of(json!({ "platform": platform, "name": name, "version": version, "test": body.test }))
+    let notify_url = payments.notify_url(&domain, &platform, &name, false);
+    Data::of(json!({
+        "platform": platform,
+        "name": name,
+        "version": version,
+        "test": body.test,
+        "notify_url": notify_url,
+    }))
 }
 
 pub(super) async fn get(
@@ -89,8 +96,7 @@ pub(super) async fn get(
 
 pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
     let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
-    let home = payments.home().home(&domain).map_err(PayError::from)?;
-    Data::of(home.targets().await.map_err(PayError::from)?)
+    Data::of(payments.list_targets(&domain).await?)
 }
 
 pub(super) async fn delete(
@@ -100,8 +106,8 @@ pub(super) async fn delete(
     of: OfDomain,
 ) -> Answer {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
-    let home = payments.home().home(&domain).map_err(PayError::from)?;
     if by.is_test_key() {
+        let home = payments.home().home(&domain).map_err(PayError::from)?;
         let target = home
             .target(&platform, &name)
             .await
@@ -110,11 +116,7 @@ pub(super) async fn delete(
             return Err(PayError::no_privilege("a test key may retire test targets only").into());
         }
     }
-    match home
-        .retire_target(&platform, &name)
-        .await
-        .map_err(PayError::from)?
-    {
+    match payments.retire_target(&domain, &platform, &name).await? {
         true => Data::of(json!({ "platform": platform, "name": name, "retired": true })),
         false => Err(PayError::not_found("no such target in use").into()),
     }

@@ -257,6 +257,7 @@ impl Payments {
             })
             .await?
             .ok_or_else(no_such_payment)??;
+        self.proved(payment, attempt);
         if settled.is_alert() {
             tracing::error!(target: "audit", payment = %id, trade_no = %attempt.trade_no, what = settled.as_str(), "ALERT");
         } else {

@@ -10,8 +10,10 @@
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching` | the verbs |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
+//! | `target_settings`, `routes`, [`address`] | an account's settings, and which one a notification is for |
 //! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
 
+pub mod address;
 pub mod ask;
 pub mod caller;
 mod closing;
@@ -33,11 +35,13 @@ pub mod reconciling;
 pub mod refund;
 mod refunding;
 pub mod resolve;
+mod routes;
 pub mod schedule;
 pub mod send;
 mod sending;
 pub mod settle;
 pub mod state;
+mod target_settings;
 pub mod targets;
 pub mod ticket;
 pub mod view;
@@ -51,12 +55,14 @@ use tokio::sync::watch;
 use crate::home::DataRoot;
 use crate::plugin::Plugins;
 use crate::store::Store;
+use address::BARE_AT_ONCE;
 use caller::{Act, Caller, no_such_payment};
 use error::{PayError, Result};
 use keys::Keys;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
 use receive::Refused;
+use routes::Routes;
 use targets::Targets;
 use ticket::Tickets;
 
@@ -80,9 +86,12 @@ struct Inner {
     home: DataRoot,
     providers: Providers,
     targets: Targets,
+    routes: Arc<Routes>,
     tickets: Tickets,
     keys: Keys,
     refused: Refused,
+    /// Places for notifications to the bare address.
+    bare: tokio::sync::Semaphore,
     /// One at a time: a large bill takes room and time.
     reconciling: tokio::sync::Semaphore,
     options: Options,
@@ -105,6 +114,7 @@ impl Payments {
     ) -> anyhow::Result<Payments> {
         let tickets = Tickets::new(&home.key().subkey("ticket"));
         let keys = Keys::new(&home.key().subkey("api key"));
+        let routes = Routes::new(&home.key().subkey("account address"));
         let providers = Providers::load(&store, &plugins).await?;
         let payments = Payments(Arc::new(Inner {
             store,
@@ -112,15 +122,19 @@ impl Payments {
             home,
             providers,
             targets: Targets::default(),
+            routes: Arc::new(routes),
             tickets,
             keys,
             refused: Refused::default(),
+            bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),
             options,
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
         }));
         payments.end_interrupted_tries().await?;
+        let learnt = payments.learn_accounts(None).await;
+        learnt.map_err(|error| anyhow::anyhow!("the domains' targets: {error}"))?;
         Ok(payments)
     }
 

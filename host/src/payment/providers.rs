@@ -183,6 +183,8 @@ impl Payments {
         let record = record(&current.manifest, current.digest, bytes);
         self.0.store.put_provider(record).await?;
         self.0.providers.set(current.clone());
+        // Another manifest may call other settings keys.
+        self.learn_accounts(Some(current.manifest.name())).await?;
         tracing::info!(provider = current.manifest.name(), digest = %current.digest, "provider approved");
         Ok(current)
     }

@@ -5,20 +5,18 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::address::Address;
 use super::error::PayError;
 use super::model::{Ams, Attempt, Case, TradeNo};
-use super::providers::Current;
 use super::settle::Settled;
 use super::{Payments, now_ms};
-use crate::plugin::{AttemptView, Hint, Outcome, ProviderCall};
+use crate::plugin::{AttemptView, Outcome, ProviderCall};
 use crate::trust::{Message, Reply};
 
 /// Platforms wait for an answer no longer than some seconds; after this they are told "again".
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// What does not verify is kept in memory only, the newest ones.
 const REFUSED_KEPT: usize = 256;
-/// Trades that a notification to the bare address is tried with, at most.
-const HINTS: usize = 4;
 /// A notification that proves nothing brings the next question forward to no sooner than this after
 /// the last one.
 const BRING_FORWARD: Ams = 2_000;
@@ -60,11 +58,10 @@ fn nobody() -> Reply {
 }
 
 impl Payments {
-    /// Takes a notification, sent to the address of `trade_no` or to the bare one, and gives the
-    /// answer for the platform.
-    pub async fn receive(&self, trade_no: Option<&str>, message: Message) -> Reply {
+    /// Takes a notification and gives the answer for the platform.
+    pub async fn receive(&self, address: Address<'_>, message: Message) -> Reply {
         let bytes = message.body.len();
-        let work = self.take(trade_no, message);
+        let work = self.take(address, message);
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => taken,
             Ok(Err(refusal)) => {
@@ -78,7 +75,7 @@ impl Payments {
                 refusal.reply
             }
             Err(_) => {
-                tracing::warn!(target: "audit", ?trade_no, "notification not handled in time");
+                tracing::warn!(target: "audit", trade_no = ?address.trade(), "notification not handled in time");
                 Reply {
                     status: 503,
                     ..nobody()
@@ -98,74 +95,18 @@ impl Payments {
         ring.iter().cloned().collect()
     }
 
-    async fn take(&self, named: Option<&str>, message: Message) -> Result<Reply, Refusal> {
-        let Some(text) = named else {
-            return self.take_hinted(message).await;
-        };
-        let Some(trade_no) = TradeNo::parse(text) else {
-            return Err(Refusal::unknown(named, "it names no trade"));
-        };
-        match self.case_of(&trade_no).await? {
-            Some(case) => self.complete(&case, &trade_no, message).await,
-            None => Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade")),
-        }
-    }
-
-    /// Takes a notification to the bare address: each trade that a provider sees in it is tried, and the first that
-    /// verifies is right. What one provider says hides nothing from the others.
-    async fn take_hinted(&self, message: Message) -> Result<Reply, Refusal> {
-        let mut refusal = Refusal::unknown(None, "it names no trade");
-        let mut tried = Vec::new();
-        for current in self.0.providers.all() {
-            let Some(trade_no) = self.identify(&current, &message).await else {
-                continue;
-            };
-            if tried.contains(&trade_no) || tried.len() >= HINTS {
-                continue;
-            }
-            let Some(case) = self.case_of(&trade_no).await? else {
-                continue;
-            };
-            let platform = current.manifest.name();
-            let of_platform = |a: &Attempt| a.trade_no == trade_no && a.target.platform == platform;
-            if !case.attempts.iter().any(of_platform) {
-                continue;
-            }
-            match self.complete(&case, &trade_no, message.clone()).await {
-                Ok(taken) => return Ok(taken),
-                Err(refused) => refusal = refused,
-            }
-            tried.push(trade_no);
-        }
-        Err(refusal)
-    }
-
-    async fn case_of(&self, trade_no: &TradeNo) -> Result<Option<Case>, Refusal> {
-        let found = self.0.store.case_of_trade(trade_no).await;
-        found.map_err(Refusal::ours)
-    }
-
-    /// Asks a provider which trade a notification speaks of. Nothing of it is to be believed.
-    async fn identify(&self, current: &Current, message: &Message) -> Option<TradeNo> {
-        let provider = self.provider(current.digest).await.ok()?;
-        match provider.identify(message.clone(), now_ms()).await {
-            Ok(Hint::Trade(trade)) => TradeNo::parse(&trade),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(error = %error.full(), "plugin");
-                None
-            }
-        }
-    }
-
-    async fn complete(
+    /// Has an attempt's provider read a notification, and records what it proves.
+    pub(super) async fn complete(
         &self,
         case: &Case,
         trade_no: &TradeNo,
         message: Message,
     ) -> Result<Reply, Refusal> {
         let Some(attempt) = case.attempts.iter().find(|a| a.trade_no == *trade_no) else {
-            return Err(Refusal::unknown(Some(trade_no.as_str()), "no such trade"));
+            return Err(Refusal::unknown(
+                Some(trade_no.to_string()),
+                "no such trade",
+            ));
         };
         let provider = self
             .provider(attempt.provider)
@@ -249,15 +190,17 @@ impl Payments {
     }
 }
 
-struct Refusal {
-    trade_no: Option<String>,
-    why: String,
-    reply: Reply,
+/// A notification that is not taken.
+pub(super) struct Refusal {
+    /// The trade that its address or its text named.
+    pub(super) trade_no: Option<String>,
+    pub(super) why: String,
+    pub(super) reply: Reply,
 }
 
 impl Refusal {
-    fn unknown(trade_no: Option<&str>, why: &str) -> Refusal {
-        let trade_no = trade_no.map(|text| text.chars().take(64).collect());
+    /// It belongs to nobody here.
+    pub(super) fn unknown(trade_no: Option<String>, why: &str) -> Refusal {
         Refusal {
             trade_no,
             why: why.to_owned(),
@@ -266,7 +209,7 @@ impl Refusal {
     }
 
     /// A fault of the host's own: the platform has to come again.
-    fn ours(error: impl std::fmt::Display) -> Refusal {
+    pub(super) fn ours(error: impl std::fmt::Display) -> Refusal {
         Refusal {
             trade_no: None,
             why: error.to_string(),

@@ -5,15 +5,15 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use super::Payments;
 use super::error::{PayError, Result};
-use super::model::{Digest, Offer, Payment, TargetRef};
+use super::model::{Attempt, Digest, Offer, Payment, TargetRef};
 use super::platform_certificates::Beside;
 use super::providers::Current;
-use crate::home::NewTarget;
-use crate::plugin::{Fault, Provider, ProviderCall};
+use crate::plugin::Provider;
+use crate::store::Account;
 use crate::trust::{FieldError, Target};
 
 /// Targets with their keys read, kept while they are in use.
@@ -203,7 +203,7 @@ impl Payments {
             let kept = home
                 .platform_certificates(&reference.platform, &reference.name, reference.version)
                 .await?;
-            let beside = Beside::new(home, reference.clone());
+            let beside = Beside::new(home, reference.clone(), self.0.routes.clone());
             target.with_certificates(&kept, Arc::new(beside))
         } else {
             target
@@ -213,112 +213,22 @@ impl Payments {
         Ok(target)
     }
 
+    /// A statement about this attempt was verified with its account's keys.
+    pub(super) fn proved(&self, payment: &Payment, attempt: &Attempt) {
+        let account = Account {
+            domain: payment.domain.clone(),
+            platform: attempt.target.platform.clone(),
+            target: attempt.target.name.clone(),
+        };
+        self.0.routes.proved(&account, attempt.created_ms);
+    }
+
     fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<Key, Arc<Target>>> {
         self.0
             .targets
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps settings as a target's new version, once they fit the provider's schema. Gives the
-    /// version. Attempts that were made stay with the version they were made with.
-    pub async fn put_target(
-        &self,
-        domain: &str,
-        platform: &str,
-        name: &str,
-        test: bool,
-        default: bool,
-        settings: Map<String, Value>,
-    ) -> Result<u32> {
-        let provider = self.0.providers.of_platform(platform).ok_or_else(|| {
-            PayError::no_provider(format!("no provider for the platform {}", quoted(platform)))
-        })?;
-        if !provider.manifest.has_settings() {
-            return Err(PayError::bad_target(format!("{platform} needs no target")));
-        }
-        provider
-            .manifest
-            .check_settings(&settings)
-            .map_err(|errors| PayError::bad_target(in_words(&errors)))?;
-        let (public, secrets) = provider.manifest.split_settings(settings);
-        let reference = TargetRef {
-            platform: platform.to_owned(),
-            name: name.to_owned(),
-            version: 0,
-        };
-        // Assembled once before it is kept, so that what cannot be used is refused here.
-        Target::assemble(
-            &provider.manifest,
-            domain.to_owned(),
-            reference,
-            test,
-            public.clone(),
-            secrets.clone(),
-        )
-        .map_err(|errors| PayError::bad_target(in_words(&errors)))?;
-        let new = NewTarget {
-            test,
-            default,
-            settings: public,
-            secrets: secrets.into_iter().collect(),
-        };
-        Ok(self
-            .0
-            .home
-            .home(domain)?
-            .put_target(platform, name, new)
-            .await?)
-    }
-
-    /// Lets the provider make a harmless signed request with a target's settings. What it found is for the owner, whether
-    /// the settings work or not.
-    pub async fn test_target(
-        &self,
-        domain: &str,
-        platform: &str,
-        name: &str,
-    ) -> Result<std::result::Result<String, String>> {
-        let current = self.0.providers.of_platform(platform).ok_or_else(|| {
-            PayError::no_provider(format!("no provider for the platform {}", quoted(platform)))
-        })?;
-        let stored = self.0.home.home(domain)?.target(platform, name).await?;
-        let stored = stored.ok_or_else(|| PayError::not_found("no such target"))?;
-        let provider = self.provider(current.digest).await?;
-        let reference = TargetRef {
-            platform: platform.to_owned(),
-            name: name.to_owned(),
-            version: stored.version,
-        };
-        let target = self.target(domain, &reference, &provider).await?;
-        let call = ProviderCall {
-            target,
-            now_ms: super::now_ms(),
-        };
-        Ok(match provider.probe(call).await? {
-            Ok(said) => Ok(said),
-            Err(Fault::Unsupported) => {
-                Err("this provider has no harmless request to test with".to_owned())
-            }
-            Err(fault) => Err(fault.to_string()),
-        })
-    }
-
-    /// What is shown of a target: its public settings, and which secrets are set.
-    pub async fn show_target(&self, domain: &str, platform: &str, name: &str) -> Result<Value> {
-        let stored = self.0.home.home(domain)?.target(platform, name).await?;
-        let stored = stored.ok_or_else(|| PayError::not_found("no such target"))?;
-        Ok(json!({
-            "platform": stored.platform,
-            "name": stored.name,
-            "version": stored.version,
-            "test": stored.test,
-            "default": stored.default,
-            "retired": stored.retired,
-            "settings": stored.settings,
-            "secrets": stored.secrets.keys().collect::<Vec<_>>(),
-        }))
     }
 }
 
@@ -354,11 +264,11 @@ fn not_offered(payment: &Payment, pay_type: &str, target: Option<&str>) -> PayEr
     })
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(64).collect::<String>())
 }
 
-fn in_words(errors: &[FieldError]) -> String {
+pub(super) fn in_words(errors: &[FieldError]) -> String {
     errors
         .iter()
         .map(ToString::to_string)

@@ -53,7 +53,7 @@ pub use engine::EngineError;
 pub use error::{Kind, PluginError};
 pub use plugins::{Admitted, Loaded, PluginOptions, Plugins};
 pub use provider::{
-    AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, Provider, ProviderCall,
+    AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,
 };
 pub use web::{Web, WebAnswer, WebAnswers, WebFailure, WebHost, WebRequest};

@@ -8,7 +8,7 @@ use super::sqlite::{attempt, case, refund};
 use super::{Store, StoreError};
 
 /// An account of a domain at a platform, in all its versions.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Account {
     /// The domain.
     pub domain: String,
@@ -34,6 +34,17 @@ impl Store {
         self.database
             .find(move |connection| {
                 attempt::paid_of(connection, &account, &made, changed_since, after, limit)
+            })
+            .await
+    }
+
+    /// When the newest attempt of each of these accounts was made whose money came, in their order; 0 where there is
+    /// none.
+    pub async fn last_paid(&self, accounts: Vec<Account>) -> Result<Vec<Ams>, StoreError> {
+        self.database
+            .read(move |connection| {
+                let last = |account| attempt::last_paid_of(connection, account);
+                accounts.iter().map(last).collect()
             })
             .await
     }

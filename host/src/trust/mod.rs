@@ -16,6 +16,7 @@ mod form;
 mod gateway;
 mod json;
 mod key;
+mod key_names;
 mod keyring;
 mod manifest;
 mod message;
@@ -38,6 +39,7 @@ mod xml;
 pub(crate) use json::refuse_repeated_names;
 
 pub use claim::{ClaimError, Reading, Stated, read_claim};
+pub use key_names::{certificate_names, verifying_key_names};
 pub use manifest::{
     FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,
     Replies, Reply, Resend, Secrets, Titles,

@@ -185,7 +185,7 @@ impl Sent {
 pub enum Hint {
     /// The trade that it claims to speak of.
     Trade(String),
-    /// The key that it was signed with.
+    /// The key that it was signed with: [`Provider::trade_of`] is asked for the targets that have it.
     Key(String),
     /// Nothing to go by.
     None,
@@ -261,9 +261,19 @@ pub trait Provider {
         Ok(Outcome::Ignored)
     }
 
-    /// Says which trade a notification to the bare address speaks of.
+    /// Says which trade a notification to the bare address speaks of, or by which key it was signed. No target is
+    /// known yet: nothing can be verified.
     fn identify(_notification: &Message) -> Hint {
         Hint::None
+    }
+
+    /// Says which trade a notification speaks of, with a target's keys: one that has the key that
+    /// [`identify`](Provider::identify) told, or to whose own address it was sent. By default what `identify` says.
+    fn trade_of(notification: &Message) -> Result<Option<String>, Fault> {
+        match Self::identify(notification) {
+            Hint::Trade(number) => Ok(Some(number)),
+            Hint::Key(_) | Hint::None => Ok(None),
+        }
     }
 
     /// Takes money that the buyer approved.

@@ -39,24 +39,35 @@ async fn an_operator_sets_a_domain_up_and_its_owner_the_rest() {
     let settings = body["settings"].to_string();
     owner.write("zfb.json", settings.as_bytes());
     let put = "target put zfb till --file zfb.json --test --default";
+    let kept = owner.json(put).await;
+    let url = kept["notify_url"].as_str().unwrap();
+    assert!(url.contains("/pay/re/t/"), "{url}");
     assert_eq!(
-        owner.json(put).await,
-        json!({ "platform": "zfb", "name": "till", "version": 1, "test": true })
+        kept,
+        json!({ "platform": "zfb", "name": "till", "version": 1, "test": true, "notify_url": url })
+    );
+    let shown = owner.json("target show zfb till").await;
+    assert_eq!(
+        (&shown["notify_url"], &shown["version"]),
+        (&json!(url), &json!(1))
     );
     let again = owner.given(&settings, "target put zfb till --test").await;
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(
         owner.prints("target list").await,
-        "\
-platform | name | version | test | default | retired
----------+------+---------+------+---------+--------
-zfb      | till | 2       | true | false   | false
----------+------+---------+------+---------+--------
+        format!(
+            "\
+platform | name | version | test | default | retired | notify_url
+---------+------+---------+------+---------+---------+-{rule}
+zfb      | till | 2       | true | false   | false   | {url}
+---------+------+---------+------+---------+---------+-{rule}
 total 1 items
-"
+",
+            rule = "-".repeat(url.len()),
+        )
     );
     let secret = &world.account.merchant_private_key()[..40];
-    for line in ["target list --json", "target list"] {
+    for line in ["target list --json", "target list", "target show zfb till"] {
         assert!(!owner.prints(line).await.contains(secret));
     }
 

@@ -14,9 +14,8 @@ use super::{
 use crate::home::{Home, HomeError, disk, name};
 
 const CURRENT: &str = "current.json";
-const SETTINGS: &str = "settings.json";
+pub(super) const SETTINGS: &str = "settings.json";
 const SECRETS: &str = "secrets.sealed";
-const CERTIFICATES: &str = "platform.pem";
 
 /// `current.json`
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -31,9 +30,9 @@ struct Current {
 /// `v<N>/settings.json`
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Public {
+pub(super) struct Public {
     test: bool,
-    settings: Map<String, Value>,
+    pub(super) settings: Map<String, Value>,
 }
 
 /// Which target is meant, its names checked.
@@ -222,44 +221,11 @@ pub(super) fn get(
     }))
 }
 
-/// The platform's certificates beside a version; nothing where none came yet.
-pub(super) fn certificates(home: &Home, place: &Place, version: u32) -> Result<String, HomeError> {
-    let Some(dir) = version_folder(home, place, version)? else {
-        return Ok(String::new());
-    };
-    let Some(bytes) = disk::read(&dir, CERTIFICATES, MAX_SETTINGS_BYTES)? else {
-        return Ok(String::new());
-    };
-    let damaged = |_| HomeError::Damaged {
-        what: format!("{place}/{}/{CERTIFICATES}", version_name(version)),
-        why: "it is not UTF-8".to_owned(),
-    };
-    Ok(str::from_utf8(&bytes).map_err(damaged)?.to_owned())
-}
-
-/// Puts certificates in the place of those before.
-pub(super) fn put_certificates(
+pub(super) fn version_folder(
     home: &Home,
     place: &Place,
     version: u32,
-    pem: &str,
-) -> Result<(), HomeError> {
-    if pem.len() as u64 > MAX_SETTINGS_BYTES {
-        return Err(HomeError::TooLarge {
-            what: format!("the platform's certificates of {place}"),
-            limit: MAX_SETTINGS_BYTES,
-        });
-    }
-    let _turn = home.writing();
-    let dir = version_folder(home, place, version)?.ok_or_else(|| HomeError::Damaged {
-        what: format!("{place}/{}", version_name(version)),
-        why: "it is missing".to_owned(),
-    })?;
-    disk::sweep(&dir)?;
-    disk::write(&dir, CERTIFICATES, pem.as_bytes())
-}
-
-fn version_folder(home: &Home, place: &Place, version: u32) -> Result<Option<Dir>, HomeError> {
+) -> Result<Option<Dir>, HomeError> {
     let Some(dir) = home.folder(&place.below())? else {
         return Ok(None);
     };
@@ -306,11 +272,11 @@ fn write_current(dir: &Dir, current: Current) -> Result<(), HomeError> {
     disk::write(dir, CURRENT, &to_json(&current)?)
 }
 
-fn version_name(version: u32) -> String {
+pub(super) fn version_name(version: u32) -> String {
     format!("v{version}")
 }
 
-fn version_of(name: &str) -> Option<u32> {
+pub(super) fn version_of(name: &str) -> Option<u32> {
     let version = name.strip_prefix('v')?.parse().ok()?;
     (version_name(version) == name).then_some(version)
 }
@@ -320,7 +286,7 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>, HomeError> {
 }
 
 /// The error tells the place and not the value, which may be a secret.
-fn from_json<T: for<'de> Deserialize<'de>>(
+pub(super) fn from_json<T: for<'de> Deserialize<'de>>(
     bytes: &[u8],
     what: impl Fn() -> String,
 ) -> Result<T, HomeError> {
@@ -345,7 +311,7 @@ impl Place {
         })
     }
 
-    fn below(&self) -> [&str; 2] {
+    pub(super) fn below(&self) -> [&str; 2] {
         [&self.platform, &self.name]
     }
 

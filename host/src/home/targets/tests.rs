@@ -341,4 +341,16 @@ async fn the_platform_s_certificates_lie_beside_their_version() {
     // The version itself is as it was put.
     let version = home.target_version("wx", "main", 1).await.unwrap().unwrap();
     assert_eq!(version.secrets["app_private_key"].as_str(), "first");
+
+    let public = async |limit| home.public_versions("wx", "main", limit).await.unwrap();
+    let all = public(9).await;
+    let shown: Vec<_> = all
+        .iter()
+        .map(|version| (version.version, version.certificates.as_str()))
+        .collect();
+    assert_eq!(shown, [(2, ""), (1, "two")]);
+    assert_eq!(all[1].settings, version.settings);
+    assert!(all.iter().all(|version| version.changed_ms > 0));
+    assert_eq!(public(1).await, all[..1]);
+    assert!(home.public_versions("wx", "x", 9).await.unwrap().is_empty());
 }

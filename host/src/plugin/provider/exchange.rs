@@ -78,6 +78,15 @@ pub enum Hint {
     None,
 }
 
+/// What a provider saw in a notification with a target's keys. Nothing of it is to be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The trade that it speaks of.
+    pub trade: Option<String>,
+    /// The host verified something of it in this call.
+    pub verified: bool,
+}
+
 /// What a platform said.
 #[derive(Debug)]
 pub enum Outcome {

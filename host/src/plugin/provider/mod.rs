@@ -29,7 +29,7 @@ use crossing::{
     taken,
 };
 pub use exchange::{
-    AttemptView, Bill, BillRow, Completed, Fault, Hint, Outcome, ProviderCall, RefundView,
+    AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, ProviderCall, RefundView,
     Reversal, Sent,
 };
 
@@ -135,6 +135,24 @@ impl Provider {
             Ok(Ok(hinted(hint)))
         });
         Ok(said?.unwrap_or(Hint::None))
+    }
+
+    /// Asks which trade a notification speaks of, with the target's keys. Nothing of it is to be believed.
+    pub async fn trade_of(&self, call: ProviderCall, notification: Message) -> Said<Named> {
+        call!(
+            self,
+            self.begin_reading(Some(call.target), call.now_ms),
+            |guest, store| {
+                let message = lend(store, notification)?;
+                let answer = guest.call_trade_of(&mut *store, message).await?;
+                let verified = store.data().world.verified > 0;
+                let named = |trade: Option<String>| Named {
+                    trade: trade.map(short),
+                    verified,
+                };
+                fallible(answer, |trade| Ok(named(trade)))
+            }
+        )
     }
 
     /// Orders the trade at the platform.

@@ -136,6 +136,23 @@ pub(in crate::store) fn paid_of(
     Ok(attempts)
 }
 
+/// By the same index.
+const LAST_PAID: &str = "SELECT created_ms FROM attempt WHERE domain = ?1 AND target_platform = ?2 \
+    AND target_name = ?3 AND state = 'OK' ORDER BY created_ms DESC LIMIT 1";
+
+/// When the newest paid attempt of an account was made; 0 where there is none.
+pub(in crate::store) fn last_paid_of(
+    connection: &Connection,
+    account: &Account,
+) -> Result<Ams, StoreError> {
+    let mut statement = connection.prepare_cached(LAST_PAID)?;
+    let mut rows = statement.query(params![account.domain, account.platform, account.target])?;
+    match rows.next()? {
+        Some(row) => Columns::of(row).unsigned(),
+        None => Ok(0),
+    }
+}
+
 /// Attempts are asked about.
 pub(super) const CALLS: Calls = Calls {
     table: "attempt",
@@ -212,7 +229,7 @@ mod tests {
     fn what_was_paid_is_found_by_an_index_and_never_sorted() {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection, 0).unwrap();
-        for sql in [format!("{SELECT} {PAID}")] {
+        for sql in [&format!("{SELECT} {PAID}"), LAST_PAID] {
             let sql = format!("EXPLAIN QUERY PLAN {sql}");
             let mut statement = connection.prepare(&sql).unwrap();
             let values = vec![rusqlite::types::Null; statement.parameter_count()];

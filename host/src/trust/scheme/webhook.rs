@@ -44,7 +44,11 @@ pub(super) fn verify(
     if id.contains('|') || time.contains('|') {
         return Err(malformed("its headers can be cut in two ways".to_owned()));
     }
-    let webhook = target.setting(&rule.webhook).unwrap_or_default();
+    // Platforms give it once they know where they are to notify, which is after the target was put.
+    let webhook = target
+        .setting(&rule.webhook)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| malformed(format!("the target's {:?} is not set", rule.webhook)))?;
     let text = text(id, time, &webhook, &message.body);
     let keys = target.fetched_keys(now_ms);
     // Its certificate is named by an address and not by its own number: any that is known may have signed it.

@@ -16,7 +16,7 @@ pub(super) const WX: &str = include_str!("../../../../plugins/providers/wx/manif
 pub(super) const API_V3_KEY: &str = "a7cde1ZJB1kG2e7VfTs3jQzaWizur8Gb";
 const API_KEY: &str = "192006250b4c09247ec02edce69f6a2d";
 pub(super) const SERIAL: &str = "5DEA10EF55877E3CF6C33255C2E7DEFFF7E427EC";
-const PUBLIC_ID: &str = "PUB_KEY_ID_0114232134912410000000000000";
+pub(super) const PUBLIC_ID: &str = "PUB_KEY_ID_0114232134912410000000000000";
 const HOST: &str = "https://api.mch.weixin.qq.com";
 
 pub(super) fn tenpay() -> &'static Authority {

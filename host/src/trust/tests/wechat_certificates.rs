@@ -3,11 +3,14 @@
 use serde_json::json;
 
 use super::authorities::{Authority, sealed};
-use super::wechat::{API_V3_KEY, QUERY, SERIAL, authority, get, signed, tenpay, wx, wx_target};
+use super::wechat::{
+    API_V3_KEY, PUBLIC_ID, QUERY, SERIAL, authority, get, signed, tenpay, wx, wx_settings,
+    wx_target,
+};
 use super::*;
 use crate::trust::certificate::Certificate;
 use crate::trust::scheme::certificates;
-use crate::trust::{prepare, renew};
+use crate::trust::{certificate_names, prepare, renew, verifying_key_names};
 
 /// `GET /v3/certificates` answered with these, signed by these keys.
 fn list(certificates: &[(&str, &str)], keys: &Keys, serial: &str) -> Message {
@@ -151,5 +154,36 @@ fn a_bundle_of_certificates_is_read_whole() {
     assert_eq!(Certificate::parse_all(&read[0].pem()).unwrap().len(), 1);
     for bad in ["", "x", &merchant().spki_pem, &format!("{first}x")] {
         assert!(Certificate::parse_all(bad).is_err());
+    }
+}
+
+#[test]
+fn keys_are_known_by_what_messages_call_them_and_no_secret_is_needed() {
+    let manifest = wx();
+    let certificate = |serial| tenpay().certify(platform(), serial, (-1, 5));
+    let (own, fetched) = (
+        certificate("1111111111111111"),
+        certificate("2222222222222222"),
+    );
+    let (public, _) = manifest.split_settings(wx_settings());
+    let by_id = verifying_key_names(&manifest, &public, "");
+    assert_eq!(by_id, [PUBLIC_ID]);
+    let Value::Object(public) = json!({"wechatpay_certificate": own, "mch_certificate": fetched})
+    else {
+        panic!("an object");
+    };
+    let names = verifying_key_names(&manifest, &public, &fetched);
+    assert_eq!(
+        (names.len(), names[0].as_str(), names[2].as_str()),
+        (4, "1111111111111111", "2222222222222222"),
+        "each by both of its numbers: {names:?}"
+    );
+    assert_eq!(certificate_names(&fetched), names[2..]);
+    for unreadable in ["", "x", "-----BEGIN CERTIFICATE-----"] {
+        assert!(certificate_names(unreadable).is_empty());
+        let Value::Object(public) = json!({"wechatpay_certificate": unreadable}) else {
+            panic!("an object");
+        };
+        assert!(verifying_key_names(&manifest, &public, unreadable).is_empty());
     }
 }

@@ -24,7 +24,7 @@ mod v3;
 use walnut_sdk::serde_json::{self, Value};
 use walnut_sdk::{
     Attempt, Bill, BillRow, Fault, Hint, Message, Outcome, Provider, RefundOrder, Reversal, Sent,
-    trust,
+    Statement, trust,
 };
 
 /// WeChat Pay.
@@ -65,20 +65,20 @@ impl Provider for Wx {
     }
 
     fn complete(_attempt: Attempt, notification: &Message) -> Result<Outcome, Fault> {
-        let statement = v3::verified(notification, "notify")?;
-        let envelope: Value = serde_json::from_slice(&statement.text()).unwrap_or_default();
-        let event = envelope.get("event_type").and_then(Value::as_str);
-        let claim = match event.and_then(|event| event.split_once('.')) {
-            Some(("TRANSACTION", _)) => NOTIFICATION,
-            Some(("REFUND", _)) => REFUND_NOTIFICATION,
-            _ => return Ok(Outcome::Ignored),
-        };
-        let resource = trust::open(&statement, "resource")?;
-        Ok(if claim == NOTIFICATION {
-            Outcome::trade(claim, resource)
-        } else {
-            Outcome::refund(claim, resource)
+        Ok(match opened(notification)? {
+            None => Outcome::Ignored,
+            Some((NOTIFICATION, resource)) => Outcome::trade(NOTIFICATION, resource),
+            Some((claim, resource)) => Outcome::refund(claim, resource),
         })
+    }
+
+    fn trade_of(notification: &Message) -> Result<Option<String>, Fault> {
+        let Some((_, resource)) = opened(notification)? else {
+            return Ok(None);
+        };
+        let stated: Value = serde_json::from_slice(&resource.text()).unwrap_or_default();
+        let trade_no = stated.get("out_trade_no").and_then(Value::as_str);
+        Ok(trade_no.map(str::to_owned))
     }
 
     /// What it speaks of is encrypted: only the key can be told.
@@ -145,6 +145,20 @@ impl Provider for Wx {
     fn bill_rows(chunk: Vec<u8>, first: bool) -> Result<Vec<BillRow>, Fault> {
         bill::rows(&chunk, first)
     }
+}
+
+/// What a notification states, verified and decrypted, with the claim that reads it; none where it is about neither a
+/// trade nor a refund.
+fn opened(notification: &Message) -> Result<Option<(&'static str, Statement)>, Fault> {
+    let statement = v3::verified(notification, "notify")?;
+    let envelope: Value = serde_json::from_slice(&statement.text()).unwrap_or_default();
+    let event = envelope.get("event_type").and_then(Value::as_str);
+    let claim = match event.and_then(|event| event.split_once('.')) {
+        Some(("TRANSACTION", _)) => NOTIFICATION,
+        Some(("REFUND", _)) => REFUND_NOTIFICATION,
+        _ => return Ok(None),
+    };
+    Ok(Some((claim, trust::open(&statement, "resource")?)))
 }
 
 /// Asks v3 how a trade stands.

@@ -29,6 +29,11 @@ impl<P: Provider> contract::Guest for ProviderComponent<P> {
         }
     }
 
+    fn trade_of(notification: &Message) -> Result<Option<String>, types::Fault> {
+        tell_panics();
+        P::trade_of(notification).map_err(fault)
+    }
+
     fn send(a: types::Attempt, args: Vec<String>) -> Result<contract::Sent, types::Fault> {
         tell_panics();
         P::send(attempt(a)?, args).map(sent).map_err(fault)

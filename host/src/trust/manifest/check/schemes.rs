@@ -359,7 +359,6 @@ fn check_bearer(path: &str, rule: &Bearer, settings: &Settings, p: &mut Problems
 fn check_webhook(path: &str, rule: &Webhook, around: &Around<'_>, p: &mut Problems) {
     let webhook = format!("{path}/webhook");
     public_text(&webhook, &rule.webhook, around.settings, p);
-    must_be_required(&webhook, &rule.webhook, around.settings, p);
     let brings = around.schemes.get(&rule.renewed_by);
     if !matches!(brings, Some(Scheme::Certificates(_))) {
         p.add(
