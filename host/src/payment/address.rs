@@ -163,9 +163,13 @@ impl Payments {
         let account = &holder.account;
         let provider = self.provider(current.digest).await.map_err(Refusal::ours)?;
         let replies = provider.manifest().replies();
+        // The operator has to know whose keys do not fit.
         let again = |trade_no: Option<String>, why: String| Refusal {
             trade_no,
-            why,
+            why: format!(
+                "for {}/{}/{}: {why}",
+                account.domain, account.platform, account.target
+            ),
             reply: replies.again.clone(),
         };
         let reference = TargetRef {

@@ -69,6 +69,29 @@ fn the_checksum_is_signed_as_published() {
 }
 
 #[tokio::test]
+async fn without_the_webhook_s_id_nothing_verifies() {
+    let manifest = manifest();
+    let settings =
+        json!({"client_id": "client-of-the-shop", "client_secret": "secret-of-the-shop"});
+    let target = assemble(&manifest, false, settings.as_object().unwrap().clone()).unwrap();
+    let pem =
+        Authority::new("Some CA", merchant()).certify(platform(), "1111111111111111", (-1, 5));
+    let pem = certificate(&pem);
+    renew(&manifest, &target, &pem, "certificates", NOW_MS)
+        .await
+        .unwrap();
+    let text = webhook::text("t-1", "2026-11-25T00:00:00Z", "", b"{}");
+    let mut message = event(platform(), "{}");
+    message.headers[2].1 = platform().sign(&text);
+    for message in [message, event(platform(), "{}")] {
+        match verify(&manifest, &target, &message, "webhook", NOW_MS) {
+            Err(Failure::Malformed(why)) => assert!(why.contains("webhook_id"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_webhook_is_verified_by_a_certificate_of_the_platform_s_own_host() {
     let manifest = manifest();
     let authority = Authority::new("Some CA", merchant());

@@ -36,6 +36,31 @@ fn a_notification_is_opened_and_handed_over() {
 }
 
 #[test]
+fn the_trade_of_a_notification_stands_in_what_was_encrypted() {
+    let trade_of = |event: &str, serial: &str, plain: &'static str| {
+        let body = json!({"event_type": event, "resource": {}}).to_string();
+        let headers = vec![("Wechatpay-Serial".to_owned(), serial.to_owned())];
+        let message = Message::new(0, headers, body);
+        let double = host().opening(move |_, _| Ok(Statement::new(plain)));
+        run(double, || Wx::trade_of(&message)).0
+    };
+    let number = |plain| trade_of("TRANSACTION.SUCCESS", "KNOWN000", plain).unwrap();
+    assert_eq!(
+        number(r#"{"out_trade_no": "1217752501201407033233368018"}"#).as_deref(),
+        Some("1217752501201407033233368018")
+    );
+    for plain in ["plain", "{}", r#"{"out_trade_no": 1}"#] {
+        assert_eq!(number(plain), None);
+    }
+    let refunded = trade_of("REFUND.SUCCESS", "KNOWN000", r#"{"out_trade_no": "x"}"#);
+    assert_eq!(refunded.unwrap().as_deref(), Some("x"));
+    let other = trade_of("PAYSCORE.USER_OPEN_SERVICE", "KNOWN000", "{}");
+    assert_eq!(other.unwrap(), None);
+    let forged = trade_of("TRANSACTION.SUCCESS", "PUB_KEY_ID_0114", "{}");
+    assert_eq!(word(&forged), "unverified");
+}
+
+#[test]
 fn an_unknown_certificate_is_asked_for_once() {
     // It does not help: the notification is refused after one question.
     let double = host()
