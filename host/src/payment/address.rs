@@ -7,7 +7,7 @@ use super::providers::Current;
 use super::receive::Refusal;
 use super::routes::{ACCOUNTS_OF_A_KEY, Holder};
 use super::{Payments, now_ms};
-use crate::plugin::{Hint, Named, ProviderCall};
+use crate::plugin::{Hint, Named, Provider, ProviderCall};
 use crate::store::Account;
 use crate::trust::{Message, Reply};
 
@@ -172,25 +172,8 @@ impl Payments {
             ),
             reply: replies.again.clone(),
         };
-        let reference = TargetRef {
-            platform: account.platform.clone(),
-            name: account.target.clone(),
-            version: holder.version,
-        };
-        let target = self
-            .target(&account.domain, &reference, &provider)
-            .await
-            .map_err(|error| again(None, error.to_string()))?;
-        let now_ms = now_ms();
-        let named = provider
-            .trade_of(ProviderCall { target, now_ms }, message.clone())
-            .await
-            .map_err(|error| {
-                tracing::error!(error = %error.full(), "plugin");
-                again(None, format!("the provider failed: {}", error.kind))
-            })?
-            .map_err(|fault| again(None, fault.to_string()))?;
-        let text = match named {
+        let named = self.named(&provider, holder, message).await;
+        let text = match named.map_err(|why| again(None, why))? {
             Named {
                 trade: Some(text), ..
             } => text,
@@ -198,19 +181,64 @@ impl Payments {
             Named { verified: true, .. } => return Ok(replies.taken.clone()),
             Named { .. } => return Err(again(None, "it names no trade".into())),
         };
-        let stranger = || {
-            let trade_no = Some(text.chars().take(64).collect());
-            again(trade_no, "the account has no such trade".into())
+        match self.own_trade(account, &text).await? {
+            Some((trade_no, case)) => self.complete(&case, &trade_no, message.clone()).await,
+            None => {
+                let trade_no = text.chars().take(64).collect();
+                Err(again(
+                    Some(trade_no),
+                    "the account has no such trade".into(),
+                ))
+            }
+        }
+    }
+
+    /// Which trade a provider sees in a notification with the keys of an account, or why it sees nothing.
+    async fn named(
+        &self,
+        provider: &Provider,
+        holder: &Holder,
+        message: &Message,
+    ) -> Result<Named, String> {
+        let account = &holder.account;
+        let reference = TargetRef {
+            platform: account.platform.clone(),
+            name: account.target.clone(),
+            version: holder.version,
         };
-        let trade_no = TradeNo::parse(&text).ok_or_else(stranger)?;
-        let case = self.case_of(&trade_no).await?.ok_or_else(stranger)?;
+        let target = self
+            .target(&account.domain, &reference, provider)
+            .await
+            .map_err(|error| error.to_string())?;
+        let now_ms = now_ms();
+        provider
+            .trade_of(ProviderCall { target, now_ms }, message.clone())
+            .await
+            .map_err(|error| {
+                tracing::error!(error = %error.full(), "plugin");
+                format!("the provider failed: {}", error.kind)
+            })?
+            .map_err(|fault| fault.to_string())
+    }
+
+    /// The trade of this number, if it is the account's.
+    async fn own_trade(
+        &self,
+        account: &Account,
+        text: &str,
+    ) -> Result<Option<(TradeNo, Case)>, Refusal> {
+        let Some(trade_no) = TradeNo::parse(text) else {
+            return Ok(None);
+        };
+        let Some(case) = self.case_of(&trade_no).await? else {
+            return Ok(None);
+        };
         let own = |target: &TargetRef| {
             target.platform == account.platform && target.name == account.target
         };
-        if case.payment.domain != account.domain || attempt_of(&case, &trade_no, own).is_none() {
-            return Err(stranger());
-        }
-        self.complete(&case, &trade_no, message.clone()).await
+        let is_own =
+            case.payment.domain == account.domain && attempt_of(&case, &trade_no, own).is_some();
+        Ok(is_own.then_some((trade_no, case)))
     }
 
     async fn case_of(&self, trade_no: &TradeNo) -> Result<Option<Case>, Refusal> {

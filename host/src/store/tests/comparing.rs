@@ -99,3 +99,23 @@ async fn an_accounts_payments_and_refunds_of_a_time_come_page_by_page() {
     let cases = shop.store.cases_of_trades(wanted).await.unwrap();
     assert!(cases[0].is_some() && cases[1].is_none());
 }
+
+#[tokio::test]
+async fn when_an_account_was_paid_last_is_known() {
+    let shop = Shop::open();
+    for (domain, target, at) in [
+        ("shop", "main", 150),
+        ("shop", "main", 90),
+        ("rival", "main", 200),
+    ] {
+        sold(&shop, domain, target, at).await;
+    }
+    let accounts = [("shop", "main"), ("shop", "other"), ("rival", "main")];
+    let accounts = accounts.map(|(domain, target)| Account {
+        domain: domain.to_owned(),
+        platform: "zfb".to_owned(),
+        target: target.to_owned(),
+    });
+    let last = shop.store.last_paid(accounts.to_vec()).await.unwrap();
+    assert_eq!(last, [150, 0, 200]);
+}
