@@ -127,7 +127,7 @@ pub(crate) fn text(rule: &Template, fields: &[(&str, String)]) -> Result<String,
         TemplateKind::SortedForm => {
             let pairs = fields.iter().map(|(name, value)| (*name, value.as_str()));
             let signed = sorted_form::signed(pairs, &[]);
-            match sorted_form::ambiguous(&signed) {
+            match sorted_form::ambiguous_to_a_platform(&signed) {
                 None => Ok(sorted_form::text(&signed)),
                 Some(name) => Err(Failure::Malformed(format!(
                     "{name:?} can be read as several fields"

@@ -4,6 +4,13 @@
 //! The joined text does not escape anything, so a signed value with `&` and `=` in it could be cut
 //! into other fields that give the same text: a buyer who gets `&total_amount=…` into a remark would
 //! have a signature for a form of his own. A form whose text can be cut in another way is refused.
+//!
+//! What the host signs for a browser may hold an address with a query of its own, such as
+//! `https://shop.example/paid?order=7&%6Cang=en`. The same rule would refuse it, though it can be told apart: no
+//! platform has a field whose name begins with `%`, so that whoever cuts the text there gets a field that nobody reads
+//! and an address that is shorter, which he could have typed as well. Whoever writes such an address spells the first
+//! letter of each further name in this way (RFC 3986 §2.3: it is the same address), whatever that name is; no list of
+//! a platform's fields has to be complete for it.
 
 use std::collections::BTreeMap;
 
@@ -42,10 +49,21 @@ pub(crate) fn text(signed: &Signed<'_>) -> String {
 
 /// The first field, if any, that makes it possible to cut the text into other fields.
 pub(crate) fn ambiguous<'a>(signed: &Signed<'a>) -> Option<&'a str> {
-    let torn = |value: &str| value.split('&').skip(1).any(|piece| piece.contains('='));
+    torn(signed, |_| false)
+}
+
+/// The first field, if any, that makes it possible to cut the text into other fields that a platform may know.
+pub(crate) fn ambiguous_to_a_platform<'a>(signed: &Signed<'a>) -> Option<&'a str> {
+    torn(signed, |piece| piece.starts_with('%'))
+}
+
+fn torn<'a>(signed: &Signed<'a>, nobodys: impl Fn(&str) -> bool) -> Option<&'a str> {
+    let reads_as_field = |piece: &str| piece.contains('=') && !nobodys(piece);
     signed
         .iter()
-        .find(|(name, value)| name.contains(['&', '=']) || torn(value))
+        .find(|(name, value)| {
+            name.contains(['&', '=']) || value.split('&').skip(1).any(reads_as_field)
+        })
         .map(|(name, _)| *name)
 }
 

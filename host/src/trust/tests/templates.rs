@@ -21,7 +21,7 @@ fn manifest() -> Manifest {
                     "key": "app_private_key", "algorithm": "rsa-sha256"
                 },
                 "app": {
-                    "kind": "sorted-form", "fields": ["method", "biz_content", "app_id", "empty"],
+                    "kind": "sorted-form", "fields": ["method", "biz_content", "app_id", "empty", "return_url"],
                     "set": {"app_id": {"setting": "app_id"}, "method": "alipay.trade.app.pay"},
                     "key": "app_private_key", "algorithm": "rsa-sha256"
                 }
@@ -54,7 +54,11 @@ fn a_template_is_signed_with_what_the_host_sets() {
 
     let signature = sign(
         "app",
-        &[("biz_content", "{\"a\":\"b & c\"}"), ("empty", "")],
+        &[
+            ("biz_content", "{\"a\":\"b & c\"}"),
+            ("empty", ""),
+            ("return_url", ""),
+        ],
     )
     .unwrap();
     let text =
@@ -89,15 +93,63 @@ fn a_template_is_not_bent() {
         );
     }
     // It would be another method's text.
-    malformed(
-        "app",
-        &[
-            ("biz_content", "{}&method=alipay.trade.refund"),
-            ("empty", ""),
-        ],
-    );
+    let bent = |value: &str| {
+        malformed(
+            "app",
+            &[("biz_content", value), ("empty", ""), ("return_url", "")],
+        );
+    };
+    bent("{}&method=alipay.trade.refund");
+    bent("{}&%41=1&method=alipay.trade.refund");
     assert!(matches!(
         sign("nonsense", &good),
         Err(Failure::UnknownScheme(_))
     ));
+}
+
+#[test]
+fn an_address_with_a_query_hides_no_other_field() {
+    let key = PublicKey::parse(&merchant().spki_pem).unwrap();
+    let to = |address: &str| {
+        let values = [
+            ("biz_content", "{}"),
+            ("empty", ""),
+            ("return_url", address),
+        ];
+        sign("app", &values)
+    };
+    for good in [
+        "https://shop.example/paid?order=7",
+        "https://shop.example/paid?order=7&%6Cang=en&%74otal_amount=0.01&done",
+    ] {
+        let text = format!(
+            "app_id={APP_ID}&biz_content={{}}&method=alipay.trade.app.pay&return_url={good}"
+        );
+        assert_eq!(key.verify(text.as_bytes(), &to(good).unwrap()), Ok(()));
+    }
+    // Whatever the name is, known to this manifest or not.
+    for name in [
+        "total_amount",
+        "biz_content",
+        "notify_url",
+        "method",
+        "METHOD",
+        "app_auth_token",
+        "zz",
+        " method",
+        "\u{feff}method",
+        "",
+    ] {
+        for address in [
+            format!("https://shop.example/?order=7&{name}=1"),
+            format!("https://shop.example/?order=7&%6Cang=en&{name}=1"),
+            format!("https://shop.example/?order=7&{name}=1&%6Cang=en"),
+        ] {
+            let refused = to(&address);
+            assert!(
+                matches!(&refused, Err(Failure::Malformed(why)) if why.contains("return_url")),
+                "{address}: {refused:?}"
+            );
+        }
+    }
 }

@@ -113,10 +113,42 @@ fn return_url(attempt: &Attempt) -> Result<Option<String>, Fault> {
     let web = ["https://", "http://"]
         .iter()
         .any(|scheme| address.len() > scheme.len() && address.starts_with(scheme));
-    if !plain || !web || address.len() > MAX_RETURN_URL {
-        return Err(Fault::Invalid(format!(
-            "return_url must be an address of at most {MAX_RETURN_URL} plain characters, such as https://shop.example/paid"
-        )));
+    let written = unmistakable(&address).filter(|written| written.len() <= MAX_RETURN_URL);
+    match written {
+        Some(written) if plain && web => Ok(Some(written)),
+        _ => Err(Fault::Invalid(format!(
+            "return_url must be an address of at most {MAX_RETURN_URL} plain characters, such as \
+             https://shop.example/paid?order=7 (each parameter after the first counts two more), and each parameter \
+             must have a name"
+        ))),
     }
-    Ok(Some(address))
+}
+
+/// The same address, written so that none of its parameters can be taken for a field of Alipay's: the text that is
+/// signed joins fields by `&` as it is, and a signature over `…&total_amount=0.01` would be one for that field too.
+/// From the second parameter on, the first letter of the name is spelled as a percent code, which stands for the same
+/// letter (RFC 3986 §2.3), and which no field of Alipay's begins with; the host signs no other `&name=`. None where a
+/// parameter has no name to spell.
+fn unmistakable(address: &str) -> Option<String> {
+    let mut pieces = address.split('&');
+    let mut written = pieces.next()?.to_owned();
+    for piece in pieces {
+        written.push('&');
+        if !piece.contains('=') || piece.starts_with('%') {
+            written.push_str(piece);
+            continue;
+        }
+        let mut letters = piece.chars();
+        match letters.next()? {
+            '=' => return None,
+            // In a query it stands for a space.
+            '+' => written.push_str("%20"),
+            letter => {
+                let byte = u8::try_from(letter).ok()?;
+                written.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        written.push_str(letters.as_str());
+    }
+    Some(written)
 }

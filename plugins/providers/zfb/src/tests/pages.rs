@@ -118,6 +118,47 @@ fn the_buyer_comes_back_to_where_the_payment_or_the_settings_say() {
 }
 
 #[test]
+fn no_parameter_of_the_shops_address_reads_as_a_field_of_alipays() {
+    for (given, signed) in [
+        (
+            "https://shop.example/paid?order=7&lang=en&done",
+            "https://shop.example/paid?order=7&%6Cang=en&done",
+        ),
+        (
+            "https://shop.example/?a=1&total_amount=0.01&biz_content={}&notify_url=https://evil.example",
+            "https://shop.example/?a=1&%74otal_amount=0.01&%62iz_content={}&%6Eotify_url=https://evil.example",
+        ),
+        (
+            "https://a/?b=c=d&+e=1&%66=2",
+            "https://a/?b=c=d&%20e=1&%66=2",
+        ),
+        ("https://a/?b&&c", "https://a/?b&&c"),
+    ] {
+        for pay_type in ["zfb.page", "zfb.wap"] {
+            let (sent, double) = opened(pay_type, &[], Double::new(), |attempt| {
+                attempt.meta_json = json!({ "return_url": given }).to_string();
+            });
+            assert!(sent.is_ok());
+            let (_, said) = values(&double);
+            assert_eq!(said["return_url"], signed);
+            let order = said["biz_content"].as_str().unwrap();
+            let order: serde_json::Value = serde_json::from_str(order).unwrap();
+            let left = (pay_type == "zfb.wap").then_some(signed);
+            assert_eq!(order.get("quit_url").and_then(|url| url.as_str()), left);
+        }
+    }
+    // Two characters more for each parameter after the first.
+    let long = format!("https://a/?b={}&c=1", "x".repeat(238));
+    let just = &long[..254];
+    for (given, fits) in [(just, true), (&*long, false), ("https://a/?b=1&=2", false)] {
+        let (sent, _) = opened("zfb.page", &[], Double::new(), |attempt| {
+            attempt.meta_json = json!({ "return_url": given }).to_string();
+        });
+        assert_eq!(sent.is_ok(), fits, "{given}");
+    }
+}
+
+#[test]
 fn what_a_page_cannot_be_asked_for_is_refused() {
     for (pay_type, args) in [
         ("zfb.page", &["frame"][..]),
