@@ -33,6 +33,7 @@ pub(super) async fn api(
         http_method: method.to_string(),
         host: text(&headers, "host").unwrap_or_default(),
         path: uri.path().to_owned(),
+        query: uri.query().map(str::to_owned),
         operation: None,
         client_id: None,
         order_id: None,
@@ -50,6 +51,7 @@ pub(super) async fn api(
     };
     let call = Call {
         operation,
+        query: uri.query().unwrap_or_default().to_owned(),
         headers,
         body,
     };

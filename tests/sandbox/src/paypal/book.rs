@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::misbehaviour::{AnswerFault, Fault, Misbehaviour, NotificationFault};
 use super::operation::Operation;
 use super::order::{Order, Settlement};
+use super::reports::Reports;
 use super::resource::Writer;
 use super::token::Tokens;
 use super::view::{CaptureView, NotificationView, OrderView, RefundView, Replay, RequestView};
@@ -46,6 +47,7 @@ pub(super) struct Book {
     pub(super) orders: BTreeMap<String, Order>,
     pub(super) request_ids: HashMap<RequestKey, Remembered>,
     pub(super) misbehaviours: Vec<Misbehaviour>,
+    pub(super) reports: Reports,
     /// Whose key signs webhooks.
     pub(super) signer: Arc<SigningCertificate>,
     /// Every certificate that PayPal issued, by its number.
@@ -65,6 +67,7 @@ impl Book {
             orders: BTreeMap::new(),
             request_ids: HashMap::new(),
             misbehaviours: Vec::new(),
+            reports: Reports::default(),
             certificates: HashMap::from([(signer.id.clone(), Arc::clone(&signer))]),
             signer,
             requests: VecDeque::new(),

@@ -23,6 +23,8 @@ enum Shape {
         /// Where the payer is to be sent, as in `INSTRUMENT_DECLINED`.
         redirect: Option<String>,
     },
+    /// A search found more than PayPal lists.
+    TooMany { found: usize, most: usize },
 }
 
 /// One entry of `details`.
@@ -33,6 +35,9 @@ struct Detail {
     value: Option<String>,
     location: Option<&'static str>,
 }
+
+/// The name of a search's refusal that found too much.
+const TOO_MANY: &str = "RESULTSET_TOO_LARGE";
 
 /// What PayPal says of an issue, in short. Callers must not depend on these texts.
 const DESCRIPTIONS: [(&str, &str); 34] = [
@@ -199,6 +204,14 @@ impl Failure {
         api(403, "NOT_AUTHORIZED", message, Some(issue))
     }
 
+    /// 400: a search found more than PayPal lists; a shorter time has to be asked for.
+    pub(super) fn too_many(found: usize, most: usize) -> Failure {
+        Failure {
+            status: 400,
+            shape: Box::new(Shape::TooMany { found, most }),
+        }
+    }
+
     /// 404: the caller has no such resource.
     pub(super) fn not_found() -> Failure {
         let message = "The specified resource does not exist.";
@@ -267,6 +280,20 @@ impl Failure {
         self
     }
 
+    /// Names the parameter of the query.
+    #[must_use]
+    pub(super) fn in_query(mut self, name: &str) -> Failure {
+        if let Shape::Api {
+            detail: Some(detail),
+            ..
+        } = &mut *self.shape
+        {
+            detail.field = Some(name.to_owned());
+            detail.location = Some("query");
+        }
+        self
+    }
+
     /// Names what stands in the field.
     #[must_use]
     pub(super) fn saying(mut self, found: &str) -> Failure {
@@ -298,6 +325,7 @@ impl Failure {
                 ..
             } => &detail.issue,
             Shape::Api { name, .. } => name,
+            Shape::TooMany { .. } => TOO_MANY,
         }
     }
 
@@ -307,6 +335,13 @@ impl Failure {
             Shape::OAuth { error, description } => {
                 json!({"error": error, "error_description": description})
             }
+            Shape::TooMany { found, most } => json!({
+                "name": TOO_MANY,
+                "message": "Result set size is greater than the maximum limit. Change the filter criteria and try again.",
+                "debug_id": debug_id,
+                "total_items": found,
+                "maximum_items": most,
+            }),
             Shape::Api {
                 name,
                 message,

@@ -5,6 +5,8 @@
 //! [`Misbehaviour`]; the rule of signing webhooks is in [`signing`], for whoever checks them by
 //! hand.
 //!
+//! The transaction search (`GET /v1/reporting/transactions`) tells of the money that moved.
+//!
 //! Over HTTP, on the same port:
 //!
 //! | address | does |
@@ -38,6 +40,8 @@ mod operation;
 mod order;
 mod page;
 mod platform;
+mod report;
+mod reports;
 mod resource;
 pub mod signing;
 mod status;

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::fields::parse;
 use super::order::Order;
 use super::platform::Platform;
+use super::report;
 use super::resource::Prefer;
 use super::status::OrderStatus;
 use super::token;
@@ -31,6 +32,7 @@ pub(super) enum Operation {
     RefundCapture(String),
     ShowRefund(String),
     Verify,
+    Transactions,
     Certificate(String),
     /// One that PayPal has and that an account here is not given.
     NotGiven(&'static str),
@@ -53,6 +55,7 @@ impl Operation {
             }
             ("GET", ["v2", "payments", "refunds", id]) => Operation::ShowRefund((*id).to_owned()),
             ("POST", ["v1", "notifications", "verify-webhook-signature"]) => Operation::Verify,
+            ("GET", ["v1", "reporting", "transactions"]) => Operation::Transactions,
             ("GET", ["v1", "notifications", "certs", id]) => {
                 Operation::Certificate((*id).to_owned())
             }
@@ -67,6 +70,7 @@ impl Operation {
             (_, ["v1", "notifications", "webhooks" | "webhooks-events", ..]) => {
                 Operation::NotGiven("webhooks")
             }
+            ("GET", ["v1", "reporting", "balances"]) => Operation::NotGiven("balances.get"),
             _ => return None,
         })
     }
@@ -82,6 +86,7 @@ impl Operation {
             Operation::RefundCapture(_) => "captures.refund",
             Operation::ShowRefund(_) => "refunds.get",
             Operation::Verify => "verify-webhook-signature.post",
+            Operation::Transactions => "search.get",
             Operation::Certificate(_) => "certs.get",
             Operation::NotGiven(name) => name,
         }
@@ -104,6 +109,8 @@ impl Operation {
 /// A request as it came.
 pub(super) struct Call {
     pub(super) operation: Operation,
+    /// The query, empty where there is none.
+    pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) body: axum::body::Bytes,
 }
@@ -210,6 +217,7 @@ pub(super) fn perform(
             trace.order_id = Some(order.id.clone());
             refund_answer(platform, order, id, Prefer::Representation, 200)
         }
+        Operation::Transactions => report::transactions(platform, &app, call),
         Operation::NotGiven(_) => Err(Failure::forbidden("PERMISSION_DENIED")),
         _ if !says_json() => Err(Failure::media_type()),
         Operation::CreateOrder => create(platform, &app, call, trace),

@@ -101,6 +101,21 @@ impl Order {
         self.ends = self.ends.min(now);
     }
 
+    /// Everything happened so much earlier.
+    pub(super) fn backdate(&mut self, ago: Duration) {
+        self.created -= ago;
+        self.approved = self.approved.map(|at| at - ago);
+        self.ends -= ago;
+        if let Some(capture) = &mut self.capture {
+            capture.created -= ago;
+            capture.updated -= ago;
+        }
+        for refund in &mut self.refunds {
+            refund.created -= ago;
+            refund.updated -= ago;
+        }
+    }
+
     /// Whether the payer can still act.
     pub(super) fn open(&self, now: OffsetDateTime) -> Result<(), BuyerError> {
         match self.status {

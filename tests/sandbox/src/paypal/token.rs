@@ -23,6 +23,9 @@ const LIFE: Duration = Duration::hours(9);
 /// What a token is good for.
 const SCOPE: &str = "https://uri.paypal.com/services/payments/payment https://uri.paypal.com/services/payments/payment/authcapture https://uri.paypal.com/services/payments/refund https://uri.paypal.com/services/applications/webhooks openid";
 
+/// What a token is good for besides, where the app has "Transaction Search" switched on.
+const REPORTS: &str = "https://uri.paypal.com/services/reporting/search/read";
+
 /// PayPal's number of apps in its sandbox.
 const APP_ID: &str = "APP-80W284485P519543T";
 
@@ -33,6 +36,8 @@ struct Token {
     client_id: String,
     nonce: String,
     ends: OffsetDateTime,
+    /// The app had "Transaction Search" switched on when it was given out.
+    reports: bool,
 }
 
 /// All tokens that were given out.
@@ -41,7 +46,13 @@ pub(super) struct Tokens(Vec<Token>);
 
 impl Tokens {
     /// The client's token that holds, or a new one, as the answer tells of it.
-    fn grant(&mut self, client_id: &str, numbers: &Numbers, now: OffsetDateTime) -> Value {
+    fn grant(
+        &mut self,
+        client_id: &str,
+        reports: bool,
+        numbers: &Numbers,
+        now: OffsetDateTime,
+    ) -> Value {
         let holds = |token: &&Token| token.client_id == client_id && now < token.ends;
         let token = match self.0.iter().find(holds) {
             Some(token) => token.clone(),
@@ -51,13 +62,18 @@ impl Tokens {
                     client_id: client_id.to_owned(),
                     nonce: format!("{}{}", clock::text(now), numbers.nonce()),
                     ends: now + LIFE,
+                    reports,
                 };
                 self.0.push(token.clone());
                 token
             }
         };
+        let scope = match token.reports {
+            true => format!("{SCOPE} {REPORTS}"),
+            false => SCOPE.to_owned(),
+        };
         json!({
-            "scope": SCOPE,
+            "scope": scope,
             "access_token": token.text,
             "token_type": "Bearer",
             "app_id": APP_ID,
@@ -66,14 +82,14 @@ impl Tokens {
         })
     }
 
-    /// Whose token it is.
-    fn holder(&self, text: &str, now: OffsetDateTime) -> Result<&str, Failure> {
+    /// The token, as long as it holds.
+    fn holder(&self, text: &str, now: OffsetDateTime) -> Result<&Token, Failure> {
         let token = self.0.iter().find(|token| token.text == text);
         let token = token.ok_or_else(|| Failure::token("Token signature verification failed"))?;
         if now >= token.ends {
             return Err(Failure::token("Access Token not found in cache"));
         }
-        Ok(&token.client_id)
+        Ok(token)
     }
 
     /// None of them holds any more.
@@ -102,7 +118,10 @@ pub(super) fn grant(
         .find(|(name, _)| name == "grant_type");
     match asked {
         Some((_, asked)) if asked == "client_credentials" => {
-            let answer = book.tokens.grant(&app.client_id, numbers, clock::now());
+            let reports = !book.reports.is_off(&app.client_id);
+            let answer = book
+                .tokens
+                .grant(&app.client_id, reports, numbers, clock::now());
             Ok((app, answer))
         }
         Some(_) => Err(Failure::oauth(
@@ -120,10 +139,22 @@ pub(super) fn grant(
 
 /// Whose request it is, by its bearer token.
 pub(super) fn authenticate(book: &Book, headers: &HeaderMap) -> Result<Arc<App>, Failure> {
-    let token = authorization(headers, "bearer").ok_or_else(Failure::unauthenticated)?;
-    let client_id = book.tokens.holder(token, clock::now())?;
-    let app = book.apps.get(client_id).cloned();
+    let token = bearer(book, headers)?;
+    let app = book.apps.get(&token.client_id).cloned();
     app.ok_or_else(Failure::unauthenticated)
+}
+
+/// Whether the bearer token is good for reports.
+pub(super) fn may_report(book: &Book, headers: &HeaderMap) -> Result<(), Failure> {
+    match bearer(book, headers)?.reports {
+        true => Ok(()),
+        false => Err(Failure::forbidden("PERMISSION_DENIED")),
+    }
+}
+
+fn bearer<'a>(book: &'a Book, headers: &HeaderMap) -> Result<&'a Token, Failure> {
+    let token = authorization(headers, "bearer").ok_or_else(Failure::unauthenticated)?;
+    book.tokens.holder(token, clock::now())
 }
 
 /// The media type of a body, without its parameters.

@@ -92,6 +92,8 @@ pub struct RequestView {
     pub host: String,
     /// The path.
     pub path: String,
+    /// The query as it came.
+    pub query: Option<String>,
     /// The operation by PayPal's name for it, such as `orders.capture`.
     pub operation: Option<String>,
     /// Whose token or credentials it carried, if they hold.

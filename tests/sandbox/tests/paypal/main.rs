@@ -13,5 +13,6 @@ mod faults;
 mod lifecycle;
 mod merchant;
 mod refunds;
+mod reports;
 mod request_ids;
 mod webhooks;
