@@ -263,6 +263,12 @@ pub(super) const BILL_UNPACKED_BYTES: u64 = 512 * MIB as u64;
 /// Files of one bill. Alipay's has two: the trades and their sums.
 pub(super) const BILL_FILES: usize = 16;
 
+/// Pages of one bill: as many of PayPal's as a bill may have rows.
+pub(super) const BILL_PAGES: usize = 1_000;
+
+/// A page that the provider is given as a whole: PayPal's largest has 500 transactions of some 700 bytes.
+pub(super) const BILL_WHOLE_BYTES: u64 = MIB as u64;
+
 /// Rows of one bill: the host holds all of them while it compares, 150 MB.
 pub(super) const BILL_ROWS: usize = 500_000;
 

@@ -13,6 +13,7 @@
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
 //! | `web`                     | the requests of callbacks, and where they go                                 |
 //! | `outbound`, `address`     | the requests that the host sends for plugins, and what it may connect to     |
+//! | `token`                   | tokens for those of providers that need one                                  |
 //!
 //! The payment's rules and the background work enter by [`Plugins`], [`Provider`] and [`Callback`]. Nobody else
 //! knows wasmtime.
@@ -34,6 +35,7 @@ mod plugins;
 mod pool;
 mod provider;
 mod registry;
+mod token;
 mod web;
 mod world;
 

@@ -230,7 +230,7 @@ pub struct Bill {
 /// One row of the platform's bill.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BillRow {
-    /// The attempt's number.
+    /// The attempt's number; empty where the row says only the platform's.
     pub trade_no: String,
     /// The platform's number.
     pub transaction_id: String,
@@ -240,7 +240,7 @@ pub struct BillRow {
     pub amount: Money,
     /// What of it was given back.
     pub refunded: Money,
-    /// The number of the refund that the row is about.
+    /// The number of the refund that the row is about: the host's or the platform's.
     pub refund_no: Option<String>,
 }
 
@@ -316,6 +316,11 @@ pub trait Provider {
     /// The next rows of that bill, from a chunk of whole lines in UTF-8; `first` at the beginning of each file.
     fn bill_rows(_chunk: Vec<u8>, _first: bool) -> Result<Vec<BillRow>, Fault> {
         Err(Fault::Unsupported)
+    }
+
+    /// Where a bill goes on whose platform gives it in pages; `page` is the one that was just read, `end` its last chunk.
+    fn next_page(_page: Bill, _end: Vec<u8>) -> Result<Option<Bill>, Fault> {
+        Ok(None)
     }
 }
 

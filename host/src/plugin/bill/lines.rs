@@ -1,4 +1,4 @@
-//! A file in chunks of whole lines, as UTF-8: what is not UTF-8 is GBK, as Alipay's bills are.
+//! A file in chunks of whole lines or at once, as UTF-8: what is not UTF-8 is GBK, as Alipay's bills are.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -13,6 +13,8 @@ use crate::plugin::limits;
 pub(super) struct Lines {
     file: BufReader<File>,
     utf8: bool,
+    /// All of it is one chunk, whatever lines it has.
+    at_once: bool,
 }
 
 impl Lines {
@@ -20,13 +22,31 @@ impl Lines {
         Lines {
             utf8: unpacked.is_utf8(),
             file: BufReader::new(unpacked.into_file()),
+            at_once: false,
+        }
+    }
+
+    /// The same as one chunk, such as a JSON document.
+    pub(super) fn at_once(unpacked: Unpacked) -> Lines {
+        Lines {
+            at_once: true,
+            ..Lines::of(unpacked)
         }
     }
 
     /// The next lines: as many as fit, each with its end; none after the last.
     pub(super) fn next(&mut self) -> Result<Option<String>, BillError> {
         let mut bytes = Vec::new();
-        while bytes.len() < limits::BILL_CHUNK_BYTES {
+        if self.at_once {
+            let most = limits::BILL_WHOLE_BYTES;
+            (&mut self.file).take(most + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > most {
+                return Err(BillError::unreadable(format!(
+                    "a page has more than {most} bytes"
+                )));
+            }
+        }
+        while !self.at_once && bytes.len() < limits::BILL_CHUNK_BYTES {
             let before = bytes.len();
             // A line break is no part of any other character, in neither encoding.
             let most = limits::BILL_LINE_BYTES as u64 + 1;

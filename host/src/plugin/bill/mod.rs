@@ -5,20 +5,20 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | [`fetch`] | the request, with its token where there is one, and the file on the disk |
 //! | [`unpack`] | gzip, zip or plain, within bounds, with its hash |
-//! | [`lines`] | chunks of whole lines in UTF-8 |
+//! | [`lines`] | chunks of whole lines in UTF-8, or a file at once |
 
+mod fetch;
 mod lines;
 mod unpack;
 
-use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io;
+use std::time::Instant;
 
 use super::error::PluginError;
 use super::limits;
-use super::outbound::Unsent;
 use super::provider::{Bill, BillRow, Fault, Provider, ProviderCall};
-use crate::trust::{self, Outgoing, Prepared};
 use lines::Lines;
 use unpack::Unpacked;
 
@@ -49,80 +49,79 @@ impl BillError {
 }
 
 impl Provider {
-    /// Fetches a bill that this provider found, and reads all of its rows.
+    /// Fetches a bill that this provider found, with all of its pages, and reads all of its rows.
     pub async fn rows_of_bill(
         &self,
         call: &ProviderCall,
         bill: &Bill,
     ) -> Result<Vec<BillRow>, BillError> {
-        let packed = self.fetch(call, &bill.url).await?;
-        let unpacked = blocking(move || unpack::unpack(packed)).await?;
-        check_hash(&unpacked, bill.sha1.as_deref())?;
-        let mut rows = Vec::new();
-        for file in unpacked {
-            self.read(call, file, &mut rows).await?;
-        }
-        Ok(rows)
-    }
-
-    /// Fetches the file to where nobody else finds it; it is gone when it is closed.
-    async fn fetch(&self, call: &ProviderCall, url: &str) -> Result<File, BillError> {
-        let outgoing = Outgoing {
-            method: "GET".to_owned(),
-            url: url.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            auth: self.manifest().bill_auth().map(str::to_owned),
-            identity: None,
+        let mut reading = Reading {
+            provider: self,
+            found: call,
+            since: Instant::now(),
+            room: limits::BILL_UNPACKED_BYTES,
+            rows: Vec::new(),
         };
-        let prepared = trust::prepare(self.manifest(), &call.target, outgoing, call.now_ms)
-            .map_err(|trust::Denied(why)| BillError::Unfetched(why))?;
-        self.download(prepared).await
-    }
-
-    async fn download(&self, prepared: Prepared) -> Result<File, BillError> {
-        let mut download = self
-            .outbound()
-            .download(prepared)
-            .await
-            .map_err(unfetched)?;
-        if download.status() != 200 {
-            let status = download.status();
-            return Err(BillError::Unfetched(format!(
-                "the platform answers with status {status}"
-            )));
-        }
-        let mut file = blocking(|| Ok(tempfile::tempfile()?)).await?;
-        loop {
-            let part = download
-                .next(limits::BILL_WRITE_BYTES)
-                .await
-                .map_err(unfetched)?;
-            let last = part.len() < limits::BILL_WRITE_BYTES;
-            file = blocking(move || {
-                file.write_all(&part)?;
-                Ok(file)
-            })
-            .await?;
-            if last {
-                break;
+        let mut page = bill.clone();
+        for _ in 0..limits::BILL_PAGES {
+            let end = reading.read_page(&page).await?;
+            let next = self
+                .next_page(reading.call(), &page, end.as_bytes())
+                .await?;
+            match next.map_err(BillError::Fault)? {
+                Some(next) => page = next,
+                None => return Ok(reading.rows),
             }
         }
-        blocking(move || {
-            file.seek(SeekFrom::Start(0))?;
-            Ok(file)
-        })
-        .await
+        Err(BillError::unreadable(format!(
+            "it has more than {} pages",
+            limits::BILL_PAGES
+        )))
+    }
+}
+
+/// A bill that is being read.
+struct Reading<'a> {
+    provider: &'a Provider,
+    found: &'a ProviderCall,
+    since: Instant,
+    /// What may still be unpacked, in bytes.
+    room: u64,
+    rows: Vec<BillRow>,
+}
+
+impl Reading<'_> {
+    /// A call that begins now: reading may take minutes, and a signed request is stamped with its own time.
+    fn call(&self) -> ProviderCall {
+        let passed = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        ProviderCall {
+            now_ms: self.found.now_ms.saturating_add(passed),
+            ..self.found.clone()
+        }
     }
 
-    async fn read(
-        &self,
-        call: &ProviderCall,
-        file: Unpacked,
-        rows: &mut Vec<BillRow>,
-    ) -> Result<(), BillError> {
-        let mut lines = Lines::of(file);
-        let mut first = true;
+    /// Fetches a page and reads its rows; gives its last chunk.
+    async fn read_page(&mut self, page: &Bill) -> Result<String, BillError> {
+        let packed = self.provider.fetch_bill(&self.call(), &page.url).await?;
+        let room = self.room;
+        let unpacked = blocking(move || unpack::unpack_within(packed, room)).await?;
+        check_hash(&unpacked, page.sha1.as_deref())?;
+        let mut end = String::new();
+        for file in unpacked {
+            self.room = self.room.saturating_sub(file.bytes());
+            let lines = if self.provider.manifest().bill_is_whole() {
+                Lines::at_once(file)
+            } else {
+                Lines::of(file)
+            };
+            end = self.read_file(lines).await?.unwrap_or(end);
+        }
+        Ok(end)
+    }
+
+    /// Reads the rows of a file; gives its last chunk.
+    async fn read_file(&mut self, mut lines: Lines) -> Result<Option<String>, BillError> {
+        let mut last = None;
         loop {
             let (chunk, back) = blocking(move || {
                 let chunk = lines.next()?;
@@ -131,24 +130,22 @@ impl Provider {
             .await?;
             lines = back;
             let Some(chunk) = chunk else {
-                return Ok(());
+                return Ok(last);
             };
-            let call = ProviderCall {
-                now_ms: call.now_ms,
-                target: call.target.clone(),
-            };
+            let first = last.is_none();
             let more = self
-                .bill_rows(call, chunk.as_bytes(), first)
+                .provider
+                .bill_rows(self.call(), chunk.as_bytes(), first)
                 .await?
                 .map_err(BillError::Fault)?;
-            if rows.len() + more.len() > limits::BILL_ROWS {
+            if self.rows.len() + more.len() > limits::BILL_ROWS {
                 return Err(BillError::unreadable(format!(
                     "it has more than {} rows",
                     limits::BILL_ROWS
                 )));
             }
-            rows.extend(more);
-            first = false;
+            self.rows.extend(more);
+            last = Some(chunk);
         }
     }
 }
@@ -168,13 +165,6 @@ fn check_hash(unpacked: &[Unpacked], sha1: Option<&str>) -> Result<(), BillError
             files.len()
         ))),
     }
-}
-
-fn unfetched(unsent: Unsent) -> BillError {
-    BillError::Unfetched(match unsent {
-        Unsent::Denied(why) | Unsent::NotSent(why) | Unsent::MaybeSent(why) => why,
-        Unsent::TooLarge => format!("it has more than {} bytes", limits::BILL_BYTES),
-    })
 }
 
 /// Files are written and read on threads that may wait.

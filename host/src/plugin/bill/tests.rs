@@ -1,6 +1,7 @@
 //! Bills in all the forms in which they come, and in those in which they must not be taken.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Seek as _, SeekFrom, Write as _};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -9,6 +10,10 @@ use zip::write::SimpleFileOptions;
 
 use super::unpack::unpack_within;
 use super::*;
+
+fn unpack(packed: File) -> Result<Vec<Unpacked>, BillError> {
+    unpack_within(packed, limits::BILL_UNPACKED_BYTES)
+}
 
 const TEXT: &str = "时间,金额\r\n`2026-11-25,`23.00\r\n";
 
@@ -43,7 +48,7 @@ fn gbk(text: &str) -> Vec<u8> {
 
 /// All chunks of each file.
 fn chunks(packed: &[u8]) -> Result<Vec<Vec<String>>, BillError> {
-    let files = unpack::unpack(file(packed))?.into_iter();
+    let files = unpack(file(packed))?.into_iter();
     let read = files.map(|file| {
         let mut lines = Lines::of(file);
         let mut chunks = Vec::new();
@@ -92,6 +97,24 @@ fn a_large_bill_comes_in_whole_lines() {
 }
 
 #[test]
+fn a_page_may_come_at_once() {
+    let document = format!("{{\"rows\":[{}1]}}\n ", "1,\n".repeat(100_000));
+    let packed = unpack(file(&gzip(document.as_bytes()))).unwrap();
+    let [page] = <[Unpacked; 1]>::try_from(packed).ok().unwrap();
+    assert_eq!(page.bytes(), document.len() as u64);
+    let mut lines = Lines::at_once(page);
+    assert_eq!(lines.next().unwrap().as_deref(), Some(document.as_str()));
+    assert_eq!(lines.next().unwrap(), None);
+    let large = vec![b' '; limits::BILL_WHOLE_BYTES as usize + 1];
+    let mut packed = unpack(file(&gzip(&large))).unwrap();
+    let refused = Lines::at_once(packed.remove(0)).next().unwrap_err();
+    assert!(
+        refused.to_string().contains("a page has more than"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_bomb_is_not_unpacked() {
     let zeros = vec![0; 1 << 20];
     for packed in [
@@ -120,7 +143,7 @@ fn a_bill_that_came_in_part_is_not_read() {
 
 #[test]
 fn the_hash_is_that_of_the_unpacked_file() {
-    let unpacked = unpack::unpack(file(&gzip(b"abc"))).unwrap();
+    let unpacked = unpack(file(&gzip(b"abc"))).unwrap();
     // FIPS 180-1, appendix A.
     let right = "a9993e364706816aba3e25717850c26c9cd0d89d";
     assert!(check_hash(&unpacked, None).is_ok());
@@ -128,6 +151,6 @@ fn the_hash_is_that_of_the_unpacked_file() {
     assert!(check_hash(&unpacked, Some(&right.to_uppercase())).is_ok());
     let wrong = check_hash(&unpacked, Some("a9993e36")).unwrap_err();
     assert!(wrong.to_string().contains("SHA-1"), "{wrong}");
-    let two = unpack::unpack(file(&zip(&[b"abc", b""]))).unwrap();
+    let two = unpack(file(&zip(&[b"abc", b""]))).unwrap();
     assert!(check_hash(&two, Some(right)).is_err());
 }

@@ -20,11 +20,17 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// One file of a bill, at its beginning.
 pub(super) struct Unpacked {
     file: File,
+    bytes: u64,
     sha1: String,
     utf8: bool,
 }
 
 impl Unpacked {
+    /// How many it has.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// In lower-case hex.
     pub(super) fn sha1(&self) -> &str {
         &self.sha1
@@ -40,12 +46,7 @@ impl Unpacked {
     }
 }
 
-/// Unpacks a file into those that it has.
-pub(super) fn unpack(packed: File) -> Result<Vec<Unpacked>, BillError> {
-    unpack_within(packed, limits::BILL_UNPACKED_BYTES)
-}
-
-/// The same within so many bytes for all of them.
+/// Unpacks a file into those that it has, within so many bytes for all of them.
 pub(super) fn unpack_within(mut packed: File, most: u64) -> Result<Vec<Unpacked>, BillError> {
     let mut head = Vec::with_capacity(ZIP.len());
     (&packed).take(ZIP.len() as u64).read_to_end(&mut head)?;
@@ -78,6 +79,7 @@ pub(super) fn unpack_within(mut packed: File, most: u64) -> Result<Vec<Unpacked>
 
 /// Copies what comes out to a file of its own, as far as there is room left.
 fn kept(mut source: impl Read, room: &mut Room) -> Result<Unpacked, BillError> {
+    let before = room.left;
     let mut file = tempfile::tempfile()?;
     let mut sha1 = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     let mut utf8 = Utf8::default();
@@ -100,6 +102,7 @@ fn kept(mut source: impl Read, room: &mut Room) -> Result<Unpacked, BillError> {
     file.seek(SeekFrom::Start(0))?;
     Ok(Unpacked {
         file,
+        bytes: before - room.left,
         sha1: hex::encode(sha1.finish()),
         utf8: utf8.holds(),
     })

@@ -7,6 +7,7 @@ use crate::plugin::call::Call;
 use crate::plugin::limits;
 use crate::plugin::outbound::Unsent;
 use crate::plugin::provider::ForProvider;
+use crate::plugin::token;
 use crate::trust::{self, Message, Origin, Outgoing, Target};
 
 impl http::Host for Call<ForProvider> {
@@ -59,34 +60,11 @@ impl Call<ForProvider> {
 
     /// Fetches the token that the request needs, where the target has none.
     async fn fetch_token(&mut self, target: &Target, outgoing: &Outgoing) -> Result<(), Failure> {
-        let manifest = self.world.manifest.clone();
-        let manifest = manifest.as_ref();
         let now_ms = self.time_ms();
-        let request = trust::token_request(manifest, target, outgoing, now_ms)
-            .map_err(|trust::Denied(why)| Failure::Denied(why))?;
-        let (Some(request), Some(auth)) = (request, &outgoing.auth) else {
-            return Ok(());
-        };
-        // Nothing of the request itself was sent, whatever became of this one.
-        let answer = self
-            .world
-            .outbound
-            .send(request)
+        let (outbound, manifest) = (&self.world.outbound, &self.world.manifest);
+        token::fetch(outbound, manifest, target, outgoing, now_ms)
             .await
-            .map_err(|unsent| match unsent {
-                Unsent::Denied(why) => Failure::Denied(why),
-                Unsent::NotSent(why) | Unsent::MaybeSent(why) => {
-                    Failure::NotSent(format!("there is no token: {why}"))
-                }
-                Unsent::TooLarge => Failure::NotSent("there is no token".to_owned()),
-            })?;
-        trust::keep_token(manifest, target, auth, answer.status, &answer.body, now_ms).map_err(
-            |trust::TokenRefused(why)| match answer.status {
-                // Only these say that the target's settings are wrong.
-                400 | 401 | 403 => Failure::Denied(why),
-                _ => Failure::NotSent(why),
-            },
-        )
+            .map_err(failure)
     }
 
     /// Prepares a request, sends it, and takes its answer.
@@ -98,17 +76,7 @@ impl Call<ForProvider> {
             signed: prepared.signed,
             trade: prepared.trade.clone(),
         };
-        let answer = self
-            .world
-            .outbound
-            .send(prepared)
-            .await
-            .map_err(|unsent| match unsent {
-                Unsent::Denied(why) => Failure::Denied(why),
-                Unsent::NotSent(why) => Failure::NotSent(why),
-                Unsent::MaybeSent(why) => Failure::MaybeSent(why),
-                Unsent::TooLarge => Failure::TooLarge,
-            })?;
+        let answer = self.world.outbound.send(prepared).await.map_err(failure)?;
         Ok(Message {
             origin,
             status: answer.status,
@@ -137,6 +105,15 @@ fn check_size(request: &Request) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn failure(unsent: Unsent) -> Failure {
+    match unsent {
+        Unsent::Denied(why) => Failure::Denied(why),
+        Unsent::NotSent(why) => Failure::NotSent(why),
+        Unsent::MaybeSent(why) => Failure::MaybeSent(why),
+        Unsent::TooLarge => Failure::TooLarge,
+    }
 }
 
 fn denied(why: String) -> Failure {

@@ -201,6 +201,13 @@ pub(super) fn found_bill(bill: Option<guest::Bill>) -> wasmtime::Result<Option<B
     }))
 }
 
+pub(super) fn told_bill(bill: &Bill) -> guest::Bill {
+    guest::Bill {
+        url: bill.url.clone(),
+        sha1: bill.sha1.clone(),
+    }
+}
+
 pub(super) fn bill_rows(rows: Vec<guest::BillRow>) -> wasmtime::Result<Vec<BillRow>> {
     rows.into_iter().map(bill_row).collect()
 }

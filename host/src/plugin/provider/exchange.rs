@@ -196,7 +196,7 @@ pub struct Bill {
 /// One row of a bill. It is only compared, and settles nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BillRow {
-    /// The attempt's number.
+    /// The attempt's number; empty where the row says only the platform's.
     pub trade_no: String,
     /// The platform's number.
     pub transaction_id: String,
@@ -206,6 +206,6 @@ pub struct BillRow {
     pub amount: Money,
     /// What of it was given back.
     pub refunded: Money,
-    /// The number of the refund that the row is about.
+    /// The number of the refund that the row is about: the host's or the platform's.
     pub refund_no: Option<String>,
 }

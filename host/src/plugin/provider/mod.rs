@@ -26,7 +26,7 @@ use crate::payment::model::Digest;
 use crate::trust::{Manifest, Message, Target};
 use crossing::{
     bill_rows, fallible, found_bill, given, hinted, lend, proven, refund_order, reversed, short,
-    taken,
+    taken, told_bill,
 };
 pub use exchange::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, ProviderCall, RefundView,
@@ -315,6 +315,21 @@ impl Provider {
             |guest, store| {
                 fallible(guest.call_bill_rows(store, lines, first).await?, bill_rows)
             }
+        )
+    }
+
+    /// Where a bill goes on after this page, whose last chunk is `end`.
+    pub async fn next_page(
+        &self,
+        call: ProviderCall,
+        page: &Bill,
+        end: &[u8],
+    ) -> Said<Option<Bill>> {
+        let page = told_bill(page);
+        call!(
+            self,
+            self.begin(Some(call.target), call.now_ms),
+            |guest, store| fallible(guest.call_next_page(store, &page, end).await?, found_bill)
         )
     }
 

@@ -187,6 +187,11 @@ impl Manifest {
         self.bill.as_ref().map(|rule| rule.auth.as_str())
     }
 
+    /// Whether a file of a bill is read as a whole, as a JSON document is, and not by its lines.
+    pub fn bill_is_whole(&self) -> bool {
+        self.bill.as_ref().is_some_and(|rule| rule.whole)
+    }
+
     pub(crate) fn identities(&self) -> impl Iterator<Item = (&str, &IdentityRule)> {
         self.identities
             .iter()

@@ -156,6 +156,9 @@ pub(crate) struct IdentityRule {
 pub(crate) struct BillRule {
     /// The scheme by which the host signs that request.
     pub(crate) auth: String,
+    /// The provider is given a file at once and not in chunks of lines.
+    #[serde(default)]
+    pub(crate) whole: bool,
 }
 
 /// Where in a statement the facts of a trade stand.

@@ -52,8 +52,13 @@ pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
     );
     if let Some(bill) = &manifest.bill {
         lines.push(format!(
-            "A bill that the provider finds is fetched by the host, signed by {}.",
-            bill.auth
+            "A bill that the provider finds is fetched by the host, signed by {}{}.",
+            bill.auth,
+            if bill.whole {
+                ", and read as a whole"
+            } else {
+                ""
+            }
         ));
     }
     if manifest.claims.is_empty() {

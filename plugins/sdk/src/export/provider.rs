@@ -96,8 +96,7 @@ impl<P: Provider> contract::Guest for ProviderComponent<P> {
 
     fn find_bill(day: String) -> Result<Option<contract::Bill>, types::Fault> {
         tell_panics();
-        let found = P::find_bill(day).map_err(fault)?;
-        Ok(found.map(|Bill { url, sha1 }| contract::Bill { url, sha1 }))
+        Ok(P::find_bill(day).map_err(fault)?.map(bill))
     }
 
     fn bill_rows(chunk: Vec<u8>, first: bool) -> Result<Vec<contract::BillRow>, types::Fault> {
@@ -105,6 +104,20 @@ impl<P: Provider> contract::Guest for ProviderComponent<P> {
         let rows = P::bill_rows(chunk, first).map_err(fault)?;
         Ok(rows.into_iter().map(bill_row).collect())
     }
+
+    fn next_page(
+        page: contract::Bill,
+        end: Vec<u8>,
+    ) -> Result<Option<contract::Bill>, types::Fault> {
+        tell_panics();
+        let contract::Bill { url, sha1 } = page;
+        let next = P::next_page(Bill { url, sha1 }, end).map_err(fault)?;
+        Ok(next.map(bill))
+    }
+}
+
+fn bill(Bill { url, sha1 }: Bill) -> contract::Bill {
+    contract::Bill { url, sha1 }
 }
 
 fn attempt(a: types::Attempt) -> Result<Attempt, types::Fault> {
