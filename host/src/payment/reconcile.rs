@@ -2,7 +2,7 @@
 
 mod asking;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::error::{PayError, Result};
 use super::model::{Ams, Attempt, Case, Refund, TargetRef, TradeNo};
@@ -92,12 +92,13 @@ impl Payments {
     ) -> Result<TargetReport> {
         let mut found = Found::default();
         let (status, error) = match self.bill(domain, &summary, day).await? {
-            Ok(rows) => {
+            Ok(mut rows) => {
                 let account = Account {
                     domain: domain.to_owned(),
                     platform: summary.platform.clone(),
                     target: summary.name.clone(),
                 };
+                self.name_trades(&account, &mut rows).await?;
                 self.against_bill(&account, day, &rows, &mut found).await?;
                 (Status::Compared, None)
             }
@@ -168,6 +169,31 @@ impl Payments {
                 failed(error.to_string())
             }
         }
+    }
+
+    /// Gives each row the number of its trade where it says the platform's alone: as another row of the bill has it, or
+    /// the account's attempts. A row of neither is called by the platform's.
+    async fn name_trades(&self, account: &Account, rows: &mut [BillRow]) -> Result<()> {
+        let named = rows.iter().filter(|row| !row.trade_no.is_empty());
+        let pairs = named.map(|row| (row.transaction_id.clone(), row.trade_no.clone()));
+        let mut trades: BTreeMap<String, String> = pairs.collect();
+        let nameless = rows.iter().filter(|row| row.trade_no.is_empty());
+        let unknown = nameless.filter(|row| !trades.contains_key(&row.transaction_id));
+        let unknown: BTreeSet<String> = unknown.map(|row| row.transaction_id.clone()).collect();
+        if !unknown.is_empty() {
+            let found = self
+                .0
+                .store
+                .trades_of_transactions(account, unknown)
+                .await?;
+            let found = found.into_iter();
+            trades.extend(found.map(|(transaction, trade)| (transaction, trade.to_string())));
+        }
+        for row in rows.iter_mut().filter(|row| row.trade_no.is_empty()) {
+            let found = trades.get(&row.transaction_id);
+            row.trade_no = found.unwrap_or(&row.transaction_id).clone();
+        }
+        Ok(())
     }
 
     async fn against_bill(
@@ -305,6 +331,11 @@ impl Books<'_> {
     async fn miss_refunds(&self, rows: &[BillRow], found: &mut Found) -> Result<()> {
         let numbers = rows.iter().filter_map(|row| row.refund_no.as_deref());
         let there: HashSet<&str> = numbers.collect();
+        let is_there = |refund: &Refund| {
+            let theirs = refund.transaction_id.as_deref();
+            there.contains(refund.refund_no.as_str())
+                || theirs.is_some_and(|number| there.contains(number))
+        };
         let within = &self.day.within;
         // Ordered the day before and given back on this one is about midnight at most.
         let ordered = within.start.saturating_sub(MADE_BEFORE_MS)..within.end;
@@ -314,10 +345,7 @@ impl Books<'_> {
                 .store
                 .refunds_given(self.account, ordered.clone(), last.as_ref(), PAGE);
             let page = page.await?;
-            let missed: Vec<&Refund> = page
-                .iter()
-                .filter(|refund| !there.contains(refund.refund_no.as_str()))
-                .collect();
+            let missed: Vec<&Refund> = page.iter().filter(|refund| !is_there(refund)).collect();
             let trades = missed.iter().map(|refund| refund.trade_no.clone());
             let cases = self.store.cases_of_trades(trades.collect()).await?;
             for (refund, case) in missed.into_iter().zip(cases) {

@@ -1,5 +1,6 @@
 //! What a platform's bill is compared with: the payments and refunds of one account.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::payment::model::{Ams, Attempt, Case, Refund, TradeNo};
@@ -62,6 +63,22 @@ impl Store {
         let after = after.map(|last| (last.created_ms, last.refund_no.clone()));
         self.database
             .find(move |connection| refund::given_of(connection, &account, &ordered, after, limit))
+            .await
+    }
+
+    /// The trades of an account that were paid by these transactions, by the platform's own numbers of them; one that
+    /// the account does not have is left out. It looks at all that the account was ever paid: it is for the few rows of a
+    /// bill that say no trade.
+    pub async fn trades_of_transactions(
+        &self,
+        account: &Account,
+        transactions: BTreeSet<String>,
+    ) -> Result<Vec<(String, TradeNo)>, StoreError> {
+        let account = account.clone();
+        self.database
+            .find(move |connection| {
+                attempt::trades_of_transactions(connection, &account, &transactions)
+            })
             .await
     }
 

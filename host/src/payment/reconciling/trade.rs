@@ -198,8 +198,7 @@ impl<'a> Trade<'a> {
         let mut differences = Vec::new();
         let mut unknown: Vec<&BillRow> = Vec::new();
         for (number, rows) in &self.refunds {
-            let known = RefundNo::parse(number).and_then(|number| self.case.refund(&number));
-            match known {
+            match self.known_refund(number) {
                 Some(refund) => differences.extend(self.refund(refund, rows)),
                 None if self.is_recorded(number, rows) => {}
                 None => unknown.extend(rows),
@@ -222,6 +221,13 @@ impl<'a> Trade<'a> {
             }));
         }
         differences
+    }
+
+    /// The host's refund of a number: its own, or the platform's.
+    fn known_refund(&self, number: &str) -> Option<&Refund> {
+        let own = RefundNo::parse(number).and_then(|number| self.case.refund(&number));
+        let theirs = |refund: &&Refund| refund.transaction_id.as_deref() == Some(number);
+        own.or_else(|| self.case.refunds.iter().find(theirs))
     }
 
     fn refund(&self, refund: &Refund, rows: &[&BillRow]) -> Option<Difference> {

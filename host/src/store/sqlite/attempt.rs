@@ -1,5 +1,6 @@
 //! The table `attempt`, with the schedule for asking that stands in its columns.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -134,6 +135,33 @@ pub(in crate::store) fn paid_of(
         attempts.push(decode(row)?);
     }
     Ok(attempts)
+}
+
+// The index `attempt_account` leads to the account's; each is looked at.
+const BY_TRANSACTION: &str = "SELECT transaction_id, trade_no FROM attempt \
+    WHERE state = 'OK' AND domain = ?1 AND target_platform = ?2 AND target_name = ?3 \
+    AND transaction_id IN (SELECT value FROM json_each(?4))";
+
+/// Paid attempts of an account by the platform's numbers of them.
+pub(in crate::store) fn trades_of_transactions(
+    connection: &Connection,
+    account: &Account,
+    transactions: &BTreeSet<String>,
+) -> Result<Vec<(String, TradeNo)>, StoreError> {
+    let mut statement = connection.prepare_cached(BY_TRANSACTION)?;
+    let wanted = json(transactions)?;
+    let mut rows = statement.query(params![
+        account.domain,
+        account.platform,
+        account.target,
+        wanted
+    ])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::of(row);
+        found.push((columns.next()?, columns.parsed(TradeNo::parse)?));
+    }
+    Ok(found)
 }
 
 /// By the same index.

@@ -12,6 +12,7 @@ async fn sold(shop: &Shop, domain: &str, target: &str, at: Ams) -> TradeNo {
         state: AttemptState::Ok,
         paid_minor: Some(2300),
         created_ms: at,
+        transaction_id: Some(format!("4200{at}")),
         ..attempt(payment.id, 1)
     };
     first.target.name = target.to_owned();
@@ -118,4 +119,29 @@ async fn when_an_account_was_paid_last_is_known() {
     });
     let last = shop.store.last_paid(accounts.to_vec()).await.unwrap();
     assert_eq!(last, [150, 0, 200]);
+}
+
+#[tokio::test]
+async fn a_trade_is_found_by_the_platforms_number_of_it_within_its_account() {
+    let shop = Shop::open();
+    let first = sold(&shop, "shop", "main", 1).await;
+    let second = sold(&shop, "shop", "main", 2).await;
+    sold(&shop, "shop", "second", 3).await;
+    sold(&shop, "other", "main", 4).await;
+    let account = Account {
+        domain: "shop".into(),
+        platform: attempt(PaymentId::generate(), 1).target.platform,
+        target: "main".into(),
+    };
+    let wanted = ["42001", "42002", "42003", "42004", "x'"].map(str::to_owned);
+    let found = shop
+        .store
+        .trades_of_transactions(&account, wanted.into())
+        .await;
+    let mut found = found.unwrap();
+    found.sort();
+    assert_eq!(
+        found,
+        [("42001".to_owned(), first), ("42002".to_owned(), second)]
+    );
 }

@@ -8,6 +8,7 @@
 //! | `capture` | `POST /v2/checkout/orders/{order}/capture`, then the same |
 //! | `complete` | a webhook, which proves nothing: then the same as `check` |
 //! | `refund`, `check_refund` | `POST …/refund`, `GET /v2/payments/refunds/{refund}` |
+//! | `find_bill`, `next_page` | `GET /v1/reporting/transactions` |
 //!
 //! Money has moved when a *capture* is COMPLETED, whatever the order says. PayPal signs no answer: what the host vouches
 //! for is an answer over TLS to a request with a token that it fetched itself.
@@ -15,12 +16,13 @@
 mod api;
 mod meaning;
 mod order;
+mod report;
 mod webhook;
 
 use walnut_sdk::serde_json::Value;
 use walnut_sdk::{
-    Attempt, Fault, Hint, Message, Outcome, Presentation, Provider, RefundOrder, Sent, serde_json,
-    settings,
+    Attempt, Bill, BillRow, Fault, Hint, Message, Outcome, Presentation, Provider, RefundOrder,
+    Sent, serde_json, settings,
 };
 
 /// PayPal.
@@ -146,6 +148,18 @@ impl Provider for PayPal {
             404 => Ok(Outcome::NotFound),
             _ => Err(meaning::of_refusal(&answer)),
         }
+    }
+
+    fn find_bill(day: String) -> Result<Option<Bill>, Fault> {
+        report::find(&day)
+    }
+
+    fn bill_rows(page: Vec<u8>, _first: bool) -> Result<Vec<BillRow>, Fault> {
+        report::rows(&page)
+    }
+
+    fn next_page(page: Bill, end: Vec<u8>) -> Result<Option<Bill>, Fault> {
+        report::next(&page, &end)
     }
 
     fn probe() -> Result<String, Fault> {

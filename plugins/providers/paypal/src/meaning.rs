@@ -167,6 +167,11 @@ const ISSUES: &[(&str, Kind, &str)] = &[
         Unknown,
         "PayPal refused the payment: the buyer may try another way",
     ),
+    (
+        "Data for the given start date is not available.",
+        Unknown,
+        "PayPal's reports are up to three hours behind: ask again then",
+    ),
     ("RATE_LIMIT_REACHED", Unknown, "PayPal wants fewer calls"),
     (
         "INTERNAL_SERVER_ERROR",

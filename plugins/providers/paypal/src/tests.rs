@@ -7,6 +7,8 @@ use walnut_sdk::{Currency, Money, Statement, trust};
 
 use super::*;
 
+mod reports;
+
 const TRADE: &str = "0190f1c0a7a47000a000000000000001";
 const REFUND_NO: &str = "0190f1c0a7a47000a000000000000002";
 const NUMBER: &str = "5O190127TN364715T";

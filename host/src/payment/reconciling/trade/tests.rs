@@ -184,3 +184,15 @@ fn a_trade_of_somebody_else_is_missing_here() {
     );
     assert_eq!(compared.differences[0].id, None);
 }
+
+#[test]
+fn a_refund_is_known_by_the_platforms_number_too() {
+    let mut case = paid_case();
+    let mut own = refund(&case, 500, RefundState::Ok);
+    own.transaction_id = Some("3C679366HH908993F".into());
+    case.refunds.push(own);
+    let rows = [row(2300, 0, None), row(0, 500, Some("3C679366HH908993F"))];
+    assert_eq!(found(&case, &rows), (vec![], false));
+    let other = [row(2300, 0, None), row(0, 500, Some("9C679366HH908993F"))];
+    assert_eq!(found(&case, &other), (vec![Kind::Refund], false));
+}
