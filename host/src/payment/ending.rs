@@ -115,14 +115,15 @@ fn is_current(payment: &Payment, attempt: &Attempt) -> bool {
 }
 
 /// Whether the attempt is over once its closing is under way and the platform says `heard`: nobody can pay it any
-/// more, or the money moves by the host's own capture alone.
+/// more, or the money moves by the host's own capture alone and none was begun. What was captured and is not settled (an
+/// eCheck, a review) comes or does not come, and only the platform says which.
 pub(super) fn is_over(attempt: &Attempt, way: &PayType, heard: Heard, now: Ams) -> bool {
     if now < attempt.payable_until_ms {
         return false;
     }
     match heard {
         Heard::NotFound => true,
-        Heard::Waiting | Heard::Approved => !way.closable,
+        Heard::Waiting | Heard::Approved => !way.closable && attempt.transaction_id.is_none(),
         Heard::Nothing => false,
     }
 }
@@ -436,6 +437,11 @@ mod tests {
             ..code
         };
         assert!(is_over(&attempt, &captured, Heard::Waiting, late));
+        let settling = Attempt {
+            transaction_id: Some("3C679366HH908993F".into()),
+            ..attempt
+        };
+        assert!(!is_over(&settling, &captured, Heard::Waiting, late));
     }
 
     #[test]

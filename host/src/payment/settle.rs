@@ -8,6 +8,7 @@ mod notes;
 
 use serde_json::{Map, Value, json};
 
+use super::ask;
 use super::ending;
 use super::model::{
     Ams, Attempt, AttemptState, Case, Change, Changes, EndWhy, Ending, FailWhy, Hold, Payment,
@@ -383,7 +384,7 @@ impl Step<'_> {
 
     fn waiting(&self) -> (Option<Changes>, Settled) {
         if self.attempt.state != AttemptState::Intent {
-            return (None, Settled::Waiting);
+            return (self.begun_transaction(), Settled::Waiting);
         }
         let mut attempt = self.touched_attempt();
         attempt.transaction_id = self.evidence.reading.transaction.clone();
@@ -392,6 +393,20 @@ impl Step<'_> {
             Some(self.changes(self.changed_payment(), attempt)),
             Settled::Waiting,
         )
+    }
+
+    /// The platform has a number of its own for what is under way, which was not known: no news about the payment, but
+    /// what is under way does not end by its deadline alone.
+    fn begun_transaction(&self) -> Option<Changes> {
+        let number = self.evidence.reading.transaction.clone()?;
+        let new = self.attempt.is_open() && self.attempt.transaction_id.is_none();
+        new.then(|| {
+            let attempt = Attempt {
+                transaction_id: Some(number),
+                ..self.attempt.clone()
+            };
+            ask::only(self.case, attempt)
+        })
     }
 
     fn changed_payment(&self) -> Payment {
