@@ -1,7 +1,7 @@
 //! `zfb.scan`: the till reads the code that the buyer's phone shows, or makes of the buyer's face.
 
 use serde::Serialize;
-use walnut_sdk::{Attempt, Fault, Outcome, Reversal, Sent};
+use walnut_sdk::{Attempt, Fault, Outcome, Reversal, Sent, time};
 
 use crate::gateway::{Answer, call};
 use crate::order::Order;
@@ -9,6 +9,10 @@ use crate::{PAY, PAY_DECLINED, Trade, declines, meaning};
 
 /// How long Alipay wants a canceller to wait before asking once more.
 const AGAIN_MS: u32 = 2_000;
+
+/// How much later than the host undoes it Alipay closes an order by itself: one that closes at the same moment leaves
+/// nothing to undo, and nobody could tell from it that the undoing was asked for.
+const CLOSES_LATER_MS: u64 = 60_000;
 
 /// `biz_content` of `alipay.trade.pay`.
 #[derive(Serialize)]
@@ -29,6 +33,7 @@ pub(crate) fn pay(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
     let code = args.first().map(|code| code.trim()).unwrap_or_default();
     let scene = scene(code)?;
     let order = Order::of(attempt)?;
+    let closes = time::china(attempt.expires_ms.saturating_add(CLOSES_LATER_MS));
     let order = TillOrder {
         out_trade_no: &order.out_trade_no,
         total_amount: &order.total_amount,
@@ -37,7 +42,7 @@ pub(crate) fn pay(attempt: &Attempt, args: &[String]) -> Result<Sent, Fault> {
         auth_code: code,
         scene,
         product_code: "FACE_TO_FACE_PAYMENT",
-        time_expire: &order.time_expire,
+        time_expire: &closes,
     };
     let answer = call("alipay.trade.pay", &order, Some(&attempt.notify_url))?;
     match answer.code.as_str() {
