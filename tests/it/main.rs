@@ -18,6 +18,7 @@ mod callbacks;
 mod crash;
 mod declines;
 mod demo;
+mod free;
 mod guarding;
 mod lies;
 mod life;

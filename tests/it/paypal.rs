@@ -1,51 +1,15 @@
 //! PayPal end to end: the real binary, the real component, the simulated platform.
 
-use serde_json::{Value, json};
-use walnut_sandbox::paypal::{Account, Misbehaviour, NotificationFault, PayPal, PayPalOptions};
+mod books;
+mod crashing;
+mod ending;
+mod refunds;
+mod ways;
 
-use crate::world::{Host, Shop};
+use serde_json::Value;
+use walnut_sandbox::paypal::{Misbehaviour, NotificationFault};
 
-/// A host with the domain `shop`, whose only target `main` is an account at the simulated PayPal.
-struct Page {
-    host: Host,
-    paypal: PayPal,
-    account: Account,
-    shop: Shop,
-}
-
-impl Page {
-    async fn open() -> Page {
-        let paypal = PayPal::start(PayPalOptions::default()).await.unwrap();
-        let account = paypal.open_account();
-        let host = Host::start().await;
-        paypal.listen(&account, format!("{}/pay/re", host.url()));
-        let shop = host.domain("shop").await;
-        let body = json!({"test": true, "settings": {
-            "client_id": account.client_id(),
-            "client_secret": account.secret(),
-            "webhook_id": account.webhook_id(),
-            "webhook_authority": account.certificate_authority(),
-            "gateway": paypal.url(),
-        }});
-        shop.put("/pay/target/paypal/main", body).await.data();
-        Page {
-            host,
-            paypal,
-            account,
-            shop,
-        }
-    }
-
-    /// A payment of 23.00 dollars that was sent: its id, and PayPal's number of the order.
-    async fn sent(&self) -> (String, String) {
-        let id = self.shop.create(json!({"cur": "USD"})).await;
-        let sent = self.shop.send_by(&id, "paypal.page").await.data();
-        assert_eq!(sent["type"], "LINK");
-        let page = sent["data"].as_str().unwrap();
-        let (_, order) = page.split_once("token=").unwrap();
-        (id, order.to_owned())
-    }
-}
+use crate::world::Page;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_keeps_the_token_and_an_approval_is_captured_and_then_paid() {

@@ -1,6 +1,12 @@
 //! Alipay end to end: the real binary, the real component, the simulated platform; what the stories of codes and tills
 //! do not tell: pages, certificates, encrypted content.
 
+mod books;
+mod crashing;
+mod ending;
+mod refunds;
+mod ways;
+
 use serde_json::{Value, json};
 use walnut_sandbox::alipay::{
     Account, Alipay, AlipayOptions, Issuer, Misbehaviour, NotificationFault, RequestView,

@@ -1,15 +1,19 @@
 //! What the stories need: a host of the real binary, a shop that calls it, the simulated platform.
 
+mod alipay;
 mod host;
 mod moment;
 mod past;
+mod paypal;
 mod receiver;
 mod shop;
 mod wechat;
 
+pub(crate) use alipay::{AlipayOrder, AlipayWay};
 pub(crate) use host::{Host, Ran, run_walnut};
 pub(crate) use moment::Moment;
 pub(crate) use past::PastDay;
+pub(crate) use paypal::{Page, order_at};
 pub(crate) use receiver::Receiver;
 pub(crate) use shop::{Answer, Shop};
 pub(crate) use wechat::{ON_A_DEVICE, Till, dialects, link};

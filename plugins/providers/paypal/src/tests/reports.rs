@@ -206,8 +206,14 @@ fn what_is_no_sale_of_a_domains_is_no_row() {
     ];
     assert_eq!(rows(&none), Ok(Vec::new()));
     assert_eq!(rows(&[]), Ok(Vec::new()));
-    for value in ["", "ten", "1.001", "1e3", "--1"] {
-        let odd = rows(&[transaction("T0006", "S", value, json!({}))]);
+    for (code, value) in [
+        ("T0006", ""),
+        ("T0006", "ten"),
+        ("T0006", "1.001"),
+        ("T0006", "1e3"),
+        ("T1107", "--1"),
+    ] {
+        let odd = rows(&[transaction(code, "S", value, json!({}))]);
         assert_eq!(word(&odd), "unknown", "{value}");
     }
     assert_eq!(
