@@ -87,10 +87,8 @@ async fn a_buyer_whose_card_is_declined_picks_another() {
     let with = Funding::DeclinedInstrument;
     page.paypal.approve_with(&order, with).await.unwrap();
     let declined = |paypal: &walnut_sandbox::paypal::PayPal| {
-        let requests = paypal.requests().into_iter();
-        requests
-            .filter(|request| request.issue.as_deref() == Some("INSTRUMENT_DECLINED"))
-            .last()
+        let mut requests = paypal.requests().into_iter();
+        requests.find(|request| request.issue.as_deref() == Some("INSTRUMENT_DECLINED"))
     };
     page.paypal.until(declined).await;
     assert_eq!(page.shop.payment(&id).await["st"], "WAIT");
