@@ -1,7 +1,7 @@
 //! `walnut pay create|send|check|get|re` and `walnut cat`, with the original's flags.
 
 use serde_json::{Value, json};
-use walnut_sandbox::alipay::{AnswerFault, Fen, Misbehaviour, Notice};
+use walnut_sandbox::alipay::{AnswerFault, Buyer, Fen, Misbehaviour, Notice};
 
 use super::Terminal;
 use crate::world::{RECORD_SALE, World};
@@ -135,6 +135,25 @@ async fn create_with_a_pay_type_prints_what_send_prints() {
     let unsent: Value = serde_json::from_str(&unsent.out).unwrap();
     let id = unsent["payObjId"].as_str().unwrap();
     assert_eq!(world.shop.payment(id).await["st"], "WAIT");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_till_is_told_that_the_buyer_cannot_pay() {
+    let world = World::start().await;
+    let shop = shop(&world);
+    let id = world.shop.create(json!({})).await;
+    let poor = || world.alipay.show_code(Buyer::HasTooLittle);
+    for line in [
+        format!("pay send {id} zfb.scan main {}", poor()),
+        format!("pay create -fee 1 -pt zfb.scan -ta main {}", poor()),
+    ] {
+        let ran = shop.run(&line).await;
+        assert_eq!(ran.code, 1, "{line}: {ran:?}");
+        assert!(ran.err.starts_with("e.pay.declined: "), "{line}: {ran:?}");
+        assert!(ran.err.contains("make a new payment"), "{line}: {ran:?}");
+        let declined: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(declined["status"], "FAIL", "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

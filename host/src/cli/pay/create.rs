@@ -85,18 +85,7 @@ impl Create {
             .as_millis();
         let stdin = || input::text("-");
         let call = self.call(i64::try_from(now).unwrap_or(i64::MAX), stdin)?;
-        let data = client.call(call).await?;
-        let shown = print.show(&data);
-        let text = |name: &str| data.get(name).and_then(Value::as_str);
-        Ok(match text("errMsg") {
-            None => shown,
-            // The payment is there, and its id is what the caller needs; but it was not sent.
-            Some(why) => Output {
-                code: 1,
-                note: Some(format!("{}: {why}", text("errCode").unwrap_or_default())),
-                ..shown
-            },
-        })
+        Ok(print.sent(&client.call(call).await?))
     }
 
     pub(in crate::cli) fn call(

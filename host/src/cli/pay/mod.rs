@@ -129,7 +129,7 @@ impl Pay {
                 print,
             } => {
                 let call = send_call(&id, &pay_tp, target.as_deref(), &args);
-                Ok(print.show(&client.call(call).await?))
+                Ok(print.sent(&client.call(call).await?))
             }
             Pay::Check(one) => Ok(one.print.show(&client.call(check(&one.id)).await?)),
             Pay::Get(one) => Ok(one.print.show(&client.call(obj::get(&one.id)).await?)),
@@ -186,6 +186,21 @@ impl Print {
             text.push_str(&code);
         }
         Output::text(text)
+    }
+
+    /// The same for what came of sending. The payment is there, and its id is what the caller needs; but where it was not
+    /// sent, or the platform declined it, there is no success to report.
+    fn sent(self, data: &Value) -> Output {
+        let shown = self.show(data);
+        let text = |name: &str| data.get(name).and_then(Value::as_str);
+        match text("errMsg") {
+            None => shown,
+            Some(why) => Output {
+                code: 1,
+                note: Some(format!("{}: {why}", text("errCode").unwrap_or_default())),
+                ..shown
+            },
+        }
     }
 }
 
