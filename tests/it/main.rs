@@ -15,6 +15,7 @@ mod world;
 mod addresses;
 mod api;
 mod callbacks;
+mod codes;
 mod crash;
 mod declines;
 mod demo;
