@@ -160,7 +160,11 @@ impl Payments {
         let mut found = Vec::new();
         for domain in self.0.store.domains().await? {
             let home = self.0.home.home(&domain.name)?;
-            for target in home.targets().await? {
+            let targets = home.targets().await.unwrap_or_else(|error| {
+                tracing::error!(domain = domain.name, %error, "a domain's targets cannot be read");
+                Vec::new()
+            });
+            for target in targets {
                 if platform.is_none_or(|platform| platform == target.platform) {
                     found.push((home.clone(), target));
                 }

@@ -115,6 +115,22 @@ async fn an_address_stays_through_new_versions_and_ends_with_the_target() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_cannot_be_read_holds_up_nobody_else_s() {
+    let mut market = Market::open_with_public_key().await;
+    let (shop, rival) = (market.stall("shop").await, market.stall("rival").await);
+    let url = notify_url(&rival, "/pay/target/wx/main").await;
+    let id = market.paid_unheard(&rival).await;
+    let killed = market.host.kill().await;
+    let damaged = "home/shop/.payment/wx/main/current.json";
+    std::fs::write(killed.data_root().join(damaged), "{").unwrap();
+    market.host = killed.restart().await;
+    assert_eq!(shop.get("/pay/target/wx/main").await.status, 500);
+    assert!(market.host.log().contains("cannot be read"));
+    let sent = market.notify(&id, Notice::genuine().to(&url)).await;
+    assert_eq!(said(&sent), taken());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_is_answered_as_any_address_of_nobody() {
     let market = Market::open_with_public_key().await;
     let shop = market.stall("shop").await;
