@@ -7,6 +7,7 @@ use walnut_sdk::{Currency, Money, Statement, trust};
 
 use super::*;
 
+mod codes;
 mod reports;
 
 const TRADE: &str = "0190f1c0a7a47000a000000000000001";
@@ -226,25 +227,7 @@ fn an_approved_order_is_captured() {
 }
 
 #[test]
-fn refusals_of_an_order_have_their_meaning() {
-    for (status, issue, meaning) in [
-        (400, "INVALID_PARAMETER_VALUE", "invalid"),
-        (422, "CURRENCY_NOT_SUPPORTED", "invalid"),
-        (422, "DECIMAL_PRECISION", "invalid"),
-        (401, "AUTHENTICATION_FAILURE", "misconfigured"),
-        (403, "PERMISSION_DENIED", "misconfigured"),
-        (422, "PAYEE_ACCOUNT_RESTRICTED", "misconfigured"),
-        (422, "DUPLICATE_INVOICE_ID", "unknown"),
-        (409, "PREVIOUS_REQUEST_IN_PROGRESS", "unknown"),
-        (429, "RATE_LIMIT_REACHED", "unknown"),
-        (500, "INVALID_PARAMETER_VALUE", "unknown"),
-        (422, "NEVER_HEARD_OF", "unknown"),
-    ] {
-        let (sent, _) = run(Double::new().answering(refuses(status, issue)), || {
-            PayPal::send(attempt(1, "USD"), Vec::new())
-        });
-        assert_eq!(word(&sent), meaning, "{status} {issue}");
-    }
+fn what_is_no_answer_of_paypal_s_says_nothing() {
     for (answer, meaning) in [
         (Err(Failure::NotSent("x".to_owned())), "unknown"),
         (Err(Failure::Denied("no token".to_owned())), "misconfigured"),
