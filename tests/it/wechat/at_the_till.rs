@@ -38,7 +38,7 @@ impl Till {
         (id, answer)
     }
 
-    async fn scan_for(&self, id: &str, then: AtTheTill) -> Answer {
+    pub(super) async fn scan_for(&self, id: &str, then: AtTheTill) -> Answer {
         let code = self.wechat.show_code(then);
         let body = json!({"id": id, "pay_tp": "wx.scan", "args": [code]});
         self.shop.post("/pay/ajax/send", body).await

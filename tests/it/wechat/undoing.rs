@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use walnut_sandbox::wechat::{
-    AnswerFault, AtTheTill, Misbehaviour, Operation, RequestView, TradeState,
+    AnswerFault, AtTheTill, Misbehaviour, Operation, RequestView, TradeState, TradeView,
 };
 
 use super::at_the_till::{Dialect, in_each_dialect};
@@ -20,148 +20,157 @@ fn pauses(requests: &[RequestView]) -> Vec<u64> {
     times.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_confirms_for_half_a_minute_and_it_is_undone() {
-    in_each_dialect(|more| async move {
-        let till = Till::open(more.clone()).await;
-        let dialect = Dialect::of(&more);
-        let (id, sent) = till.scanned(json!({}), AtTheTill::MustConfirm).await;
-        assert_eq!(sent.data()["status"], "WAIT", "{more}");
-        let undone = till.shop.until_state(&id, "FAIL").await;
-        assert_eq!(undone["fail_why"], "REVERSED", "{more}");
-        let asked = till.requests(dialect.query, &id);
+/// A host whose till goes by one dialect, and what is told of it there.
+struct Counter {
+    till: Till,
+    dialect: Dialect,
+    more: Value,
+}
+
+impl Counter {
+    /// A payment with these fields that is not scanned for yet.
+    async fn opened(&self, more: Value) -> String {
+        self.till.shop.create(more).await
+    }
+
+    async fn until_undone(&self, id: &str) -> Value {
+        let undone = self.till.shop.until_state(id, "FAIL").await;
+        assert_eq!(undone["fail_why"], "REVERSED", "{}", self.more);
+        undone
+    }
+
+    fn trade(&self, id: &str) -> TradeView {
+        self.till.wechat.trade(id).unwrap()
+    }
+
+    /// From the order to the first and the last reversal, milliseconds.
+    fn after_ms(&self, id: &str) -> (u64, u64) {
+        let ordered_ms = self.till.requests(self.dialect.order, id)[0].at_ms;
+        let reversed = self.till.requests(self.dialect.reverse, id);
+        let after = |request: &RequestView| request.at_ms - ordered_ms;
+        (
+            after(reversed.first().unwrap()),
+            after(reversed.last().unwrap()),
+        )
+    }
+
+    async fn nobody_confirms_for_half_a_minute(&self) {
+        let id = self.opened(json!({})).await;
+        let sent = self.till.scan_for(&id, AtTheTill::MustConfirm).await;
+        assert_eq!(sent.data()["status"], "WAIT", "{}", self.more);
+        self.until_undone(&id).await;
+        let asked = self.till.requests(self.dialect.query, &id);
         let count = asked.len();
         assert!(
             (4..=8).contains(&count),
-            "{more}: every 5 s for 30 s, not {count} times"
+            "every 5 s for 30 s, not {count} times"
         );
         assert!(pauses(&asked).iter().all(|pause| *pause >= 4), "{asked:?}");
-        let ordered = &till.requests(dialect.order, &id)[0];
-        let after_ms = till.requests(dialect.reverse, &id)[0].at_ms - ordered.at_ms;
-        assert!(after_ms >= 29_000, "{more}: {after_ms} ms");
-        assert_eq!(till.wechat.trade(&id).unwrap().state, TradeState::Revoked);
-    })
-    .await;
-}
+        assert!(self.after_ms(&id).0 >= 29_000, "{}", self.more);
+        assert_eq!(self.trade(&id).state, TradeState::Revoked);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_is_asked_for_as_often_as_the_platform_wants_it() {
-    in_each_dialect(|more| async move {
-        let till = Till::open(more.clone()).await;
-        let dialect = Dialect::of(&more);
-        let busy = match dialect.reverse {
+    async fn the_platform_wants_to_be_asked_again(&self) {
+        let id = self.opened(hurried()).await;
+        let busy = match self.dialect.reverse {
             Operation::V2Reverse => AnswerFault::Recall,
             _ => AnswerFault::SystemError { processed: false },
         };
-        let twice = Misbehaviour::times(2, busy);
-        till.wechat.misbehave(twice.for_operation(dialect.reverse));
-        let (id, sent) = till.scanned(hurried(), AtTheTill::MustConfirm).await;
-        assert_eq!(sent.data()["status"], "WAIT", "{more}");
-        let undone = till.shop.until_state(&id, "FAIL").await;
-        assert_eq!(undone["fail_why"], "REVERSED", "{more}");
-        assert_eq!(till.wechat.trade(&id).unwrap().state, TradeState::Revoked);
-        let reversed = till.requests(dialect.reverse, &id);
-        assert!(reversed.len() >= 3, "{more}: {reversed:?}");
+        let twice = Misbehaviour::times(2, busy).for_operation(self.dialect.reverse);
+        self.till.wechat.misbehave(twice.for_trade(&id));
+        let sent = self.till.scan_for(&id, AtTheTill::MustConfirm).await;
+        assert_eq!(sent.data()["status"], "WAIT", "{}", self.more);
+        self.until_undone(&id).await;
+        assert_eq!(self.trade(&id).state, TradeState::Revoked);
+        let reversed = self.till.requests(self.dialect.reverse, &id);
+        assert!(reversed.len() >= 3, "{}: {reversed:?}", self.more);
         assert!(
             pauses(&reversed).iter().all(|pause| *pause >= 4),
             "{reversed:?}"
         );
-        let since_ms = reversed[0].at_ms - till.requests(dialect.order, &id)[0].at_ms;
+        let first_ms = self.after_ms(&id).0;
         assert!(
-            since_ms >= 15_000,
-            "{more}: WeChat Pay takes none within 15 s: {since_ms} ms"
+            first_ms >= 15_000,
+            "WeChat Pay takes none within 15 s: {first_ms} ms"
         );
-        let shown = |request: &RequestView| request.client_certificate;
-        let by_v2 = dialect.reverse == Operation::V2Reverse;
-        assert!(
-            reversed.iter().all(|request| shown(request) == by_v2),
-            "{more}"
-        );
-        let others = till.wechat.requests();
-        let mut others = others
-            .iter()
-            .filter(|request| request.operation != Some(dialect.reverse));
-        assert!(
-            !others.any(shown),
-            "{more}: the certificate is for nothing else"
-        );
-        let causes = till.shop.causes(&id).await;
+        let causes = self.till.shop.causes(&id).await;
         assert_eq!(
             causes.last().map(String::as_str),
             Some("reverse"),
             "{causes:?}"
         );
-    })
-    .await;
-}
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_paid_and_nobody_could_tell_goes_back() {
-    in_each_dialect(|more| async move {
-        let till = Till::open(more.clone()).await.recording().await;
-        let dialect = Dialect::of(&more);
-        let down = Misbehaviour::always(AnswerFault::SystemError { processed: false });
-        till.wechat.misbehave(down.for_operation(dialect.query));
+    async fn it_was_paid_and_nobody_can_tell(&self) {
         let mut payment = hurried();
         payment["callback"] = json!(RECORD_SALE);
+        let id = self.opened(payment).await;
+        let down = Misbehaviour::always(AnswerFault::SystemError { processed: false });
+        let down = down.for_operation(self.dialect.query).for_trade(&id);
+        self.till.wechat.misbehave(down);
         let paid = AtTheTill::SystemError { pays: true };
-        let (id, sent) = till.scanned(payment, paid).await;
-        assert_eq!(sent.status, 502, "{more}");
-        let undone = till.shop.until_state(&id, "FAIL").await;
-        assert_eq!(
-            (&undone["fail_why"], &undone["apply_at"]),
-            (&json!("REVERSED"), &json!(0)),
-            "{more}"
-        );
-        let trade = till.wechat.trade(&id).unwrap();
+        assert_eq!(self.till.scan_for(&id, paid).await.status, 502);
+        let undone = self.until_undone(&id).await;
+        assert_eq!(undone["apply_at"], 0, "{}", self.more);
+        let trade = self.trade(&id);
         let back = (trade.state, trade.refunded_fen);
-        assert_eq!(back, (TradeState::Revoked, 2300), "{more}");
-    })
-    .await;
-}
+        assert_eq!(back, (TradeState::Revoked, 2300), "{}", self.more);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_never_arrived_is_over_when_the_buyers_code_is() {
-    in_each_dialect(|more| async move {
-        let till = Till::open(more.clone()).await;
-        let dialect = Dialect::of(&more);
+    async fn the_order_never_arrived(&self) {
+        let id = self.opened(hurried()).await;
         let lost = AtTheTill::SystemError { pays: false };
-        let (id, sent) = till.scanned(hurried(), lost).await;
-        assert_eq!(sent.status, 502, "{more}");
-        let undone = till.shop.until_state(&id, "FAIL").await;
-        assert_eq!(undone["fail_why"], "REVERSED", "{more}");
-        assert!(till.wechat.trade(&id).is_none(), "{more}");
-        let ordered = &till.requests(dialect.order, &id)[0];
-        let reversed = till.requests(dialect.reverse, &id);
-        let after_ms = reversed.last().unwrap().at_ms - ordered.at_ms;
+        assert_eq!(self.till.scan_for(&id, lost).await.status, 502);
+        self.until_undone(&id).await;
+        assert!(self.till.wechat.trade(&id).is_none(), "{}", self.more);
+        let last_ms = self.after_ms(&id).1;
         assert!(
-            after_ms >= 59_000,
-            "{more}: the code was good for a minute, {after_ms} ms"
+            last_ms >= 59_000,
+            "the code was good for a minute: {last_ms} ms"
         );
-    })
-    .await;
-}
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_cashier_undoes_a_payment_by_hand() {
-    in_each_dialect(|more| async move {
-        let till = Till::open(more.clone()).await;
+    async fn the_cashier_undoes_it_by_hand(&self) {
         let reverse = |id: &str| {
-            let (shop, body) = (till.shop.clone(), json!({"id": id}));
+            let (shop, body) = (self.till.shop.clone(), json!({"id": id}));
             async move { shop.post("/pay/ajax/reverse", body).await.data() }
         };
-        let (id, _) = till.scanned(json!({}), AtTheTill::MustConfirm).await;
+        let id = self.opened(json!({})).await;
+        self.till.scan_for(&id, AtTheTill::MustConfirm).await;
         let begun = reverse(&id).await;
-        assert_eq!(
-            begun["st"], "WAIT",
-            "{more}: WeChat Pay takes it after 15 s"
-        );
+        assert_eq!(begun["st"], "WAIT", "WeChat Pay takes it after 15 s");
         // The buyer confirms all the same: the money goes back.
-        till.wechat.confirm(&id).unwrap();
-        let undone = till.shop.until_state(&id, "FAIL").await;
-        assert_eq!(undone["fail_why"], "REVERSED", "{more}");
-        assert_eq!(till.wechat.trade(&id).unwrap().state, TradeState::Revoked);
-        assert_eq!(reverse(&id).await["st"], "FAIL", "{more}");
+        self.till.wechat.confirm(&id).unwrap();
+        self.until_undone(&id).await;
+        assert_eq!(self.trade(&id).state, TradeState::Revoked);
+        assert_eq!(reverse(&id).await["st"], "FAIL", "{}", self.more);
+    }
+
+    /// The client's certificate is shown where v2 undoes, and nowhere else.
+    fn assert_shown_for_undoing_alone(&self) {
+        for request in self.till.wechat.requests() {
+            let undoes_by_v2 = request.operation == Some(Operation::V2Reverse);
+            assert_eq!(request.client_certificate, undoes_by_v2, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_end_by_itself_is_undone() {
+    in_each_dialect(|more| async move {
+        let counter = Counter {
+            till: Till::open(more.clone()).await.recording().await,
+            dialect: Dialect::of(&more),
+            more,
+        };
+        tokio::join!(
+            counter.nobody_confirms_for_half_a_minute(),
+            counter.the_platform_wants_to_be_asked_again(),
+            counter.it_was_paid_and_nobody_can_tell(),
+            counter.the_order_never_arrived(),
+            counter.the_cashier_undoes_it_by_hand(),
+        );
+        counter.assert_shown_for_undoing_alone();
     })
     .await;
 }
