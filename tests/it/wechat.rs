@@ -1,9 +1,13 @@
 //! WeChat Pay end to end: the real binary, the real component, the simulated platform in both dialects.
 
-use serde_json::{Value, json};
-use walnut_sandbox::wechat::{AtTheTill, Notice, TradeState, WeChat, WeChatOptions};
+use std::sync::Arc;
 
-use crate::world::{Till, link};
+use serde_json::{Value, json};
+use walnut_sandbox::wechat::{
+    AnswerFault, AtTheTill, Misbehaviour, Notice, Operation, TradeState, WeChat, WeChatOptions,
+};
+
+use crate::world::{Till, at_once, link};
 
 mod at_the_till;
 mod books;
@@ -86,6 +90,25 @@ async fn certificates_rotate_and_survive_a_restart() {
     till.wechat.pay(link(&sent)).await.unwrap();
     till.shop.until_state(&id, "OK").await;
     assert_eq!(asked(&till), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_requests_of_a_target_share_one_question_for_certificates() {
+    let till = Arc::new(Till::open(json!({})).await);
+    let slow = Misbehaviour::once(AnswerFault::Late { ms: 1_000 });
+    till.wechat
+        .misbehave(slow.for_operation(Operation::Certificates));
+    let sent = at_once(3, |_| {
+        let till = till.clone();
+        async move { till.ordered("wx.qrcode", json!({})).await }
+    })
+    .await;
+    for ordered in &sent {
+        assert_eq!(ordered.shown["type"], "QRCODE", "{}", ordered.shown);
+    }
+    let requests = till.wechat.requests().into_iter();
+    let asked = requests.filter(|request| request.operation == Some(Operation::Certificates));
+    assert_eq!(asked.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

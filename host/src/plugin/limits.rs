@@ -243,6 +243,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The whole request, until the last byte of its answer.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a call waits for the certificates of a platform that another call asks for.
+pub(super) const RENEWAL_WAIT: Duration = Duration::from_secs(10);
+
 /// How long a connection to a platform is kept for the next request. Platforms close theirs after a minute, and
 /// a request on a connection that is being closed may or may not have been received.
 pub(super) const CONNECTION_IDLE: Duration = Duration::from_secs(20);

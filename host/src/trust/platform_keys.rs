@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use super::certificate::Certificate;
 
 /// How long after one question for certificates the next one waits. Whoever sends notifications with serial
@@ -25,6 +27,8 @@ pub trait KeepCertificates: Send + Sync {
 pub(super) struct PlatformKeys {
     inner: Mutex<Inner>,
     keeper: Option<Arc<dyn KeepCertificates>>,
+    /// Whether the platform is being asked for certificates.
+    asking: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -53,6 +57,7 @@ impl PlatformKeys {
         PlatformKeys {
             inner: Mutex::new(inner),
             keeper,
+            asking: watch::Sender::default(),
         }
     }
 
@@ -73,8 +78,20 @@ impl PlatformKeys {
             .is_none_or(|asked| now_ms >= asked.saturating_add(RENEWAL_PAUSE_MS));
         if rested {
             inner.asked_ms = Some(now_ms);
+            self.asking.send_replace(true);
         }
         rested
+    }
+
+    /// The question is over, with certificates or without.
+    pub(super) fn asked(&self) {
+        self.asking.send_replace(false);
+    }
+
+    /// Waits while the platform is being asked.
+    pub(super) async fn until_asked(&self) {
+        // The sender lives in self: this ends with the question.
+        let _ = self.asking.subscribe().wait_for(|asking| !asking).await;
     }
 
     /// Adds certificates to those that are still valid, and keeps all of them.

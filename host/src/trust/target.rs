@@ -242,6 +242,17 @@ impl Target {
     pub(super) fn may_renew(&self, now_ms: u64) -> bool {
         self.platform.may_ask(now_ms)
     }
+
+    /// The platform was asked for its certificates and gave none.
+    pub fn not_renewed(&self) {
+        self.platform.asked();
+    }
+
+    /// Waits while somebody asks the platform for its certificates. It may not end: whoever asks may never read what
+    /// came.
+    pub async fn renewed(&self) {
+        self.platform.until_asked().await;
+    }
 }
 
 pub(super) fn one_error(field: &str, problem: &str) -> Vec<FieldError> {

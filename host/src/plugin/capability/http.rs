@@ -8,7 +8,7 @@ use crate::plugin::limits;
 use crate::plugin::outbound::Unsent;
 use crate::plugin::provider::ForProvider;
 use crate::plugin::token;
-use crate::trust::{self, Message, Origin, Outgoing, Target};
+use crate::trust::{self, Message, Origin, Outgoing, Prepared, Target};
 
 impl http::Host for Call<ForProvider> {
     async fn send(
@@ -69,20 +69,36 @@ impl Call<ForProvider> {
 
     /// Prepares a request, sends it, and takes its answer.
     async fn exchange(&mut self, target: &Target, outgoing: Outgoing) -> Result<Message, Failure> {
-        let prepared = trust::prepare(&self.world.manifest, target, outgoing, self.time_ms())
-            .map_err(|trust::Denied(why)| Failure::Denied(why))?;
+        let prepared = self.prepared(target, outgoing).await?;
+        let renews = self.world.manifest.renews(&prepared.operation);
         let origin = Origin::Answer {
             operation: prepared.operation.clone(),
             signed: prepared.signed,
             trade: prepared.trade.clone(),
         };
-        let answer = self.world.outbound.send(prepared).await.map_err(failure)?;
+        let answer = self.world.outbound.send(prepared).await;
+        if renews && !answer.as_ref().is_ok_and(|answer| answer.status == 200) {
+            target.not_renewed();
+        }
+        let answer = answer.map_err(failure)?;
         Ok(Message {
             origin,
             status: answer.status,
             headers: answer.headers,
             body: answer.body,
         })
+    }
+
+    /// Checks a request, and signs it. A target's first requests come together, and one of them fetches the platform's
+    /// certificates: whoever is denied the same waits until they are there, and may look again.
+    async fn prepared(&mut self, target: &Target, outgoing: Outgoing) -> Result<Prepared, Failure> {
+        match trust::prepare(&self.world.manifest, target, outgoing, self.time_ms()) {
+            Ok(prepared) => Ok(prepared),
+            Err(trust::Denied(why)) => {
+                let _ = tokio::time::timeout(limits::RENEWAL_WAIT, target.renewed()).await;
+                Err(Failure::Denied(why))
+            }
+        }
     }
 }
 

@@ -237,6 +237,11 @@ impl Manifest {
         })
     }
 
+    /// Whether the answers to this operation bring certificates.
+    pub fn renews(&self, operation: &str) -> bool {
+        self.renewal(operation).is_some()
+    }
+
     /// The scheme by which the answers to this operation bring certificates.
     pub(crate) fn renewal(&self, operation: &str) -> Option<&Certificates> {
         self.schemes.values().find_map(|scheme| match scheme {

@@ -33,6 +33,18 @@ pub async fn renew(
     scheme: &str,
     now_ms: u64,
 ) -> Result<Vec<String>, Failure> {
+    let renewed = keep(manifest, target, message, scheme, now_ms).await;
+    target.platform.asked();
+    renewed
+}
+
+async fn keep(
+    manifest: &Manifest,
+    target: &Target,
+    message: &Message,
+    scheme: &str,
+    now_ms: u64,
+) -> Result<Vec<String>, Failure> {
     let new = checked(manifest, target, message, scheme, now_ms)?;
     let serials = new.iter().map(|new| new.serial().to_owned()).collect();
     target

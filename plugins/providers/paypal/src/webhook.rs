@@ -22,7 +22,8 @@ pub(crate) fn verified(message: &Message) -> Result<Statement, trust::Failure> {
             trust::renew(&certificate, "certificates")?;
             trust::verify(message, "webhook")
         }
-        _ => Err(failure),
+        // Another call may have asked just now, and got what signed this.
+        _ => trust::verify(message, "webhook"),
     }
 }
 

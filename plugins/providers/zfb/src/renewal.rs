@@ -33,7 +33,8 @@ pub(crate) fn verified(message: &Message, scheme: &str) -> Result<Statement, tru
             trust::renew(&answer, "certificates")?;
             trust::verify(message, scheme)
         }
-        _ => Err(failure),
+        // Another call may have asked just now, and got what signed this.
+        _ => trust::verify(message, scheme),
     }
 }
 
