@@ -153,6 +153,24 @@ fn a_manifest_that_makes_no_sense_is_refused_where_it_does_not() {
             "/pay_types/zfb.qrcode/resend",
             "`same`",
         ),
+        (
+            "/pay_types/zfb.qrcode/args",
+            json!([{"what": "a code", "pattern": "("}]),
+            "/pay_types/zfb.qrcode/args/0",
+            "not a regular expression",
+        ),
+        (
+            "/pay_types/zfb.qrcode/args",
+            json!([{"what": "a\ncode", "pattern": "x"}]),
+            "/pay_types/zfb.qrcode/args/0/what",
+            "one line",
+        ),
+        (
+            "/pay_types/zfb.qrcode/args",
+            json!([{"what": "a", "pattern": "x", "optional": true}, {"what": "b", "pattern": "x"}]),
+            "/pay_types/zfb.qrcode/args/1/optional",
+            "optional too",
+        ),
         ("/replies", Value::Null, "/replies", "taken"),
         (
             "/replies/taken/status",
