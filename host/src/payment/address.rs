@@ -84,8 +84,12 @@ impl Payments {
                     if tried.len() >= TRADES {
                         continue;
                     }
-                    tried.push(trade_no.clone());
-                    self.take_hinted(&current, &trade_no, &message).await
+                    let taken = self.take_hinted(&current, &trade_no, &message).await;
+                    // One that is no trade of this platform may be one of another's.
+                    if !matches!(taken, Ok(None)) {
+                        tried.push(trade_no);
+                    }
+                    taken
                 }
                 Hint::Key(key) => self.take_signed(&current, &key, &message).await,
             };

@@ -190,9 +190,12 @@ async fn a_secret_goes_in_and_never_comes_out() {
     }
     let put = Shop::target_body(&world.alipay, &world.account);
     let put = world.shop.put(MAIN, put).await;
+    let mut put = put.data();
+    let address = put["notify_url"].take();
+    assert!(address.as_str().unwrap().contains("/pay/re/t/"));
     assert_eq!(
-        put.data(),
-        json!({ "platform": "zfb", "name": "main", "version": 2, "test": true })
+        put,
+        json!({ "platform": "zfb", "name": "main", "version": 2, "test": true, "notify_url": null })
     );
 }
 
