@@ -12,6 +12,7 @@ mod killing;
 mod opening;
 mod refunding;
 mod registering;
+mod retrying;
 
 use std::sync::Arc;
 
