@@ -204,8 +204,23 @@ fn shown_request(request: &WebRequest) -> Value {
         "method": request.method,
         "url": request.url.as_str(),
         "headers": request.headers,
-        "body": text(&request.body),
+        "len": request.body.len(),
+        "body": text(shown_part(&request.body)),
     })
+}
+
+/// Bytes of a request's body that are shown.
+const SHOWN_BODY: usize = 16 << 10;
+
+/// The start of a body, cut at a character where it is text.
+fn shown_part(body: &[u8]) -> &[u8] {
+    let start = body.get(..SHOWN_BODY).unwrap_or(body);
+    match str::from_utf8(start) {
+        Err(error) if error.error_len().is_none() => {
+            start.get(..error.valid_up_to()).unwrap_or(start)
+        }
+        _ => start,
+    }
 }
 
 fn text(bytes: &[u8]) -> Value {
@@ -240,4 +255,19 @@ fn check_payment(payment: Option<&Value>) -> Result<(), Failure> {
 fn read_json(body: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(body)
         .map_err(|error| PayError::invalid(format!("the body is not JSON: {error}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_body_is_cut_and_stays_text() {
+        let long = "元".repeat(SHOWN_BODY);
+        let part = shown_part(long.as_bytes());
+        assert_eq!(part.len(), SHOWN_BODY / 3 * 3);
+        assert!(text(part).is_string());
+        assert_eq!(shown_part(b"\xff\xfe"), b"\xff\xfe");
+        assert_eq!(shown_part(b"all"), b"all");
+    }
 }

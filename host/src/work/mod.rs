@@ -38,6 +38,8 @@ const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(2);
 /// The same while work is under way: its end is a reason to look in any case.
 const SHORTEST_WHILE_BUSY: Duration = Duration::from_millis(20);
+/// Where nothing fits, an end or the bell is a reason to look; this is for what becomes due by its time.
+const WHEN_NOTHING_FITS: Duration = Duration::from_millis(250);
 /// Payments that are ended in one go.
 const EXPIRIES_AT_ONCE: u32 = 100;
 /// After the store failed.
@@ -119,10 +121,11 @@ async fn begin(
     let mut next = next_due(payments, work).await?;
     // Looking is a read, which holds up nobody; beginning is a write.
     if next.is_some_and(|at| at <= now) {
-        if !begin_due(payments, work, now, room, running).await? {
-            return Ok(AFTER_FAILURE);
+        match begin_due(payments, work, now, room, running).await? {
+            Begun::Failed => return Ok(AFTER_FAILURE),
+            Begun::NothingFits => return Ok(WHEN_NOTHING_FITS),
+            Begun::Looked => next = next_due(payments, work).await?,
         }
-        next = next_due(payments, work).await?;
     }
     Ok(until(next, running))
 }
@@ -138,14 +141,24 @@ async fn next_due(payments: &Payments, work: Work) -> Result<Option<Ams>, StoreE
     }
 }
 
-/// Begins what is due now; `false` when that failed and is better left for a while.
+/// What came of beginning what is due.
+enum Begun {
+    /// As much as there was room for.
+    Looked,
+    /// Nothing: all that is due is of domains that hold their share.
+    NothingFits,
+    /// It failed, and is better left for a while.
+    Failed,
+}
+
+/// Begins what is due now.
 async fn begin_due(
     payments: &Payments,
     work: Work,
     now: Ams,
     room: u32,
     running: &mut Running,
-) -> Result<bool, StoreError> {
+) -> Result<Begun, StoreError> {
     let store = payments.store();
     match work {
         Work::Asking => {
@@ -169,7 +182,11 @@ async fn begin_due(
                 under_way: running.domains(),
             };
             let leased_until = now + DELIVERY_LEASE;
-            for delivery in store.lease_deliveries(now, leased_until, room).await? {
+            let leased = store.lease_deliveries(now, leased_until, room).await?;
+            if leased.is_empty() {
+                return Ok(Begun::NothingFits);
+            }
+            for delivery in leased {
                 let payments = payments.clone();
                 let lane = (delivery.domain.clone(), String::new());
                 running.begin(
@@ -197,12 +214,12 @@ async fn begin_due(
             for id in store.expired(now, EXPIRIES_AT_ONCE).await? {
                 if let Err(error) = payments.expire(id).await {
                     tracing::error!(%id, %error, "expiring");
-                    return Ok(false);
+                    return Ok(Begun::Failed);
                 }
             }
         }
     }
-    Ok(true)
+    Ok(Begun::Looked)
 }
 
 /// What is due and has no room waits for a place.

@@ -218,7 +218,7 @@ async fn a_dry_run_sends_nothing_and_judges_no_callback_by_that() {
     let answer: Value = serde_json::from_str(dry["answer"].as_str().unwrap()).unwrap();
     assert_eq!(answer["web"], json!([{ "status": 200, "body": "{}" }]));
     let request = json!([{
-        "step": "tell", "method": "POST", "url": url, "headers": [], "body": "sold",
+        "step": "tell", "method": "POST", "url": url, "headers": [], "len": 4, "body": "sold",
     }]);
     assert_eq!(dry["requests"], request);
 
