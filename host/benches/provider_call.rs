@@ -16,8 +16,10 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on stops")]
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
+#[allow(dead_code, reason = "each benchmark uses a part of it")]
 mod stage {
     pub(crate) mod alipay;
+    pub(crate) mod merchant;
     pub(crate) mod native;
     pub(crate) mod order;
 }
@@ -31,7 +33,8 @@ use tokio::runtime::Runtime;
 use walnut::plugin::{AttemptView, Outcome, PluginOptions, Plugins, Provider, ProviderCall};
 use walnut::trust::{Message, Origin, Target};
 
-use stage::alipay::{self, Account};
+use stage::alipay::Account;
+use stage::merchant::Merchant as _;
 use stage::{native, order};
 
 /// Calls of one kind before the other kind has its turn: half a millisecond.
@@ -53,7 +56,7 @@ impl Stage {
     async fn set(plugins: &Plugins) -> Stage {
         let zfb = walnut_bundle::providers()
             .iter()
-            .find(|shipped| shipped.name == order::PLATFORM)
+            .find(|shipped| shipped.name == Account::PLATFORM)
             .expect("a shipped provider");
         let wasm = Arc::new(zfb.bytes.to_vec());
         let admitted = plugins
@@ -67,7 +70,7 @@ impl Stage {
         let account = Account::open().expect("an account");
         let settings = account.settings().expect("its settings");
         let (public, secrets) = provider.manifest().split_settings(settings);
-        let new = order::sent(admitted.digest).expect("a payment");
+        let new = order::sent::<Account>(admitted.digest).expect("a payment");
         let attempt = new.attempts.first().expect("its attempt");
         let target = Target::assemble(
             provider.manifest(),
@@ -78,15 +81,15 @@ impl Stage {
             secrets,
         )
         .expect("a target");
-        let body = account.paid(attempt.trade_no.as_str());
+        let paid = account.paid(attempt.trade_no.as_str()).expect("a notification");
         Stage {
             target: Arc::new(target),
             attempt: AttemptView::of(&new.payment, attempt),
             notification: Message {
                 origin: Origin::Notification,
                 status: 0,
-                headers: alipay::headers(&body),
-                body: body.into_bytes(),
+                headers: paid.headers,
+                body: paid.body.into_bytes(),
             },
             provider,
         }

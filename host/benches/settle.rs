@@ -15,17 +15,20 @@
 #![allow(clippy::expect_used, reason = "a benchmark that cannot go on stops")]
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
+#[allow(dead_code, reason = "each benchmark uses a part of it")]
 mod stage {
     pub(crate) mod alipay;
     pub(crate) mod crowd;
+    pub(crate) mod merchant;
     pub(crate) mod native;
     pub(crate) mod order;
     pub(crate) mod process;
+    pub(crate) mod rounds;
+    pub(crate) mod shop;
     pub(crate) mod stock;
     pub(crate) mod twin;
 }
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -34,99 +37,21 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group};
 use tokio::runtime::Runtime;
 
 use stage::alipay::Account;
-use stage::process::{Server, cpu};
+use stage::merchant::Merchant as _;
+use stage::process::Server;
+use stage::rounds::{Plan, Round, Side, each, quartiles, take_turns};
 use stage::stock::{Stock, settled};
-use stage::{crowd, twin};
+use stage::twin;
 
 /// The data root that the twin is to serve on; without it, this program is the benchmark.
 const TWIN_ROOT: &str = "WALNUT_BENCH_TWIN_ROOT";
 
-/// How much is measured.
-struct Plan {
-    /// Notifications of one round.
-    round: u32,
-    /// Rounds of each side that count.
-    rounds: usize,
-    /// Rounds before them, in which caches fill.
-    before: usize,
-}
-
-impl Plan {
-    /// A round takes a tenth of a second and more. Where nothing is to be measured, the way is only walked.
-    fn asked_for() -> Plan {
-        if std::env::args().any(|argument| argument == "--bench") {
-            Plan {
-                round: 1_000,
-                rounds: 30,
-                before: 3,
-            }
-        } else {
-            Plan {
-                round: 16,
-                rounds: 1,
-                before: 0,
-            }
-        }
-    }
-
-    fn notifications(&self) -> usize {
-        self.round as usize * (self.before + self.rounds)
-    }
-}
-
-/// One round of one side.
-#[derive(Clone, Copy, Default)]
-struct Round {
-    took: Duration,
-    server: Duration,
-    crowd: Duration,
-}
-
-/// A server with what it will be notified of.
-struct Side {
-    server: Server,
-    address: SocketAddr,
-    stock: Stock,
-    rounds: Vec<Round>,
-}
-
-impl Side {
-    fn new((server, address): (Server, SocketAddr), stock: Stock) -> Side {
-        Side {
-            server,
-            address,
-            stock,
-            rounds: Vec::new(),
-        }
-    }
-
-    async fn round(&mut self, plan: &Plan) {
-        let requests = self.stock.requests.drain(..plan.round as usize).collect();
-        let own = std::process::id();
-        let processor = || {
-            let server = cpu(self.server.id()).expect("the server's time");
-            (server, cpu(own).expect("the crowd's time"))
-        };
-        let before = processor();
-        let took = crowd::notify(self.address, requests)
-            .await
-            .expect("every notification taken");
-        let after = processor();
-        self.rounds.push(Round {
-            took,
-            server: after.0 - before.0,
-            crowd: after.1 - before.1,
-        });
-    }
-
-    /// Ends the server and looks into its store: what it answered has to be there.
-    async fn end(self, plan: &Plan) -> Vec<Round> {
-        drop(self.server);
-        let paid = settled(&self.stock.root()).await.expect("the store");
-        assert_eq!(paid, plan.notifications() as u64, "a payment for each");
-        self.rounds.into_iter().skip(plan.before).collect()
-    }
-}
+/// A round takes a tenth of a second and more.
+const PLAN: Plan = Plan {
+    round: 1_000,
+    rounds: 30,
+    before: 3,
+};
 
 struct Measured {
     host: Vec<Round>,
@@ -135,57 +60,50 @@ struct Measured {
 
 async fn measure(plan: &Plan) -> Measured {
     let account = Account::open().expect("an account");
-    let count = plan.notifications();
-    let stock = Stock::lay_in(&account, count).await.expect("a stock");
-    let server = Server::host(&stock.root(), &stock.log()).expect("the host");
-    let mut host = Side::new(server, stock);
-    let stock = Stock::lay_in(&account, count).await.expect("a stock");
+    let count = plan.requests();
+    let mut stocks = Vec::new();
+    for _ in 0..2 {
+        stocks.push(Stock::lay_in(&account, count).await.expect("a stock"));
+    }
+    let [hosts, twins] = stocks.as_mut_slice() else {
+        unreachable!("two of them");
+    };
+    let server = Server::host(&hosts.root(), &hosts.log()).expect("the host");
+    let mut host = Side::new(server, std::mem::take(&mut hosts.requests), Account::taken);
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.env(TWIN_ROOT, stock.root());
-    let server = Server::start(&mut command, &stock.log()).expect("the twin");
-    let mut twin = Side::new(server, stock);
-    for number in 0..plan.before + plan.rounds {
-        if number % 2 == 0 {
-            host.round(plan).await;
-            twin.round(plan).await;
-        } else {
-            twin.round(plan).await;
-            host.round(plan).await;
-        }
+    command.env(TWIN_ROOT, twins.root());
+    let server = Server::start(&mut command, &twins.log()).expect("the twin");
+    let mut twin = Side::new(server, std::mem::take(&mut twins.requests), Account::taken);
+    take_turns(plan, &mut host, &mut twin)
+        .await
+        .expect("every notification taken");
+    let measured = Measured {
+        host: host.end(plan),
+        twin: twin.end(plan),
+    };
+    // What was answered has to be there.
+    for stock in &stocks {
+        let paid = settled(&stock.root()).await.expect("the store");
+        assert_eq!(paid, count as u64, "a payment for each");
     }
-    Measured {
-        host: host.end(plan).await,
-        twin: twin.end(plan).await,
-    }
+    measured
 }
 
 impl Measured {
     fn print(&self, plan: &Plan) {
         for (name, rounds) in [("host", &self.host), ("twin", &self.twin)] {
-            let sum = |part: fn(&Round) -> Duration| rounds.iter().map(part).sum::<Duration>();
-            let notifications = plan.round * u32::try_from(rounds.len()).expect("a few rounds");
             println!(
                 "{name}: {:.0} notifications a second; processor time for each: {:?}, and {:?} of whoever notifies",
-                f64::from(notifications) / sum(|round| round.took).as_secs_f64(),
-                sum(|round| round.server) / notifications,
-                sum(|round| round.crowd) / notifications,
+                each(plan, rounds, |round| round.took).as_secs_f64().recip(),
+                each(plan, rounds, |round| round.server),
+                each(plan, rounds, |round| round.crowd),
             );
         }
-        let mut ratios: Vec<f64> = self
-            .host
-            .iter()
-            .zip(&self.twin)
-            .map(|(host, twin)| twin.took.div_duration_f64(host.took))
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        let at = |part: usize| ratios.get((ratios.len() - 1) * part / 4).expect("a ratio");
+        let pairs = self.host.iter().zip(&self.twin);
+        let ratios = pairs.map(|(host, twin)| twin.took.div_duration_f64(host.took));
+        let [least, lower, median, upper, most] = quartiles(ratios.collect()).expect("rounds");
         println!(
-            "host against twin, pair by pair: median {:.3}, quartiles {:.3} and {:.3}, from {:.3} to {:.3}",
-            at(2),
-            at(1),
-            at(3),
-            at(0),
-            at(4),
+            "host against twin, pair by pair: median {median:.3}, quartiles {lower:.3} and {upper:.3}, from {least:.3} to {most:.3}",
         );
     }
 }
@@ -194,7 +112,7 @@ impl Measured {
 type Rounds = fn(&Measured) -> &Vec<Round>;
 
 fn settling(criterion: &mut Criterion) {
-    let plan = Plan::asked_for();
+    let plan = PLAN.or_walk();
     let runtime = Runtime::new().expect("a runtime");
     let mut measured = None;
     let mut group = criterion.benchmark_group("settled notifications");

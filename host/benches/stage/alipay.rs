@@ -4,22 +4,20 @@
 use serde_json::{Map, Value, json};
 use walnut_sandbox::alipay::signing::{KeyError, SigningKey, notification_text};
 
+use super::merchant::{Merchant, Notification};
+
 /// A merchant's account, of which Alipay signs the notifications.
 pub(crate) struct Account {
     alipay: SigningKey,
     merchant: SigningKey,
+    gateway: String,
 }
 
 const APP_ID: &str = "2021004130611235";
 const SELLER_ID: &str = "2088721034567890";
 
-/// Fees of all payments: 88.00 yuan.
-pub(crate) const FEE_FEN: i64 = 8_800;
-
-/// What a notification that came through a reverse proxy brings along, besides its length.
-const HEADERS: [(&str, &str); 11] = [
-    ("host", "pay.example.com"),
-    ("user-agent", "Mozilla/4.0"),
+/// What Alipay's own client sends.
+const HEADERS: [(&str, &str); 4] = [
     ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
     ("accept-encoding", "gzip, deflate"),
     ("accept-language", "zh-CN,zh;q=0.9"),
@@ -27,37 +25,28 @@ const HEADERS: [(&str, &str); 11] = [
         "content-type",
         "application/x-www-form-urlencoded; text/html; charset=utf-8",
     ),
-    ("x-forwarded-for", "203.119.216.71"),
-    ("x-forwarded-proto", "https"),
-    ("x-real-ip", "203.119.216.71"),
-    ("x-request-id", "0b51a6de17638219445126831e0f3a"),
-    ("via", "1.1 edge.example.com"),
 ];
 
+/// Where nobody listens: what only notifies never reaches Alipay.
+const NOBODY: &str = "http://127.0.0.1:9";
+
 impl Account {
-    /// Makes both key pairs. Takes some tenths of a second.
+    /// Makes both key pairs. Takes some tenths of a second. Nobody listens at its gateway.
     pub(crate) fn open() -> Result<Account, KeyError> {
+        Account::at(NOBODY, SigningKey::generate()?)
+    }
+
+    /// The same with a gateway that signs by `alipay`, such as `http://127.0.0.1:8080`.
+    pub(crate) fn at(gateway: &str, alipay: SigningKey) -> Result<Account, KeyError> {
         Ok(Account {
-            alipay: SigningKey::generate()?,
+            alipay,
             merchant: SigningKey::generate()?,
+            gateway: format!("{gateway}/gateway.do"),
         })
     }
 
-    /// The settings of a test target with this account, secrets among them. Its gateway is a port on which
-    /// nobody listens: nothing that a benchmark does reaches Alipay.
-    pub(crate) fn settings(&self) -> Result<Map<String, Value>, KeyError> {
-        let settings = json!({
-            "app_id": APP_ID,
-            "seller_id": SELLER_ID,
-            "app_private_key": self.merchant.pkcs8_base64()?,
-            "alipay_public_key": self.alipay.public_base64()?,
-            "gateway": "http://127.0.0.1:9/gateway.do",
-        });
-        Ok(settings.as_object().cloned().unwrap_or_default())
-    }
-
     /// The signed form that tells of a trade that was paid: 1.2 kB.
-    pub(crate) fn paid(&self, trade_no: &str) -> String {
+    fn form(&self, trade_no: &str) -> String {
         let amount = "88.00";
         let bill = r#"[{"amount":"88.00","fundChannel":"ALIPAYACCOUNT"}]"#;
         let mut fields = vec![
@@ -98,13 +87,26 @@ impl Account {
     }
 }
 
-/// The twelve headers of a notification.
-pub(crate) fn headers(body: &str) -> Vec<(String, String)> {
-    let length = ("content-length", body.len().to_string());
-    let fixed = HEADERS.map(|(name, value)| (name, value.to_owned()));
-    fixed
-        .into_iter()
-        .chain([length])
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+impl Merchant for Account {
+    const PLATFORM: &'static str = "zfb";
+    const PAY_TYPE: &'static str = "zfb.qrcode";
+
+    fn settings(&self) -> anyhow::Result<Map<String, Value>> {
+        let settings = json!({
+            "app_id": APP_ID,
+            "seller_id": SELLER_ID,
+            "app_private_key": self.merchant.pkcs8_base64()?,
+            "alipay_public_key": self.alipay.public_base64()?,
+            "gateway": self.gateway,
+        });
+        Ok(settings.as_object().cloned().unwrap_or_default())
+    }
+
+    fn paid(&self, trade_no: &str) -> anyhow::Result<Notification> {
+        Ok(Notification::new(&HEADERS, self.form(trade_no)))
+    }
+
+    fn taken(reply: &[u8]) -> bool {
+        reply == b"success"
+    }
 }

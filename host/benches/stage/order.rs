@@ -8,16 +8,18 @@ use walnut::payment::money::{Currency, Money, MoneyError};
 use walnut::payment::now_ms;
 use walnut::store::NewPayment;
 
-use super::alipay;
+use super::merchant::Merchant;
 
 pub(crate) const DOMAIN: &str = "shop";
-pub(crate) const PLATFORM: &str = "zfb";
 pub(crate) const TARGET: &str = "main";
+
+/// Fees of all payments: 88.00 yuan.
+pub(crate) const FEE_FEN: i64 = 8_800;
 
 const HOUR_MS: u64 = 3_600_000;
 
 /// A payment whose QR code somebody is about to scan, on the first version of the domain's target.
-pub(crate) fn sent(provider: Digest) -> Result<NewPayment, MoneyError> {
+pub(crate) fn sent<M: Merchant>(provider: Digest) -> Result<NewPayment, MoneyError> {
     let id = PaymentId::generate();
     let trade_no = TradeNo::first(id);
     let now = now_ms();
@@ -27,7 +29,7 @@ pub(crate) fn sent(provider: Digest) -> Result<NewPayment, MoneyError> {
         domain_id: "0198f0c0000070008000000000000001".to_owned(),
         test: true,
         brief: "a pot of tea".to_owned(),
-        total: Money::new(alipay::FEE_FEN, Currency::CNY)?,
+        total: Money::new(FEE_FEN, Currency::CNY)?,
         price_minor: None,
         state: State::Wait,
         fail_why: None,
@@ -39,7 +41,7 @@ pub(crate) fn sent(provider: Digest) -> Result<NewPayment, MoneyError> {
         sent_ms: now,
         closed_ms: 0,
         expires_ms: now + 2 * HOUR_MS,
-        pay_type: Some("zfb.qrcode".to_owned()),
+        pay_type: Some(M::PAY_TYPE.to_owned()),
         target: Some(TARGET.to_owned()),
         presentation: None,
         buyer: Buyer {
@@ -59,9 +61,9 @@ pub(crate) fn sent(provider: Digest) -> Result<NewPayment, MoneyError> {
         trade_no: trade_no.clone(),
         payment: id,
         number: 1,
-        pay_type: "zfb.qrcode".to_owned(),
+        pay_type: M::PAY_TYPE.to_owned(),
         target: TargetRef {
-            platform: PLATFORM.to_owned(),
+            platform: M::PLATFORM.to_owned(),
             name: TARGET.to_owned(),
             version: 1,
         },

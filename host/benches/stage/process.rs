@@ -25,7 +25,8 @@ impl Server {
     /// The host's real binary on this data root, as `walnut serve` runs it, and where it listens.
     pub(crate) fn host(data: &Path, log: &Path) -> io::Result<(Server, SocketAddr)> {
         let mut walnut = Command::new(env!("CARGO_BIN_EXE_walnut"));
-        walnut.args(["serve", "--listen", "127.0.0.1:0", "--data"]);
+        walnut.args(["serve", "--allow-local-gateways"]);
+        walnut.args(["--listen", "127.0.0.1:0", "--data"]);
         Server::start(walnut.arg(data), log)
     }
 

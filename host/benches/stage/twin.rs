@@ -27,8 +27,10 @@ use walnut::plugin::AttemptView;
 use walnut::store::Store;
 use walnut::trust::{Manifest, Message, Origin, Target, read_claim};
 
+use super::alipay::Account;
+use super::merchant::Merchant as _;
 use super::native;
-use super::order::{DOMAIN, PLATFORM, TARGET};
+use super::order::{DOMAIN, TARGET};
 use super::process::READY;
 
 /// The largest notification that is read, as in the host.
@@ -53,7 +55,7 @@ pub(crate) async fn serve(root: &Path) -> anyhow::Result<()> {
     let known = store.providers().await?;
     let provider = known
         .iter()
-        .find(|provider| provider.name == PLATFORM && provider.current)
+        .find(|provider| provider.name == Account::PLATFORM && provider.current)
         .context("no provider")?;
     let manifest = Arc::new(Manifest::parse(provider.manifest.as_bytes())?);
     let twin = Twin {
@@ -81,13 +83,13 @@ pub(crate) async fn serve(root: &Path) -> anyhow::Result<()> {
 
 async fn target(home: &DataRoot, manifest: &Manifest) -> anyhow::Result<Target> {
     let reference = TargetRef {
-        platform: PLATFORM.to_owned(),
+        platform: Account::PLATFORM.to_owned(),
         name: TARGET.to_owned(),
         version: 1,
     };
     let kept = home
         .home(DOMAIN)?
-        .target_version(PLATFORM, TARGET, reference.version)
+        .target_version(Account::PLATFORM, TARGET, reference.version)
         .await?
         .context("no target")?;
     let secrets = kept.secrets.into_iter().collect();
