@@ -13,7 +13,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::money::{Currency, Money, MoneyError};
@@ -22,7 +23,7 @@ use crate::money::{Currency, Money, MoneyError};
 pub type Failure = Box<dyn std::error::Error>;
 
 /// One try of one delivery.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Delivery {
     /// The same on every try.
     pub key: String,
@@ -34,8 +35,21 @@ pub struct Delivery {
     pub late: bool,
 }
 
+impl Delivery {
+    /// The first try of a delivery, for tests: `key` is made of zeros.
+    pub fn first(callback: &str) -> Delivery {
+        Delivery {
+            key: "0".repeat(32),
+            try_no: 1,
+            callback: callback.to_owned(),
+            late: false,
+        }
+    }
+}
+
 /// A payment, as `pay get` prints it.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Payment(Map<String, Value>);
 
 /// Why a text is not a payment.
@@ -61,6 +75,18 @@ impl Payment {
     /// Any field by its JSON name, also those that the caller of `create` added.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// A field of the caller of `create`, read as `T`; none where there is no such field.
+    ///
+    /// # Errors
+    /// Where the field is something else.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, NotAPayment> {
+        let value = self.get(name).filter(|value| !value.is_null());
+        value
+            .map(|value| T::deserialize(value))
+            .transpose()
+            .map_err(|error| NotAPayment(format!("{name}: {error}")))
     }
 
     /// A field that is a text; empty where it is missing or something else.
@@ -160,12 +186,7 @@ mod tests {
     use serde_json::json;
 
     fn delivery() -> Delivery {
-        Delivery {
-            key: "d1".into(),
-            try_no: 1,
-            callback: "thanks".into(),
-            late: false,
-        }
+        Delivery::first("thanks")
     }
 
     #[test]
@@ -182,6 +203,9 @@ mod tests {
             (payment.text("table"), payment.time_ms("close_at")),
             ("", 0)
         );
+        assert_eq!(payment.read::<u8>("table"), Ok(Some(7)));
+        assert_eq!(payment.read::<u8>("window"), Ok(None));
+        assert!(payment.read::<bool>("table").is_err());
         assert!(Payment::from_json("[]").is_err());
     }
 

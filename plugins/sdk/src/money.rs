@@ -88,7 +88,7 @@ pub enum MoneyError {
     Amount,
     /// Negative, or above [`Money::MAX_MINOR`].
     Range,
-    /// Not three letters.
+    /// Not three letters, or not the other's.
     Currency,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for MoneyError {
         f.write_str(match self {
             MoneyError::Amount => "not a decimal amount with the currency's decimals",
             MoneyError::Range => "the amount is out of range",
-            MoneyError::Currency => "not a currency code of three letters",
+            MoneyError::Currency => "not a currency code of three letters, or not the same one",
         })
     }
 }
@@ -125,6 +125,18 @@ impl Money {
     /// The currency.
     pub fn currency(&self) -> Currency {
         self.currency
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`MoneyError::Currency`] where the currencies differ, [`MoneyError::Range`] where it is too much.
+    pub fn plus(self, other: Money) -> Result<Money, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::Currency);
+        }
+        let minor = self.minor.checked_add(other.minor);
+        Money::new(minor.ok_or(MoneyError::Range)?, self.currency)
     }
 
     /// Reads major units as platforms write them: `0.1`, `88`, `88.80` of yuan. More decimals than
@@ -157,6 +169,13 @@ impl Money {
         let padded = format!("{:0>width$}", self.minor, width = decimals + 1);
         let (whole, fraction) = padded.split_at(padded.len() - decimals);
         format!("{whole}.{fraction}")
+    }
+}
+
+/// Major units and the ISO code: `23.00 CNY`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.to_decimal(), self.currency.code())
     }
 }
 
@@ -215,5 +234,14 @@ mod tests {
         assert_eq!(Currency::parse("RMB"), Ok(Currency::CNY));
         assert_eq!(Currency::parse("R1B"), Err(MoneyError::Currency));
         assert_eq!(Money::new(-1, Currency::CNY), Err(MoneyError::Range));
+    }
+
+    #[test]
+    fn sums_stay_within_one_currency_and_the_range() {
+        let yuan = |minor| Money::new(minor, Currency::CNY).unwrap();
+        let yen = Money::new(1, Currency::parse("JPY").unwrap()).unwrap();
+        assert_eq!(yuan(2300).plus(yuan(1)).unwrap().to_string(), "23.01 CNY");
+        assert_eq!(yuan(1).plus(yen), Err(MoneyError::Currency));
+        assert_eq!(yuan(Money::MAX_MINOR).plus(yuan(1)), Err(MoneyError::Range));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
+
 use crate::host;
 
 /// One request.
@@ -66,9 +68,39 @@ impl Request {
         }
     }
 
+    /// With one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Sends it and waits for the answer.
     pub fn send(self) -> Result<Response, Failure> {
         host::fetch(self)
+    }
+}
+
+impl Response {
+    /// Whether the status is one of 200 to 299.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// A header by its name in any case; the first one where it is repeated.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self
+            .headers
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON, read as `T`.
+    ///
+    /// # Errors
+    /// Where it is no JSON, or not that of `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
     }
 }
 
@@ -84,3 +116,34 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::native::{Double, with};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_request_is_sent_and_its_answer_read() {
+        let answer = Response {
+            status: 201,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: br#"{"parcel":"p-17"}"#.to_vec(),
+        };
+        let double = Rc::new(Double::new().serving(Ok(answer)));
+        let got = with(double.clone(), || {
+            Request::post_json("ship", "https://api.example.com/", &json!({"order": 1}))
+                .header("x-shop", "tea")
+                .send()
+        });
+        let got = got.unwrap();
+        assert!(got.is_success());
+        assert_eq!(got.header("Content-Type"), Some("application/json"));
+        assert_eq!(got.json::<Value>().unwrap()["parcel"], "p-17");
+        let sent = &double.fetched()[0];
+        assert_eq!(sent.headers[1], ("x-shop".into(), "tea".into()));
+        assert_eq!(sent.body, br#"{"order":1}"#);
+    }
+}

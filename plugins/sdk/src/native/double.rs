@@ -93,6 +93,12 @@ impl Double {
         self
     }
 
+    /// Keeps this value under a key of the domain's data.
+    pub fn keeping(self, key: &str, value: impl Into<Vec<u8>>) -> Double {
+        self.kv.borrow_mut().insert(key.to_owned(), value.into());
+        self
+    }
+
     /// Has this payment of the domain.
     pub fn payment(mut self, id: &str, json: &str) -> Double {
         self.payments.insert(id.to_owned(), json.to_owned());
