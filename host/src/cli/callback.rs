@@ -1,4 +1,4 @@
-//! `walnut callback …`: what runs after a payment became OK, its versions, and its deliveries.
+//! `walnut callback …`: what runs after a payment became OK, from its project to its versions and deliveries.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,15 +15,18 @@ use super::domain::Listing;
 use super::error::CliError;
 use super::input;
 use super::output::Output;
+use super::workbench;
 
 /// `walnut callback`
 #[derive(Subcommand)]
 pub(super) enum Callback {
+    /// Make a project for a new callback (no host needed)
+    New(workbench::New),
     /// Upload a callback
     Put {
         /// Its name, which `-callback` names
         name: String,
-        /// The component; - is standard input
+        /// The component, or the module that a compiler made of it; - is standard input
         file: String,
         /// Keep it although its dry run fails
         #[arg(long)]
@@ -84,17 +87,18 @@ pub(super) enum Callback {
         #[arg(long)]
         domain: Option<String>,
     },
-    /// Run a callback with a sample payment, without any effect
+    /// Run a callback with a sample payment, without any effect: a file here, without a host; an uploaded one there
     Test {
-        /// An uploaded callback's name, or a file that is not uploaded yet (./name for a file in this
-        /// folder)
+        /// A file (./name for one in this folder), or an uploaded callback's name
         callback: String,
-        /// The sample payment as JSON; - is standard input. Without it the host makes one up
+        /// The sample payment as JSON; - is standard input. Without it one is made up
         #[arg(long, value_name = "FILE")]
         payment: Option<String>,
-        /// Whose; for root
+        /// Of an uploaded one: whose; for root
         #[arg(long)]
         domain: Option<String>,
+        #[command(flatten)]
+        local: Box<workbench::LocalOptions>,
     },
     /// Show the runs of callbacks for payments that became OK, the newest first
     Deliveries(Deliveries),
@@ -124,8 +128,32 @@ pub(super) enum Callback {
 }
 
 impl Callback {
+    /// Whether it needs no host.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Callback::New(_) => true,
+            Callback::Test { callback, .. } => is_file(callback),
+            _ => false,
+        }
+    }
+
+    /// Does what needs no host.
+    pub(super) async fn run_local(self) -> Result<Output, CliError> {
+        match self {
+            Callback::New(new) => new.run(),
+            Callback::Test {
+                callback,
+                payment,
+                local,
+                ..
+            } => workbench::test(callback, payment, *local).await,
+            _ => Ok(Output::default()),
+        }
+    }
+
     pub(super) async fn run(self, client: &Client) -> Result<Output, CliError> {
         match self {
+            local @ Callback::New(_) => local.run_local().await,
             Callback::Put {
                 name,
                 file,
@@ -135,7 +163,7 @@ impl Callback {
                 domain,
             } => {
                 let payment = payment.as_deref().map(input::object).transpose()?;
-                let call = put_call(&name, input::file(&file)?, payment)
+                let call = put_call(&name, workbench::content(&file)?, payment)
                     .query_opt("domain", domain)
                     .query_opt("note", note)
                     .query_opt("insist", insist.then_some(true));
@@ -180,9 +208,10 @@ impl Callback {
                 callback,
                 payment,
                 domain,
+                ..
             } => {
                 let payment = payment.as_deref().map(input::object).transpose()?;
-                let call = test_call(&callback, payment.map(Value::Object))?;
+                let call = test_call(&callback, payment.map(Value::Object));
                 Ok(Output::json(
                     &client.call(call.query_opt("domain", domain)).await?,
                 ))
@@ -318,20 +347,17 @@ fn put_call(name: &str, content: Vec<u8>, payment: Option<Map<String, Value>>) -
     }
 }
 
-fn test_call(callback: &str, payment: Option<Value>) -> Result<Call, CliError> {
-    if callback.contains('/') || Path::new(callback).is_file() {
-        let content = STANDARD.encode(input::file(callback)?);
-        let mut body = json!({ "content_base64": content });
-        if let (Value::Object(body), Some(payment)) = (&mut body, payment) {
-            body.insert("payment".to_owned(), payment);
-        }
-        return Ok(Call::post(&["pay", "callback", "test"], body));
-    }
+/// What has a slash, or is there, is a file.
+fn is_file(callback: &str) -> bool {
+    callback.contains('/') || Path::new(callback).is_file()
+}
+
+fn test_call(callback: &str, payment: Option<Value>) -> Call {
     let call = Call::new(Method::POST, &["pay", "callback", callback, "test"]);
-    Ok(Call {
+    Call {
         body: payment.map_or(Body::Nothing, Body::Json),
         ..call
-    })
+    }
 }
 
 #[cfg(test)]
@@ -339,23 +365,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_sent_along_and_a_name_is_named() {
+    fn a_file_is_run_here_and_a_name_by_the_host() {
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("sale.wasm");
-        std::fs::write(&file, b"\0asm").unwrap();
-        let call = test_call(file.to_str().unwrap(), Some(json!({"fee": 1}))).unwrap();
-        assert_eq!(call.path, ["pay", "callback", "test"]);
-        let Body::Json(body) = call.body else {
-            unreachable!()
-        };
-        assert_eq!(
-            body,
-            json!({"content_base64": "AGFzbQ==", "payment": {"fee": 1}})
-        );
-
-        let call = test_call("record-sale", None).unwrap();
+        assert!(is_file("./missing.wasm") && is_file(file.to_str().unwrap()));
+        assert!(!is_file("record-sale"));
+        let call = test_call("record-sale", Some(json!({"fee": 1})));
         assert_eq!(call.path, ["pay", "callback", "record-sale", "test"]);
-        assert!(matches!(call.body, Body::Nothing));
-        assert!(test_call("./missing.wasm", None).is_err());
+        assert!(matches!(call.body, Body::Json(_)));
     }
 }

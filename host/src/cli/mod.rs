@@ -27,6 +27,7 @@ mod show;
 mod table;
 mod target;
 mod times;
+mod workbench;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -135,6 +136,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(options) => return serve::run(options).await,
         Command::Demo(options) => return demo::run(options).await,
         Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
+        Command::Callback(verb) if verb.is_local() => verb.run_local().await,
         command => match Client::new(&cli.host) {
             Ok(client) => client_command(&client, command).await,
             Err(error) => Err(error),

@@ -39,6 +39,26 @@ fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }
 
+/// The owner's guide is for people who type what it says.
+#[test]
+fn every_command_of_the_owners_guide_is_understood() {
+    for guide in [
+        include_str!("../../../docs/callbacks.md"),
+        include_str!("../../../docs/callbacks.zh-CN.md"),
+    ] {
+        let commands = guide.lines().filter(|line| line.starts_with("walnut "));
+        let mut count = 0;
+        for command in commands {
+            let command = command.split(" && ").next().unwrap();
+            if let Err(error) = parse(command) {
+                panic!("{command}: {error}");
+            }
+            count += 1;
+        }
+        assert!(count > 15, "{count}");
+    }
+}
+
 #[test]
 fn every_line_of_the_document_and_the_manual_is_understood() {
     for line in [

@@ -1,6 +1,7 @@
 //! One call of a plugin: an instance and a store of its own, and everything that bounds it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
@@ -44,6 +45,11 @@ impl<R> Call<R> {
     /// The most memory that the call had.
     pub(super) fn memory_bytes(&self) -> u64 {
         u64::try_from(self.meter.peak).unwrap_or(u64::MAX)
+    }
+
+    /// How often the call asked the host for something.
+    pub(super) fn host_calls(&self) -> u32 {
+        self.host_calls
     }
 
     /// How long the call has been running.
@@ -115,11 +121,27 @@ impl<R: Send + 'static> Running<R> {
 
     /// Ends the call: gives what the guest answered and what the host kept, or tells what went wrong.
     pub(super) fn end<T>(self, answer: wasmtime::Result<T>) -> Result<(T, Call<R>), PluginError> {
-        match answer {
-            Ok(answer) => Ok((answer, self.store.into_data())),
-            Err(error) => Err(self.who.failed(&error, self.store.data().log.tail())),
-        }
+        let (answer, call) = self.close(answer);
+        answer.map(|answer| (answer, call))
     }
+
+    /// The same, and what the host kept is there whatever went wrong.
+    pub(super) fn close<T>(self, answer: wasmtime::Result<T>) -> (Result<T, PluginError>, Call<R>) {
+        let answer = answer.map_err(|error| self.who.failed(&error, self.store.data().log.tail()));
+        (answer, self.store.into_data())
+    }
+}
+
+/// Adds the time in which a call ran, without that in which it waited.
+pub(super) async fn measured<T>(ran: &mut Duration, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        let started = Instant::now();
+        let polled = call.as_mut().poll(context);
+        *ran += started.elapsed();
+        polled
+    })
+    .await
 }
 
 /// Bounds a call on the wall.

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::callback::{CallbackPlugin, CallbackPluginPre, Delivery};
-use super::call::{Call, Running, within};
+use super::call::{Call, Running, measured, within};
 use super::capability::kv::Kv;
 use super::capability::log::cut;
 use super::capability::web::Requests;
@@ -20,6 +21,7 @@ use super::limits;
 use super::plugins::weigh;
 use super::pool::Pool;
 use super::registry::Linked;
+use super::spent::Spent;
 use super::web::{Web, WebHost};
 use crate::payment::model::{Digest, PaymentId};
 
@@ -110,13 +112,17 @@ pub struct Effects {
     pub events: Vec<(String, String)>,
 }
 
-/// What a run cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// From the instance's start to the answer, waiting included.
-    pub micros: u64,
-    /// The most that all memories and tables had together.
-    pub memory_bytes: u64,
+/// A run, however it ended, for whoever writes the callback.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// What the callback returned, as in [`Run`], or what ended it before.
+    pub end: Result<Result<String, String>, PluginError>,
+    /// What it wanted to change until then.
+    pub effects: Effects,
+    /// What it logged.
+    pub log: String,
+    /// What it cost.
+    pub spent: Spent,
 }
 
 /// A run that came to its end.
@@ -195,6 +201,23 @@ impl Callback {
         payment: &Value,
         delivery: DeliveryView,
     ) -> Result<Run, PluginError> {
+        let seen = self.observe(call, payment, delivery).await?;
+        let (effects, log, spent) = (seen.effects, seen.log, seen.spent);
+        seen.end.map(|answer| Run {
+            answer,
+            effects,
+            log,
+            spent,
+        })
+    }
+
+    /// The same, and what it did and cost is told whatever ended it. An error means that it was not begun.
+    pub async fn observe(
+        &self,
+        call: CallbackCall,
+        payment: &Value,
+        delivery: DeliveryView,
+    ) -> Result<Observed, PluginError> {
         let who = Who {
             plugin: delivery.callback.clone(),
             digest: self.digest,
@@ -233,7 +256,8 @@ impl Callback {
             callback: delivery.callback,
             late: delivery.late,
         };
-        let answer = within(running.wall(), async {
+        let mut ran = Duration::ZERO;
+        let work = async {
             let plugin = self
                 .linked
                 .ready
@@ -243,17 +267,14 @@ impl Callback {
                 .call_run(&mut running.store, &payment, &delivery)
                 .await?;
             checked(answer)
-        })
-        .await;
-        let (answer, call) = running.end(answer)?;
-        let spent = Spent {
-            micros: u64::try_from(call.elapsed().as_micros()).unwrap_or(u64::MAX),
-            memory_bytes: call.memory_bytes(),
         };
+        let answer = within(limits::CALLBACK_CALL.wall, measured(&mut ran, work)).await;
+        let (end, call) = running.close(answer);
+        let spent = Spent::of(&call, ran, &end);
         let log = call.log.text();
         let (reads, writes) = call.world.kv.into_effects();
-        Ok(Run {
-            answer,
+        Ok(Observed {
+            end,
             effects: Effects {
                 reads,
                 writes,

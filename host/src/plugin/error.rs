@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
-use super::limits;
+use super::{limits, stubs};
 use crate::payment::model::Digest;
 
 /// What kind of thing happened.
@@ -149,7 +149,7 @@ impl Who {
 
     /// An error out of an instance.
     pub(super) fn failed(&self, error: &wasmtime::Error, log_tail: String) -> PluginError {
-        let (kind, what) = if let Some(stop) = error.downcast_ref::<Stop>() {
+        let (kind, mut what) = if let Some(stop) = error.downcast_ref::<Stop>() {
             (stop.kind(), stop.to_string())
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             (
@@ -163,10 +163,13 @@ impl Who {
         } else {
             (Kind::Trap, one_line(error.root_cause()))
         };
-        let backtrace = error
-            .downcast_ref::<WasmBacktrace>()
-            .map(frames)
-            .unwrap_or_default();
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        if let Some(Trap::UnreachableCodeReached) = error.downcast_ref::<Trap>()
+            && let Some(hint) = backtrace.and_then(explained)
+        {
+            let _ = write!(what, ": {hint}");
+        }
+        let backtrace = backtrace.map(frames).unwrap_or_default();
         PluginError {
             plugin: self.plugin.clone(),
             digest: self.digest,
@@ -198,6 +201,16 @@ pub(super) fn with_causes(error: &wasmtime::Error) -> String {
         }
     }
     parts.join(": ")
+}
+
+/// What a guest did that stopped itself, where that is known.
+fn explained(backtrace: &WasmBacktrace) -> Option<String> {
+    let functions: Vec<_> = backtrace
+        .frames()
+        .iter()
+        .map(|frame| frame.func_name())
+        .collect();
+    stubs::hint(&functions)
 }
 
 fn frames(backtrace: &WasmBacktrace) -> String {

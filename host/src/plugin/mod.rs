@@ -6,9 +6,12 @@
 //! | `limits`                  | every limit and timeout, with its reason                                     |
 //! | `admission`, `world`      | what a component has to be before anything of it runs                        |
 //! | `compiler`                | the compiler, in a process of its own                                        |
+//! | `component`               | from a module to a component, for whoever builds a callback                  |
 //! | `compiled`, `registry`    | the code on disk and in memory                                               |
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
+//! | `stubs`                   | words for guests that stop themselves                                        |
+//! | `spent`                   | what a run of a callback cost, beside what it may cost                       |
 //! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
 //! | `web`                     | the requests of callbacks, and where they go                                 |
@@ -27,6 +30,7 @@ mod callback;
 mod capability;
 mod compiled;
 mod compiler;
+mod component;
 mod engine;
 mod error;
 mod limits;
@@ -35,6 +39,8 @@ mod plugins;
 mod pool;
 mod provider;
 mod registry;
+mod spent;
+mod stubs;
 mod token;
 mod web;
 mod world;
@@ -47,10 +53,11 @@ mod refused;
 pub use admission::{MANIFEST_SECTION, Refusal, WorldMismatch};
 pub use bill::BillError;
 pub use callback::{
-    Callback, CallbackCall, DeliveryView, DomainView, Effects, EmptyDomain, Run, Spent, ViewError,
-    Viewed,
+    Callback, CallbackCall, DeliveryView, DomainView, Effects, EmptyDomain, Observed, Run,
+    ViewError, Viewed,
 };
 pub use compiler::{COMPILE_COMMAND, compile_for_parent};
+pub use component::{Unfit, callback_component};
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
 pub use plugins::{Admitted, Loaded, PluginOptions, Plugins};
@@ -58,4 +65,5 @@ pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,
 };
+pub use spent::Spent;
 pub use web::{Web, WebAnswer, WebAnswers, WebFailure, WebHost, WebRequest};

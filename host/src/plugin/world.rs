@@ -165,6 +165,17 @@ pub(super) fn custom_sections<'a>(bytes: &'a [u8], name: &str) -> Result<Vec<&'a
     Ok(sections)
 }
 
+/// The names of a core module's custom sections.
+pub(super) fn custom_sections_of_module(bytes: &[u8]) -> Result<Vec<&str>, String> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::CustomSection(section) = payload.map_err(|error| error.to_string())? {
+            names.push(section.name());
+        }
+    }
+    Ok(names)
+}
+
 /// Visits the outermost component's own sections, and those of no module or component inside it.
 fn for_each_own<'a>(
     bytes: &'a [u8],

@@ -72,7 +72,24 @@ pub(in crate::plugin) struct Kv {
     domain_bytes: Option<u64>,
 }
 
+/// How much of its limits a call used.
+pub(in crate::plugin) struct Used {
+    pub(in crate::plugin) reads: usize,
+    pub(in crate::plugin) read_bytes: usize,
+    pub(in crate::plugin) writes: usize,
+    pub(in crate::plugin) write_bytes: usize,
+}
+
 impl Kv {
+    pub(in crate::plugin) fn used(&self) -> Used {
+        Used {
+            reads: self.seen.len(),
+            read_bytes: self.seen_bytes,
+            writes: self.writes.len(),
+            write_bytes: self.write_bytes,
+        }
+    }
+
     /// What was read, with its version (0: missing), and what is to be written (`None`: deleted); sorted by key.
     #[allow(clippy::type_complexity)]
     pub(in crate::plugin) fn into_effects(

@@ -113,6 +113,11 @@ impl Requests {
         }
     }
 
+    /// How many were made.
+    pub(in crate::plugin) fn made(&self) -> u32 {
+        self.made
+    }
+
     /// Counts a request. A step stands for one request, on every try: another one under the same name would be taken by
     /// its receiver for the first.
     fn count(&mut self, request: &WebRequest) -> Result<(), String> {
