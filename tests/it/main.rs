@@ -32,4 +32,5 @@ mod sandbox;
 mod terminal;
 mod watching;
 mod wechat;
+mod workbench;
 mod zfb;

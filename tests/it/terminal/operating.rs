@@ -1,6 +1,6 @@
 //! The operator's and the owner's commands: domains, keys, targets, callbacks, providers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Terminal;
 use crate::world::{Host, RECORD_SALE, Shop, World};
@@ -110,13 +110,15 @@ async fn a_callback_is_tried_before_it_is_kept_and_after() {
     );
     for line in [
         format!("callback test {RECORD_SALE} --payment payment.json"),
-        "callback test new.wasm --payment payment.json".to_owned(),
-        "callback test ./new.wasm --payment payment.json".to_owned(),
+        "callback test new.wasm --payment payment.json --json".to_owned(),
     ] {
         let run = owner.json(&line).await;
         assert_eq!(run["error"], json!(null), "{line}: {run}");
-        let answer: serde_json::Value =
-            serde_json::from_str(run["answer"].as_str().unwrap()).unwrap();
+        let answer = match &run["answer"] {
+            // The host gives the text as it keeps it.
+            Value::String(text) => serde_json::from_str(text).unwrap(),
+            read => read.clone(),
+        };
         assert_eq!(answer["sold_minor"], 2300, "{line}");
         let keys: Vec<_> = run["kv"]
             .as_array()
@@ -141,10 +143,6 @@ async fn a_callback_is_tried_before_it_is_kept_and_after() {
 
     owner.write("text.js", b"return {}");
     for (line, words) in [
-        (
-            "callback test text.js",
-            "e.pay.callback.refused: this is text",
-        ),
         (
             "callback put late text.js",
             "e.pay.callback.refused: this is text",

@@ -226,6 +226,10 @@ pub(crate) async fn run_walnut(
         .env("WALNUT_URL", url)
         .env("WALNUT_KEY", key)
         .env("TZ", "UTC")
+        .env(
+            "XDG_CACHE_HOME",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
