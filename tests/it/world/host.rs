@@ -22,7 +22,7 @@ pub(crate) struct Host {
 }
 
 /// Plenty for a machine under load; nothing depends on it when all is well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 impl Host {
     pub(crate) async fn start() -> Host {
