@@ -14,6 +14,13 @@ fn main() -> ExitCode {
         ),
         Guest::new("wx", "walnut-provider-wx", "plugins/providers/wx"),
         Guest::new("zfb", "walnut-provider-zfb", "plugins/providers/zfb"),
+        // Random numbers are the host's; and a parser that calls itself for every level wants a deep stack.
+        Guest::new("script", "walnut-script", "plugins/script")
+            .as_workspace()
+            .with_flags(&[
+                "--cfg=getrandom_backend=\"custom\"",
+                "-Clink-arg=-zstack-size=1048576",
+            ]),
         Guest::new(
             "record-sale",
             "walnut-example-record-sale",

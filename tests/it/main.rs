@@ -29,6 +29,7 @@ mod original_defects;
 mod paypal;
 mod reconcile;
 mod sandbox;
+mod scripts;
 mod terminal;
 mod watching;
 mod wechat;

@@ -26,7 +26,7 @@ pub(super) enum Callback {
     Put {
         /// Its name, which `-callback` names
         name: String,
-        /// The component, or the module that a compiler made of it; - is standard input
+        /// JavaScript text, a component, or the module that a compiler made of it; - is standard input
         file: String,
         /// Keep it although its dry run fails
         #[arg(long)]
@@ -171,7 +171,7 @@ impl Callback {
             }
             Callback::List { domain, listing } => {
                 let call = Call::get(&["pay", "callback"]).query_opt("domain", domain);
-                listing.print(client.call(call).await?, "name,version,len,sha256")
+                listing.print(client.call(call).await?, "name,kind,version,len,sha256")
             }
             Callback::Show {
                 name,
@@ -191,7 +191,7 @@ impl Callback {
             } => {
                 let call = Call::get(&["pay", "callback", &name, "versions"]);
                 let data = client.call(call.query_opt("domain", domain)).await?;
-                listing.print(data, "version,from,len,ct:time,sha256,note")
+                listing.print(data, "version,kind,from,len,ct:time,sha256,note")
             }
             Callback::RollBack {
                 name,

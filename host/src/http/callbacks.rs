@@ -17,6 +17,7 @@ use super::versions;
 use crate::home::name::check_callback;
 use crate::home::{CallbackFile, NewCallback};
 use crate::payment::error::PayError;
+use crate::payment::model::CallbackKind;
 use crate::payment::{Payments, now_ms};
 
 /// Which callbacks are meant.
@@ -90,7 +91,7 @@ pub(super) async fn put(
     let Query(taking) = taking?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let test = of.place(&by)?;
-    // Before anything of it is compiled.
+    // Before anything of it is compiled or run.
     check_callback(&name).map_err(PayError::from)?;
     check_note(&taking.note)?;
     let upload = Upload::read(&headers, body?)?;
@@ -172,11 +173,16 @@ pub(super) async fn get(
         None => load(&payments, &domain, &places, &name).await?,
         Some(version) => versions::load(&payments, &domain, &places, &name, version).await?,
     };
-    Ok((
-        [(header::CONTENT_TYPE, "application/octet-stream")],
-        content,
-    )
-        .into_response())
+    Ok(as_content(content))
+}
+
+/// A callback as it was uploaded.
+pub(super) fn as_content(content: Vec<u8>) -> Response {
+    let media_type = match CallbackKind::of(&content) {
+        CallbackKind::JavaScript if !content.is_empty() => "text/javascript; charset=utf-8",
+        _ => "application/octet-stream",
+    };
+    ([(header::CONTENT_TYPE, media_type)], content).into_response()
 }
 
 pub(super) async fn load(

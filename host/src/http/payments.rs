@@ -3,12 +3,13 @@
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
+use super::callbacks::as_content;
 use super::envelope::{Answer, Data, Failure};
 use crate::payment::caller::Caller;
 use crate::payment::create::CreateRequest;
@@ -166,7 +167,7 @@ pub(super) async fn content(
 ) -> Result<Response, Failure> {
     let content = payments.content(&by.0, payment_id(&id?.id)?).await?;
     let bytes = content.map(|content| content.to_vec()).unwrap_or_default();
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    Ok(as_content(bytes))
 }
 
 /// What `query` takes; `match` is a JSON object of columns and the values that they must equal.

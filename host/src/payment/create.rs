@@ -282,7 +282,7 @@ impl Payments {
             })?;
         payment.callback = Some(BoundCallback {
             name: name.to_owned(),
-            kind: CallbackKind::Component,
+            kind: CallbackKind::of(&content),
             digest: Digest::of(&content),
             len: content.len() as u64,
         });

@@ -53,7 +53,6 @@ impl Payments {
             match self.try_once(delivery).await? {
                 Finished::Conflict => {}
                 Finished::Done => {
-                    tracing::info!(payment = %delivery.payment, try_no = delivery.tries, "callback applied");
                     self.rang(delivery.payment);
                     return Ok(());
                 }
@@ -90,16 +89,21 @@ impl Payments {
                 Ok(Finished::Fenced)
             }
             Ok(answer) => {
+                let runner = run.runner.map(tracing::field::display);
                 let effects = Effects {
                     reads: run.effects.reads,
                     writes: run.effects.writes,
                     events: run.effects.events,
                 };
-                Ok(self
+                let finished = self
                     .0
                     .store
                     .finish_delivery(delivery, effects, answer, run.log, now_ms())
-                    .await?)
+                    .await?;
+                if finished == Finished::Done {
+                    tracing::info!(payment = %delivery.payment, try_no = delivery.tries, runner, "callback applied");
+                }
+                Ok(finished)
             }
         }
     }
@@ -117,7 +121,11 @@ impl Payments {
             let content = store.content(bound.digest).await;
             content.map_err(|error| error.to_string())
         };
-        let callback = self.0.plugins.callback(bound.digest, load).await?;
+        let callback = self
+            .0
+            .plugins
+            .callback(bound.kind, bound.digest, load)
+            .await?;
         let call = CallbackCall {
             domain: payment.domain.clone(),
             view: Arc::new(StoredDomain {

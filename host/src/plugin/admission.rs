@@ -9,9 +9,41 @@ use crate::trust::{Manifest, ManifestError};
 /// The custom section that holds a provider's manifest.
 pub const MANIFEST_SECTION: &str = "walnut:manifest";
 
-/// Why a component is not taken.
+/// Why a component or a script is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// There is nothing.
+    #[error("the content is empty: a callback is a WebAssembly component, or JavaScript text")]
+    Empty,
+    /// It is neither a component nor text.
+    #[error(
+        "this is neither a WebAssembly component nor text in UTF-8: save a script as UTF-8, and build anything else as \
+         a component"
+    )]
+    NoCallback,
+    /// A script that is larger than the host takes.
+    #[error(
+        "the script has {bytes} bytes; at most {limit} are taken: what is larger is built as a component"
+    )]
+    ScriptTooLarge {
+        /// Of the upload.
+        bytes: usize,
+        /// What is taken.
+        limit: usize,
+    },
+    /// A script that is not JavaScript.
+    #[error("the script has an error in line {line}, column {column}: {message}")]
+    Syntax {
+        /// From 1.
+        line: u32,
+        /// In characters, from 1.
+        column: u32,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A script that cannot be read within the limits of a call.
+    #[error("the script cannot be read: {0}")]
+    Unreadable(#[source] Box<PluginError>),
     /// It is larger than the host takes.
     #[error("the component has {bytes} bytes; at most {limit} are taken")]
     TooLarge {
@@ -143,6 +175,24 @@ pub(super) fn inspect(
         imports,
         exports,
     }))
+}
+
+/// The text of a script, where it may be one.
+pub(super) fn script(content: &[u8]) -> Result<&str, Refusal> {
+    if content.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    let text = str::from_utf8(content)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or(Refusal::NoCallback)?;
+    if text.len() > limits::SCRIPT_BYTES {
+        return Err(Refusal::ScriptTooLarge {
+            bytes: text.len(),
+            limit: limits::SCRIPT_BYTES,
+        });
+    }
+    Ok(text)
 }
 
 /// The manifest of a provider.

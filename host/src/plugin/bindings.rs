@@ -51,6 +51,27 @@ pub(crate) mod callback {
     });
 }
 
+/// Its imports are those of callbacks, so that their linker serves it too.
+pub(crate) mod script {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "script-plugin",
+        exports: { default: async },
+        with: {
+            "walnut:pay/types": super::provider::walnut::pay::types,
+            "walnut:pay/clock": super::provider::walnut::pay::clock,
+            "walnut:pay/random": super::provider::walnut::pay::random,
+            "walnut:pay/log": super::provider::walnut::pay::log,
+            "walnut:pay/delivery-types": super::callback::walnut::pay::delivery_types,
+            "walnut:pay/payments": super::callback::walnut::pay::payments,
+            "walnut:pay/kv": super::callback::walnut::pay::kv,
+            "walnut:pay/web": super::callback::walnut::pay::web,
+            "walnut:pay/events": super::callback::walnut::pay::events,
+        },
+        include_component_type: true,
+    });
+}
+
 #[cfg(test)]
 mod tests {
     /// A contract is for people who have nothing else: each of its items says what it is.

@@ -21,6 +21,7 @@ use super::limits;
 use super::plugins::weigh;
 use super::pool::Pool;
 use super::registry::Linked;
+use super::script::{Script, shipped_digest};
 use super::spent::Spent;
 use super::web::{Web, WebHost};
 use crate::payment::model::{Digest, PaymentId};
@@ -136,14 +137,25 @@ pub struct Run {
     pub log: String,
     /// What it cost.
     pub spent: Spent,
+    /// Of the component that ran a script; none where the callback is a component itself.
+    pub runner: Option<Digest>,
 }
 
 /// A loaded callback. Copies share the code.
 #[derive(Clone)]
 pub struct Callback {
     pool: Arc<Pool>,
-    linked: Arc<Linked<ReadyCallback>>,
+    code: Code,
     digest: Digest,
+}
+
+/// What runs.
+#[derive(Clone)]
+pub(super) enum Code {
+    /// A component of the owner's.
+    Component(Arc<Linked<ReadyCallback>>),
+    /// The owner's text.
+    Script(Script),
 }
 
 /// What a callback's call has besides what every call has.
@@ -153,6 +165,22 @@ pub(super) struct ForCallback {
     pub(super) kv: Kv,
     pub(super) events: Vec<(String, String)>,
     pub(super) requests: Requests,
+}
+
+impl ForCallback {
+    pub(super) fn new(
+        domain: String,
+        view: Arc<dyn DomainView>,
+        requests: Requests,
+    ) -> ForCallback {
+        ForCallback {
+            domain,
+            view,
+            kv: Kv::default(),
+            events: Vec::new(),
+            requests,
+        }
+    }
 }
 
 /// A callback component, ready to instantiate.
@@ -176,19 +204,11 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call<ForCallbac
 }
 
 impl Callback {
-    pub(super) fn new(
-        pool: Arc<Pool>,
-        linked: Arc<Linked<ReadyCallback>>,
-        digest: Digest,
-    ) -> Callback {
-        Callback {
-            pool,
-            linked,
-            digest,
-        }
+    pub(super) fn new(pool: Arc<Pool>, code: Code, digest: Digest) -> Callback {
+        Callback { pool, code, digest }
     }
 
-    /// Of the component.
+    /// Of the component or of the text.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -218,9 +238,9 @@ impl Callback {
         payment: &Value,
         delivery: DeliveryView,
     ) -> Result<Observed, PluginError> {
-        let who = Who {
-            plugin: delivery.callback.clone(),
-            digest: self.digest,
+        let who = match &self.code {
+            Code::Component(_) => Who::component(&delivery.callback, self.digest),
+            Code::Script(script) => script.who(&delivery.callback),
         };
         let payment = payment.to_string();
         if payment.len() > limits::JSON_BYTES {
@@ -235,13 +255,8 @@ impl Callback {
             .callback_place(&call.domain)
             .await
             .map_err(|stop| who.stopped(&stop))?;
-        let world = ForCallback {
-            domain: call.domain,
-            view: call.view,
-            kv: Kv::default(),
-            events: Vec::new(),
-            requests: Requests::of(self.pool.outbound.clone(), delivery.key.clone()),
-        };
+        let requests = Requests::of(self.pool.outbound.clone(), delivery.key.clone());
+        let world = ForCallback::new(call.domain, call.view, requests);
         let mut running = Running::start(
             &self.pool.engine,
             permits,
@@ -257,18 +272,18 @@ impl Callback {
             late: delivery.late,
         };
         let mut ran = Duration::ZERO;
+        let wall = running.wall();
         let work = async {
-            let plugin = self
-                .linked
-                .ready
-                .instantiate_async(&mut running.store)
-                .await?;
-            let answer = plugin
-                .call_run(&mut running.store, &payment, &delivery)
-                .await?;
-            checked(answer)
+            let store = &mut running.store;
+            checked(match &self.code {
+                Code::Component(linked) => {
+                    let plugin = linked.ready.instantiate_async(&mut *store).await?;
+                    plugin.call_run(store, &payment, &delivery).await?
+                }
+                Code::Script(script) => script.run(store, &payment, &delivery).await?,
+            })
         };
-        let answer = within(limits::CALLBACK_CALL.wall, measured(&mut ran, work)).await;
+        let answer = within(wall, measured(&mut ran, work)).await;
         let (end, call) = running.close(answer);
         let spent = Spent::of(&call, ran, &end);
         let log = call.log.text();
@@ -282,6 +297,10 @@ impl Callback {
             },
             log,
             spent,
+            runner: match self.code {
+                Code::Component(_) => None,
+                Code::Script(_) => Some(shipped_digest()),
+            },
         })
     }
 }

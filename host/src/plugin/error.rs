@@ -57,8 +57,10 @@ impl fmt::Display for Kind {
 pub struct PluginError {
     /// The provider's name, or the name under which the owner uploaded the callback.
     pub plugin: String,
-    /// Of the component.
+    /// Of the component, or of the text of a script.
     pub digest: Digest,
+    /// Of the component that ran the script; none where the plugin is a component itself.
+    pub runner: Option<Digest>,
     /// What kind of thing happened.
     pub kind: Kind,
     /// What happened, in English, on one line.
@@ -72,7 +74,13 @@ pub struct PluginError {
 impl PluginError {
     /// Everything, on several lines.
     pub fn full(&self) -> String {
-        let mut text = format!("{self}\ncomponent sha256 {}", self.digest);
+        let mut text = match self.runner {
+            None => format!("{self}\ncomponent sha256 {}", self.digest),
+            Some(runner) => format!(
+                "{self}\nscript sha256 {}, run by the component sha256 {runner}",
+                self.digest
+            ),
+        };
         for (title, part) in [("log", &self.log_tail), ("backtrace", &self.backtrace)] {
             if !part.is_empty() {
                 let _ = write!(text, "\n{title}:");
@@ -127,19 +135,38 @@ impl Stop {
     }
 }
 
-/// Which component a call is about.
+/// Which component or script a call is about.
 #[derive(Clone, Debug)]
 pub(super) struct Who {
-    pub(super) plugin: String,
-    pub(super) digest: Digest,
+    plugin: String,
+    digest: Digest,
+    runner: Option<Digest>,
 }
 
 impl Who {
+    /// A component, by the name that its owner knows.
+    pub(super) fn component(plugin: impl Into<String>, digest: Digest) -> Who {
+        Who {
+            plugin: plugin.into(),
+            digest,
+            runner: None,
+        }
+    }
+
+    /// A script, and the component that runs it.
+    pub(super) fn script(plugin: impl Into<String>, digest: Digest, runner: Digest) -> Who {
+        Who {
+            runner: Some(runner),
+            ..Who::component(plugin, digest)
+        }
+    }
+
     /// An error before there was an instance.
     pub(super) fn stopped(&self, stop: &Stop) -> PluginError {
         PluginError {
             plugin: self.plugin.clone(),
             digest: self.digest,
+            runner: self.runner,
             kind: stop.kind(),
             what: stop.to_string(),
             log_tail: Box::default(),
@@ -152,12 +179,7 @@ impl Who {
         let (kind, mut what) = if let Some(stop) = error.downcast_ref::<Stop>() {
             (stop.kind(), stop.to_string())
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
-            (
-                Kind::Trap,
-                trap.to_string()
-                    .trim_start_matches("wasm trap: ")
-                    .to_owned(),
-            )
+            (Kind::Trap, self.trapped(*trap))
         } else if error.is::<PoolConcurrencyLimitError>() {
             (Kind::Busy, error.to_string())
         } else {
@@ -169,14 +191,32 @@ impl Who {
         {
             let _ = write!(what, ": {hint}");
         }
-        let backtrace = backtrace.map(frames).unwrap_or_default();
+        // Of a script it would show the engine's functions, which are not its owner's.
+        let backtrace = backtrace
+            .filter(|_| self.runner.is_none())
+            .map(frames)
+            .unwrap_or_default();
         PluginError {
             plugin: self.plugin.clone(),
             digest: self.digest,
+            runner: self.runner,
             kind,
             what,
             log_tail: log_tail.into(),
             backtrace: backtrace.into(),
+        }
+    }
+
+    /// The engine of scripts has its stack at the start of its memory: when one of the two ends, so does the other soon.
+    fn trapped(&self, trap: Trap) -> String {
+        match trap {
+            Trap::StackOverflow | Trap::MemoryOutOfBounds if self.runner.is_some() => {
+                "the script is nested too deeply, or calls itself without end".to_owned()
+            }
+            _ => trap
+                .to_string()
+                .trim_start_matches("wasm trap: ")
+                .to_owned(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::payment::model::{Digest, PaymentId};
+use crate::payment::model::{CallbackKind, Digest, PaymentId};
 
 /// A component of the callback world. `body` is the core function that `run` is lifted from: it gets the payment
 /// (ptr, len), the delivery (key ptr, len, try-no, callback ptr, len, late), and gives the address of a
@@ -144,7 +144,7 @@ fn delivery() -> DeliveryView {
 async fn loaded(plugins: &Plugins, wasm: Arc<Vec<u8>>) -> Callback {
     let digest = plugins.admit_callback(wasm.clone()).await.unwrap();
     plugins
-        .callback(digest, async || Ok(Some(wasm)))
+        .callback(CallbackKind::Component, digest, async || Ok(Some(wasm)))
         .await
         .unwrap()
 }
@@ -243,10 +243,7 @@ async fn a_start_function_that_spins_is_refused_at_upload() {
 async fn waiting_is_bounded_on_the_wall() {
     let wall = std::time::Duration::from_millis(1);
     let error = super::call::within(wall, std::future::pending::<wasmtime::Result<()>>()).await;
-    let who = super::error::Who {
-        plugin: "sale".into(),
-        digest: Digest::of(b""),
-    };
+    let who = super::error::Who::component("sale", Digest::of(b""));
     assert_eq!(
         who.failed(&error.unwrap_err(), String::new()).kind,
         Kind::Timeout
@@ -414,7 +411,10 @@ async fn a_store_that_fails_is_no_fault_of_the_callback() {
         (Ok(None), Kind::Unavailable),
     ] {
         let digest = Digest::of(&wasm);
-        let error = plugins.callback(digest, async || found).await.map(drop);
+        let error = plugins
+            .callback(CallbackKind::Component, digest, async || found)
+            .await
+            .map(drop);
         assert_eq!(error.unwrap_err().kind, kind);
     }
 }

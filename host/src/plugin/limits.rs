@@ -167,6 +167,16 @@ pub(super) const LOADED_BYTES: usize = 192 * MIB;
 /// descriptor, of which a process has 65,530 and 1,024.
 pub(super) const LOADED_COMPONENTS: usize = 256;
 
+/// Bytes of a script: as every text that crosses. Ten lines have 500.
+pub(super) const SCRIPT_BYTES: usize = JSON_BYTES;
+
+/// Scripts that are kept in memory, and their bytes together: the next delivery need not read them from the store.
+/// A script has no mapping and no descriptor, it costs its bytes alone.
+pub(super) const LOADED_SCRIPTS: usize = 4_096;
+
+/// See [`LOADED_SCRIPTS`].
+pub(super) const LOADED_SCRIPTS_BYTES: usize = 16 * MIB;
+
 /// Components that are compiled at once, for providers and for callbacks each: one, so that payments keep the other
 /// cores, and an owner's upload does not hold up the operator's.
 pub(super) const COMPILING: usize = 1;

@@ -10,6 +10,7 @@
 //! | `compiled`, `registry`    | the code on disk and in memory                                               |
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
+//! | `script`                  | the component that runs callbacks written as JavaScript text                 |
 //! | `stubs`                   | words for guests that stop themselves                                        |
 //! | `spent`                   | what a run of a callback cost, beside what it may cost                       |
 //! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
@@ -39,6 +40,7 @@ mod plugins;
 mod pool;
 mod provider;
 mod registry;
+mod script;
 mod spent;
 mod stubs;
 mod token;

@@ -1,4 +1,6 @@
-//! The way in: admits components, and gives out loaded ones by digest.
+//! The way in: admits components and scripts, and gives out loaded ones by digest.
+
+mod callbacks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,11 +10,11 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use super::admission::{self, Refusal};
-use super::bindings::{callback as callback_world, provider as provider_world};
+use super::bindings::{
+    callback as callback_world, provider as provider_world, script as script_world,
+};
 use super::call::{Call, Running, within};
-use super::callback::{self, Callback, EmptyDomain, ForCallback};
-use super::capability::kv::Kv;
-use super::capability::web::Requests;
+use super::callback::{self, ForCallback};
 use super::compiled::Cache;
 use super::compiler::Compiler;
 use super::engine::{self, EngineError};
@@ -21,7 +23,8 @@ use super::limits;
 use super::outbound::Outbound;
 use super::pool::Pool;
 use super::provider::{self, ForProvider, Provider, ReadyProvider};
-use super::registry::{Linked, Registry};
+use super::registry::{Bounds, Linked, Registry};
+use super::script::ReadyScript;
 use super::world::World;
 use crate::payment::model::Digest;
 use crate::trust::Manifest;
@@ -64,6 +67,9 @@ struct Inner {
     compiler_here: Compiler,
     providers: Side<ReadyProvider, ForProvider>,
     callbacks: Side<callback::ReadyCallback, ForCallback>,
+    /// The component that runs scripts.
+    runners: Side<ReadyScript, ForCallback>,
+    scripts: Registry<Arc<str>>,
 }
 
 /// What there is of each world.
@@ -82,15 +88,25 @@ impl<P, R> Side<P, R> {
         Ok(Side {
             world,
             linker,
-            loaded: Registry::new(),
+            loaded: Registry::new(COMPONENTS),
             turns: Arc::new(Semaphore::new(limits::COMPILING)),
         })
     }
 }
 
-/// Names of the worlds in `wit/`.
+/// Its name in `wit/`.
 const PROVIDER_WORLD: &str = "walnut:pay/provider-plugin@0.1.0";
-const CALLBACK_WORLD: &str = "walnut:pay/callback-plugin@0.1.0";
+
+/// For each world.
+const COMPONENTS: Bounds = Bounds {
+    count: limits::LOADED_COMPONENTS,
+    bytes: limits::LOADED_BYTES,
+};
+
+const SCRIPTS: Bounds = Bounds {
+    count: limits::LOADED_SCRIPTS,
+    bytes: limits::LOADED_SCRIPTS_BYTES,
+};
 
 impl Plugins {
     /// Builds the engine and tries its pool, opens the cache and starts the ticker.
@@ -104,6 +120,7 @@ impl Plugins {
         let links = failed("the interfaces of wit/");
         let providers = Side::new(provider_world::COMPONENT_TYPE, provider::linker(&engine));
         let callbacks = Side::new(callback_world::COMPONENT_TYPE, callback::linker(&engine));
+        let runners = Side::new(script_world::COMPONENT_TYPE, callback::linker(&engine));
         let compiler_here = Compiler::Here(engine.clone());
         Ok(Plugins(Arc::new(Inner {
             cache: Arc::new(cache),
@@ -115,6 +132,8 @@ impl Plugins {
             pool: Arc::new(Pool::new(engine, options.instances, outbound)),
             providers: providers.map_err(links)?,
             callbacks: callbacks.map_err(links)?,
+            runners: runners.map_err(links)?,
+            scripts: Registry::new(SCRIPTS),
         })))
     }
 
@@ -142,10 +161,7 @@ impl Plugins {
         let linked =
             provider::link(&side.linker, &component, manifest.clone()).map_err(contract)?;
         let world = provider::without_target(manifest.clone(), self.0.pool.outbound.clone());
-        let who = Who {
-            plugin: manifest.name().to_owned(),
-            digest,
-        };
+        let who = Who::component(manifest.name(), digest);
         let place = self
             .0
             .pool
@@ -167,64 +183,6 @@ impl Plugins {
         Ok(Admitted { digest, manifest })
     }
 
-    /// Checks a component of the callback world, compiles it, and starts it once without calling it.
-    pub async fn admit_callback(&self, wasm: Arc<Vec<u8>>) -> Result<Digest, Refusal> {
-        let digest = Digest::of(&wasm);
-        self.try_out(digest, wasm, true).await?;
-        Ok(digest)
-    }
-
-    /// The same for a component that is only tried: nothing of it is kept.
-    pub async fn try_callback(&self, wasm: Arc<Vec<u8>>) -> Result<Callback, Refusal> {
-        let digest = Digest::of(&wasm);
-        let linked = self.try_out(digest, wasm, false).await?;
-        Ok(Callback::new(self.0.pool.clone(), Arc::new(linked), digest))
-    }
-
-    async fn try_out(
-        &self,
-        digest: Digest,
-        wasm: Arc<Vec<u8>>,
-        keep: bool,
-    ) -> Result<Linked<callback::ReadyCallback>, Refusal> {
-        let side = &self.0.callbacks;
-        self.inspect(&wasm, CALLBACK_WORLD, |inner| &inner.callbacks.world)
-            .await?;
-        let component = self
-            .ready(side, &self.0.compiler, digest, wasm, keep)
-            .await?;
-        let linked = callback::link(&side.linker, &component).map_err(contract)?;
-        let world = ForCallback {
-            domain: String::new(),
-            view: Arc::new(EmptyDomain),
-            kv: Kv::default(),
-            events: Vec::new(),
-            requests: Requests::default(),
-        };
-        let who = Who {
-            plugin: "callback".to_owned(),
-            digest,
-        };
-        let place = self
-            .0
-            .pool
-            .callback_place("")
-            .await
-            .map_err(|_| Refusal::Busy)?;
-        let mut running =
-            Running::start(self.engine(), place, limits::CALLBACK_CALL, who, world, 0);
-        let started = within(running.wall(), async {
-            linked
-                .ready
-                .instantiate_async(&mut running.store)
-                .await
-                .map(drop)
-        })
-        .await;
-        running.end(started).map_err(start)?;
-        Ok(linked)
-    }
-
     /// The provider with this digest: loaded already, or from `load`, which gives the bytes that were admitted. Its code
     /// comes from the cache where it is there.
     pub async fn provider<F, L>(&self, digest: Digest, load: F) -> Result<Provider, PluginError>
@@ -232,10 +190,7 @@ impl Plugins {
         F: FnOnce() -> L,
         L: Future<Output = Loaded>,
     {
-        let who = Who {
-            plugin: "provider".to_owned(),
-            digest,
-        };
+        let who = Who::component("provider", digest);
         let side = &self.0.providers;
         let linked = side
             .loaded
@@ -252,38 +207,6 @@ impl Plugins {
             .await
             .map_err(|stop| who.stopped(&stop))?;
         Ok(Provider::new(self.0.pool.clone(), linked, digest))
-    }
-
-    /// The callback with this digest: loaded already, from the cache, or from `load`, which gives the bytes that were
-    /// admitted.
-    pub async fn callback<F, L>(&self, digest: Digest, load: F) -> Result<Callback, PluginError>
-    where
-        F: FnOnce() -> L,
-        L: Future<Output = Loaded>,
-    {
-        let who = Who {
-            plugin: "callback".to_owned(),
-            digest,
-        };
-        let side = &self.0.callbacks;
-        let linked = side
-            .loaded
-            .get(digest, async {
-                let component = match self.cached(digest).await {
-                    Some(component) => component,
-                    None => {
-                        let wasm = genuine(digest, load().await)?;
-                        self.ready(side, &self.0.compiler, digest, wasm, true)
-                            .await
-                            .map_err(unavailable)?
-                    }
-                };
-                callback::link(&side.linker, &component)
-                    .map_err(|error| Stop::Unavailable(with_causes(&error)))
-            })
-            .await
-            .map_err(|stop| who.stopped(&stop))?;
-        Ok(Callback::new(self.0.pool.clone(), linked, digest))
     }
 
     fn engine(&self) -> &Engine {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::payment::model::Digest;
+use crate::payment::model::{CallbackKind, Digest};
 
 fn options(dir: &TempDir, cache_key: [u8; 32]) -> PluginOptions {
     PluginOptions {
@@ -39,21 +39,21 @@ async fn refusal(wasm: impl Into<Arc<Vec<u8>>>) -> Refusal {
 
 #[tokio::test]
 async fn what_is_no_component_is_told_what_it_is() {
-    assert!(matches!(
-        refusal(b"console.log(1)".to_vec()).await,
-        Refusal::Text
-    ));
-    assert!(matches!(refusal(Vec::new()).await, Refusal::Text));
-    assert!(matches!(
-        refusal(b"\x7fELF\0\0\0\0".to_vec()).await,
-        Refusal::NotWasm
-    ));
+    assert!(matches!(refusal(Vec::new()).await, Refusal::Empty));
+    for neither in [&b"\x7fELF\0\0\0\0"[..], b"\xff\xfer\0e\0t\0", b"GIF89a\xf7"] {
+        let refusal = refusal(neither.to_vec()).await;
+        assert!(matches!(refusal, Refusal::NoCallback), "{refusal}");
+    }
     assert!(matches!(
         refusal(component("(module)")).await,
         Refusal::CoreModule
     ));
-    let large = refusal(vec![0; limits::COMPONENT_BYTES + 1]).await;
+    let mut large = callback_world_component();
+    large.resize(limits::COMPONENT_BYTES + 1, 0);
+    let large = refusal(large).await;
     assert!(matches!(large, Refusal::TooLarge { .. }), "{large}");
+    let large = refusal(vec![b' '; limits::SCRIPT_BYTES + 1]).await;
+    assert!(matches!(large, Refusal::ScriptTooLarge { .. }), "{large}");
     let mut cut = callback_world_component();
     cut.truncate(cut.len() / 2);
     assert!(matches!(refusal(cut).await, Refusal::Invalid(_)));
@@ -211,7 +211,7 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
 
     // A new start needs neither the bytes nor the compiler.
     let kept = sandbox(&dir, [1; 32])
-        .callback(digest, async || Ok(None))
+        .callback(CallbackKind::Component, digest, async || Ok(None))
         .await
         .unwrap();
     answers(kept).await;
@@ -224,7 +224,7 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         fs::write(&entry, &tampered).unwrap();
         let plugins = sandbox(&dir, [1; 32]);
         let error = plugins
-            .callback(digest, async || Ok(None))
+            .callback(CallbackKind::Component, digest, async || Ok(None))
             .await
             .map(drop)
             .unwrap_err();
@@ -232,7 +232,9 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         assert!(!entry.exists());
         answers(
             plugins
-                .callback(digest, async || Ok(Some(wasm.clone())))
+                .callback(CallbackKind::Component, digest, async || {
+                    Ok(Some(wasm.clone()))
+                })
                 .await
                 .unwrap(),
         )
@@ -243,13 +245,20 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
     let plugins = sandbox(&dir, [1; 32]);
     answers(
         plugins
-            .callback(digest, async || Ok(Some(wasm.clone())))
+            .callback(CallbackKind::Component, digest, async || {
+                Ok(Some(wasm.clone()))
+            })
             .await
             .unwrap(),
     )
     .await;
     let other = sandbox(&dir, [2; 32]);
-    assert!(other.callback(digest, async || Ok(None)).await.is_err());
+    assert!(
+        other
+            .callback(CallbackKind::Component, digest, async || Ok(None))
+            .await
+            .is_err()
+    );
 
     // An entry of another component under this name is as foreign.
     let plugins = sandbox(&dir, [1; 32]);
@@ -262,11 +271,18 @@ async fn compiled_code_is_kept_and_only_believed_when_it_is_our_own() {
         .unwrap();
     let swapped = fs::read(only_entry(&dir)).unwrap();
     fs::write(&entry, swapped).unwrap();
-    assert!(plugins.callback(digest, async || Ok(None)).await.is_err());
+    assert!(
+        plugins
+            .callback(CallbackKind::Component, digest, async || Ok(None))
+            .await
+            .is_err()
+    );
 
     // Bytes that are not the component's own are not taken for it.
     let wrong = plugins
-        .callback(digest, async || Ok(Some(Arc::new(second))))
+        .callback(CallbackKind::Component, digest, async || {
+            Ok(Some(Arc::new(second)))
+        })
         .await
         .map(drop);
     assert_eq!(wrong.unwrap_err().kind, Kind::Unavailable);
@@ -304,5 +320,10 @@ async fn of_a_component_that_is_only_tried_nothing_is_kept() {
     let entries = fs::read_dir(dir.path().join("compiled")).unwrap();
     assert_eq!(entries.count(), 0);
     let digest = Digest::of(&wasm);
-    assert!(plugins.callback(digest, async || Ok(None)).await.is_err());
+    assert!(
+        plugins
+            .callback(CallbackKind::Component, digest, async || Ok(None))
+            .await
+            .is_err()
+    );
 }

@@ -1,36 +1,44 @@
-//! Loaded components: linked once, found by digest, and the least recently used unloaded. Calls that run
-//! keep what they use.
+//! What is loaded: components, linked once, and the texts of scripts. It is found by digest, and the least recently
+//! used unloaded. Calls that run keep what they use.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
 use tokio::sync::OnceCell;
 
-use super::limits;
 use crate::payment::model::Digest;
 
-/// A component that is linked and ready to instantiate.
+/// A component that is linked and ready to instantiate, or a script.
 pub(super) struct Linked<P> {
     pub(super) ready: P,
-    /// Of the compiled code.
+    /// Of the compiled code, or of the text.
+    pub(super) bytes: usize,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) count: usize,
     pub(super) bytes: usize,
 }
 
 type Place<P> = Arc<OnceCell<Arc<Linked<P>>>>;
 
-/// The loaded components of one world.
+/// What is loaded of one kind.
 pub(super) struct Registry<P> {
     places: Mutex<LruCache<Digest, Place<P>>>,
+    bounds: Bounds,
 }
 
 impl<P> Registry<P> {
-    pub(super) fn new() -> Registry<P> {
+    pub(super) fn new(bounds: Bounds) -> Registry<P> {
         Registry {
             places: Mutex::new(LruCache::unbounded()),
+            bounds,
         }
     }
 
-    /// The component, loaded when it is not there. Whoever asks meanwhile waits for the same loading; where it
+    /// What has this digest, loaded when it is not there. Whoever asks meanwhile waits for the same loading; where it
     /// fails, the next one tries.
     pub(super) async fn get<E>(
         &self,
@@ -57,9 +65,7 @@ impl<P> Registry<P> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let weight = |place: &Place<P>| place.get().map_or(0, |linked| linked.bytes);
         let mut bytes: usize = places.iter().map(|(_, place)| weight(place)).sum();
-        while places.len() > 1
-            && (places.len() > limits::LOADED_COMPONENTS || bytes > limits::LOADED_BYTES)
-        {
+        while places.len() > 1 && (places.len() > self.bounds.count || bytes > self.bounds.bytes) {
             match places.pop_lru() {
                 Some((_, place)) => bytes -= weight(&place),
                 None => break,
@@ -71,6 +77,11 @@ impl<P> Registry<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        count: 16,
+        bytes: 1_000,
+    };
 
     fn digest(number: usize) -> Digest {
         Digest::of(&number.to_le_bytes())
@@ -85,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_loading_serves_everybody_who_waits() {
-        let registry = Registry::new();
+        let registry = Registry::new(BOUNDS);
         let loads = std::cell::Cell::new(0);
         let load = async || {
             loads.set(loads.get() + 1);
@@ -111,8 +122,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_least_recently_used_are_unloaded() {
-        let registry = Registry::new();
-        for number in 0..limits::LOADED_COMPONENTS {
+        let registry = Registry::new(BOUNDS);
+        for number in 0..BOUNDS.count {
             registry
                 .get(digest(number), async { linked(number, 1) })
                 .await
@@ -128,7 +139,7 @@ mod tests {
         assert!(registry.get(digest(1), async { Err(()) }).await.is_err());
         // One that fills the memory leaves no other.
         registry
-            .get(digest(7), async { linked(7, limits::LOADED_BYTES) })
+            .get(digest(7), async { linked(7, BOUNDS.bytes) })
             .await
             .unwrap();
         assert!(registry.get(digest(7), async { Err(()) }).await.is_ok());

@@ -32,7 +32,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::toolchain::{TARGET, Toolchain};
 
-/// The profile of the workspace's `Cargo.toml` that guests are compiled with.
+/// The profile of a workspace's `Cargo.toml` that guests are compiled with.
 const PROFILE: &str = "guest";
 
 /// What every guest is made of, besides its own directory: a change there makes all of them anew.
@@ -56,6 +56,8 @@ pub struct Guest<'a> {
     package: &'a str,
     dir: &'a str,
     sources: &'a [&'a str],
+    flags: &'a [&'a str],
+    is_workspace: bool,
 }
 
 impl<'a> Guest<'a> {
@@ -67,12 +69,26 @@ impl<'a> Guest<'a> {
             package,
             dir,
             sources: &[],
+            flags: &[],
+            is_workspace: false,
         }
     }
 
     /// Other directories of the workspace whose code is part of the guest.
     pub fn with_sources(mut self, dirs: &'a [&'a str]) -> Guest<'a> {
         self.sources = dirs;
+        self
+    }
+
+    /// Its directory is a workspace of its own, with a lock file and the profile of guests.
+    pub fn as_workspace(mut self) -> Guest<'a> {
+        self.is_workspace = true;
+        self
+    }
+
+    /// Flags for rustc, of this guest and everything that it is made of.
+    pub fn with_flags(mut self, flags: &'a [&'a str]) -> Guest<'a> {
+        self.flags = flags;
         self
     }
 }
@@ -136,7 +152,8 @@ fn compile(
     guest: &Guest<'_>,
 ) -> Result<()> {
     let mut cargo = toolchain.cargo();
-    cargo.current_dir(workspace);
+    let own = workspace.join(guest.dir);
+    cargo.current_dir(if guest.is_workspace { &own } else { workspace });
     cargo.args([
         "rustc",
         "-p",
@@ -149,7 +166,9 @@ fn compile(
     cargo.arg("--target-dir").arg(target_dir);
     // Set even when empty: what a user's cargo configuration says about flags is meant for
     // programs of this machine.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace).join("\u{1f}"));
+    let mut flags = flags(workspace);
+    flags.extend(guest.flags.iter().map(|flag| (*flag).to_owned()));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     let status = cargo
         .status()
         .context("cannot start cargo for the guests")?;
@@ -181,7 +200,8 @@ fn watch(workspace: &Path, guests: &[Guest<'_>]) {
     let own = guests.iter().flat_map(|guest| {
         let dirs = std::iter::once(guest.dir).chain(guest.sources.iter().copied());
         dirs.flat_map(|dir| {
-            ["Cargo.toml", "src", "manifest.json"].map(|part| Path::new(dir).join(part))
+            ["Cargo.toml", "Cargo.lock", "src", "manifest.json"]
+                .map(|part| Path::new(dir).join(part))
         })
     });
     let shared = SHARED_SOURCES.iter().map(PathBuf::from);

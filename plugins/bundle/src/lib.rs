@@ -31,5 +31,8 @@ pub fn providers() -> &'static [Shipped] {
     ]
 }
 
+/// The component `plugins/script`, which runs callbacks that are JavaScript text.
+pub const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/script.wasm"));
+
 /// The example callback `plugins/examples/record-sale`, which the demo uses.
 pub const RECORD_SALE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/record-sale.wasm"));

@@ -117,6 +117,17 @@ fn the_example_imports_what_it_uses() {
 }
 
 #[test]
+fn what_runs_scripts_imports_what_callbacks_may() {
+    let found = outside(walnut_bundle::SCRIPT);
+    let mut allowed = interfaces(&CALLBACKS_MAY_USE);
+    allowed.extend(["json", "delivery", "syntax-error"].map(str::to_owned));
+    assert!(found.imports.is_subset(&allowed), "{:?}", found.imports);
+    let functions = ["check", "run"].map(str::to_owned);
+    assert!(found.exports.is_superset(&BTreeSet::from(functions)));
+    assert!(found.manifest.is_none());
+}
+
+#[test]
 fn components_name_no_directory_of_the_machine_that_built_them() {
     let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let workspace = std::fs::canonicalize(workspace).unwrap();
@@ -124,7 +135,7 @@ fn components_name_no_directory_of_the_machine_that_built_them() {
     for bytes in walnut_bundle::providers()
         .iter()
         .map(|provider| provider.bytes)
-        .chain([walnut_bundle::RECORD_SALE])
+        .chain([walnut_bundle::RECORD_SALE, walnut_bundle::SCRIPT])
     {
         for dir in [workspace.to_str().unwrap(), &format!("{home}/.cargo")] {
             let found = bytes

@@ -16,11 +16,23 @@ pub mod provider {
 }
 
 /// The world of callbacks.
-#[cfg(feature = "callback")]
+#[cfg(all(feature = "callback", not(feature = "script")))]
 pub mod callback {
     wit_bindgen::generate!({
         path: "../../wit",
         world: "callback-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_component",
+        disable_custom_section_link_helpers: true,
+    });
+}
+
+/// The world of the component that runs scripts, in the place of that of callbacks: its imports are the same.
+#[cfg(feature = "script")]
+pub mod callback {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "script-plugin",
         pub_export_macro: true,
         export_macro_name: "export_component",
         disable_custom_section_link_helpers: true,

@@ -9,5 +9,13 @@ use serde::Serialize;
 /// The host's words about what it does not take.
 pub fn emit<T: Serialize>(name: &str, data: &T) -> Result<(), String> {
     let json = serde_json::to_string(data).map_err(|error| error.to_string())?;
-    crate::host::emit(name, &json)
+    emit_json(name, &json)
+}
+
+/// Sends a JSON text as it is.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_json(name: &str, json: &str) -> Result<(), String> {
+    crate::host::emit(name, json)
 }

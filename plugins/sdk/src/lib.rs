@@ -53,7 +53,8 @@ world! { "callback"
     pub use callback::{Delivery, Payment};
 }
 
-#[cfg(target_arch = "wasm32")]
+// A script may run for seconds and throw away more than it may hold at once.
+#[cfg(all(target_arch = "wasm32", not(feature = "script")))]
 mod arena;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

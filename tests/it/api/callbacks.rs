@@ -45,15 +45,20 @@ async fn put(shop: &Shop, name: &str, content: &[u8]) -> Answer {
 async fn what_cannot_run_is_refused_with_the_reason() {
     let host = Host::start().await;
     let shop = host.domain("shop").await;
-    let large = vec![b' '; (32 << 20) + 1];
+    let mut large = walnut_bundle::RECORD_SALE.to_vec();
+    large.resize((32 << 20) + 1, 0);
+    let long = vec![b' '; (256 << 10) + 1];
     let mut cut = walnut_bundle::RECORD_SALE.to_vec();
     cut.truncate(cut.len() / 2);
     let provider = walnut_bundle::providers()[0].bytes;
     for (content, words) in [
-        (&b""[..], &["not a WebAssembly component"][..]),
-        (b"return {}", &["text", "not a WebAssembly component"]),
-        ("支付成功".as_bytes(), &["text"]),
-        (b"\x7fELF\0\0\0\0", &["not WebAssembly"]),
+        (&b""[..], &["the content is empty"][..]),
+        (
+            b"\x7fELF\0\0\0\0",
+            &["neither a WebAssembly component nor text"],
+        ),
+        (b"\xff\xfer\0e\0t\0u\0r\0n\0", &["save a script as UTF-8"]),
+        (&long, &["262145 bytes", "262144"]),
         (b"\0asm\x0d\0\x01\0\xff", &["not valid"]),
         (&cut, &["not valid"]),
         (
@@ -267,7 +272,7 @@ async fn a_dry_run_of_what_cannot_run_is_refused() {
         ),
         (
             "/pay/callback/test",
-            r#"{"content_base64":"eA=="}"#,
+            r#"{"content_base64":"/w=="}"#,
             (422, "e.pay.callback.refused"),
         ),
     ] {

@@ -76,7 +76,7 @@ total 1 items
     assert_eq!(kept["len"], walnut_bundle::RECORD_SALE.len());
     let table = owner.prints("callback list").await;
     let row = format!(
-        "sale | 1       | {} | {}",
+        "sale | component | 1       | {} | {}",
         kept["len"],
         kept["sha256"].as_str().unwrap()
     );
@@ -141,11 +141,11 @@ async fn a_callback_is_tried_before_it_is_kept_and_after() {
     assert_eq!(run["error"], json!(null), "{run}");
     assert_eq!(owner.json("callback list --json").await[1], json!(null));
 
-    owner.write("text.js", b"return {}");
+    owner.write("text.js", b"return {");
     for (line, words) in [
         (
             "callback put late text.js",
-            "e.pay.callback.refused: this is text",
+            "e.pay.callback.refused: the script has an error in line 1, column 9",
         ),
         ("callback put ../late new.wasm", "e.pay.invalid.name"),
         ("callback test nowhere", "e.pay.callback.noexists"),

@@ -12,13 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_CALLBACK_VERSIONS, NewCallback, read};
 use crate::home::{HomeError, disk, name};
-use crate::payment::model::{Ams, Digest};
+use crate::payment::model::{Ams, CallbackKind, Digest};
 
 /// One version of a callback.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CallbackVersion {
     /// Counted from 1.
     pub version: u32,
+    /// How it is written.
+    pub kind: CallbackKind,
     /// SHA-256 of its content.
     pub sha256: Digest,
     /// Bytes of its content.
@@ -117,6 +119,7 @@ fn adopted(
     }
     let current = CallbackVersion {
         version,
+        kind: CallbackKind::of(bytes),
         sha256,
         len: bytes.len() as u64,
         ct: changed_ms(content),
@@ -213,6 +216,7 @@ pub(super) fn put(
     list.reverse();
     let version = CallbackVersion {
         version: next(&list),
+        kind: CallbackKind::of(&new.content),
         sha256: Digest::of(&new.content),
         len: new.content.len() as u64,
         ct: now,

@@ -66,7 +66,7 @@ pub enum FailWhy {
 as_text!(State { New = "NEW", Wait = "WAIT", Ok = "OK", Fail = "FAIL" });
 as_text!(FailWhy { Declined = "DECLINED", Closed = "CLOSED", Expired = "EXPIRED", Reversed = "REVERSED" });
 as_text!(PresentationKind { Link = "LINK", Iframe = "IFRAME", Qrcode = "QRCODE", Json = "JSON", Text = "TEXT" });
-as_text!(CallbackKind { Component = "component" });
+as_text!(CallbackKind { Component = "component", JavaScript = "javascript" });
 
 /// What kind of thing the buyer is shown (`re_tp`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -119,6 +119,20 @@ pub struct Buyer {
 pub enum CallbackKind {
     /// A component of the callback world.
     Component,
+    /// JavaScript text, run by the component that comes with the host.
+    JavaScript,
+}
+
+impl CallbackKind {
+    /// Tells it from the content: WebAssembly begins with a byte that no text has, and everything else that was
+    /// admitted is text.
+    pub fn of(content: &[u8]) -> CallbackKind {
+        if content.starts_with(b"\0asm") {
+            CallbackKind::Component
+        } else {
+            CallbackKind::JavaScript
+        }
+    }
 }
 
 /// The callback that a payment was created with. The content is kept by its digest.

@@ -383,10 +383,7 @@ impl Provider {
         target: Option<Arc<Target>>,
         now_ms: u64,
     ) -> Result<Running<ForProvider>, PluginError> {
-        let who = Who {
-            plugin: self.manifest().name().to_owned(),
-            digest: self.digest,
-        };
+        let who = Who::component(self.manifest().name(), self.digest);
         let permits = permits.map_err(|stop| who.stopped(&stop))?;
         let world = ForProvider {
             target,
