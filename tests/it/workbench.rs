@@ -1,6 +1,7 @@
 //! The owner's workbench: callbacks are tried without a host, and projects of every language are made by the binary, built by
 //! their language's usual tools, and take part in a payment.
 
+mod guide;
 mod languages;
 mod trying;
 

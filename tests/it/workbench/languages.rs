@@ -133,6 +133,11 @@ async fn a_callback_in_rust_takes_part_in_a_payment() {
     project.sells(file).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_in_javascript_text_takes_part_in_a_payment() {
+    Project::new("js").await.sells("callback.js").await;
+}
+
 /// A project in componentized JavaScript, where its tools are installed.
 async fn javascript() -> Option<Project> {
     let installed = tools().join("npm");

@@ -56,11 +56,9 @@ impl Room {
     /// Admits a callback as a host does, and makes it ready to run.
     pub(super) async fn admit(&self, content: Vec<u8>) -> Result<Callback, Refusal> {
         let content = Arc::new(content);
-        let digest = self.plugins.admit_callback(content.clone()).await?;
-        self.plugins
-            .callback(digest, || async { Ok(Some(content)) })
-            .await
-            .map_err(|error| Refusal::Start(Box::new(error)))
+        // The first keeps what was compiled for the user's next run, the second takes it.
+        self.plugins.admit_callback(content.clone()).await?;
+        self.plugins.try_callback(content).await
     }
 }
 
