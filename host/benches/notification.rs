@@ -62,7 +62,9 @@ async fn main() {
     for (name, rounds) in [("WeChat Pay", &wx), ("Alipay", &zfb)] {
         println!(
             "{name}: {:.0} notifications a second; processor time for each: {:?}",
-            each(&plan, rounds, |round| round.took).as_secs_f64().recip(),
+            each(&plan, rounds, |round| round.took)
+                .as_secs_f64()
+                .recip(),
             each(&plan, rounds, |round| round.server),
         );
     }

@@ -81,7 +81,9 @@ impl Stage {
             secrets,
         )
         .expect("a target");
-        let paid = account.paid(attempt.trade_no.as_str()).expect("a notification");
+        let paid = account
+            .paid(attempt.trade_no.as_str())
+            .expect("a notification");
         Stage {
             target: Arc::new(target),
             attempt: AttemptView::of(&new.payment, attempt),

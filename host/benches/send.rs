@@ -144,7 +144,11 @@ fn main() -> anyhow::Result<()> {
 async fn measure() {
     let plan = PLAN.or_walk();
     let walking = plan.requests() < PLAN.requests();
-    let (hosts, signatures) = if walking { (1, 64) } else { (HOSTS, SIGNATURES) };
+    let (hosts, signatures) = if walking {
+        (1, 64)
+    } else {
+        (HOSTS, SIGNATURES)
+    };
     let key = SigningKey::generate()
         .and_then(|key| key.pkcs8_base64())
         .expect("a key");
@@ -166,7 +170,9 @@ async fn measure() {
     }
     println!(
         "{:.0} sends a second; the host's processor time for each: {:?}; one signature: {:?}",
-        each(&plan, &rounds, |round| round.took).as_secs_f64().recip(),
+        each(&plan, &rounds, |round| round.took)
+            .as_secs_f64()
+            .recip(),
         each(&plan, &rounds, |round| round.server),
         signed.iter().sum::<Duration>() / u32::try_from(signed.len()).unwrap_or(1),
     );

@@ -77,7 +77,12 @@ impl Merchant for Account {
 
     fn paid(&self, trade_no: &str) -> anyhow::Result<Notification> {
         let plain = Account::transaction(trade_no).to_string();
-        let sealed = seal(&self.api_v3_key, SEAL_NONCE, "transaction", plain.as_bytes());
+        let sealed = seal(
+            &self.api_v3_key,
+            SEAL_NONCE,
+            "transaction",
+            plain.as_bytes(),
+        );
         let body = json!({
             "id": "EV-2018022511223320873",
             "create_time": "2026-01-15T10:02:20+08:00",

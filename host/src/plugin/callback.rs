@@ -223,11 +223,16 @@ impl Callback {
     ) -> Result<Run, PluginError> {
         let seen = self.observe(call, payment, delivery).await?;
         let (effects, log, spent) = (seen.effects, seen.log, seen.spent);
+        let runner = match self.code {
+            Code::Component(_) => None,
+            Code::Script(_) => Some(shipped_digest()),
+        };
         seen.end.map(|answer| Run {
             answer,
             effects,
             log,
             spent,
+            runner,
         })
     }
 
@@ -297,10 +302,6 @@ impl Callback {
             },
             log,
             spent,
-            runner: match self.code {
-                Code::Component(_) => None,
-                Code::Script(_) => Some(shipped_digest()),
-            },
         })
     }
 }

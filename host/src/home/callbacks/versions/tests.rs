@@ -171,7 +171,9 @@ async fn a_list_reads_contents_only_where_it_has_to() {
     // Something false in the list shows which of the two is read.
     let other = Digest::of(b"other");
     let list = folder.join(".versions-sale").join(LIST);
-    let claim = |len: u64| format!(r#"[{{"version":7,"sha256":"{other}","len":{len},"ct":5}}]"#);
+    let claim = |len: u64| {
+        format!(r#"[{{"version":7,"sha256":"{other}","kind":"javascript","len":{len},"ct":5}}]"#)
+    };
     fs::write(&list, claim(3)).unwrap();
     assert_eq!(listed().await.sha256, other);
     for damaged in [claim(4), "[{".to_owned()] {
