@@ -6,8 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A project's constant, its folder here, and what comes from elsewhere in the repository: from, to.
-const PROJECTS: [(&str, &str, &[(&str, &str)]); 5] = [
+/// What comes from elsewhere in the repository: from, to.
+type Shared = &'static [(&'static str, &'static str)];
+
+/// A project's constant, its folder here, and what it shares.
+const PROJECTS: [(&str, &str, Shared); 5] = [
     (
         "RUST",
         "rust",
@@ -30,7 +33,7 @@ const PROJECTS: [(&str, &str, &[(&str, &str)]); 5] = [
 ];
 
 /// The files of the contract that the callback world needs.
-const WIT: &[(&str, &str)] = &[
+const WIT: Shared = &[
     ("wit/types.wit", "wit/types.wit"),
     ("wit/trust.wit", "wit/trust.wit"),
     ("wit/callback.wit", "wit/callback.wit"),

@@ -60,11 +60,11 @@ pub struct PluginError {
     /// Of the component, or of the text of a script.
     pub digest: Digest,
     /// Of the component that ran the script; none where the plugin is a component itself.
-    pub runner: Option<Digest>,
+    pub runner: Option<Box<Digest>>,
     /// What kind of thing happened.
     pub kind: Kind,
     /// What happened, in English, on one line.
-    pub what: String,
+    pub what: Box<str>,
     /// The end of what the guest logged in this call.
     pub log_tail: Box<str>,
     /// The functions that the guest was in, the innermost first, one a line; empty where it was in none.
@@ -74,7 +74,7 @@ pub struct PluginError {
 impl PluginError {
     /// Everything, on several lines.
     pub fn full(&self) -> String {
-        let mut text = match self.runner {
+        let mut text = match &self.runner {
             None => format!("{self}\ncomponent sha256 {}", self.digest),
             Some(runner) => format!(
                 "{self}\nscript sha256 {}, run by the component sha256 {runner}",
@@ -166,9 +166,9 @@ impl Who {
         PluginError {
             plugin: self.plugin.clone(),
             digest: self.digest,
-            runner: self.runner,
+            runner: self.runner.map(Box::new),
             kind: stop.kind(),
-            what: stop.to_string(),
+            what: stop.to_string().into(),
             log_tail: Box::default(),
             backtrace: Box::default(),
         }
@@ -199,9 +199,9 @@ impl Who {
         PluginError {
             plugin: self.plugin.clone(),
             digest: self.digest,
-            runner: self.runner,
+            runner: self.runner.map(Box::new),
             kind,
-            what,
+            what: what.into(),
             log_tail: log_tail.into(),
             backtrace: backtrace.into(),
         }

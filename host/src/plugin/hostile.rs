@@ -289,7 +289,7 @@ async fn memories_that_are_too_many_or_too_large_are_refused_at_upload() {
 async fn endless_recursion_is_a_trap() {
     let error = attack("(func $deep (result i32) (call $deep))", "(call $deep)").await;
     assert_eq!(
-        (error.kind, error.what.as_str()),
+        (error.kind, &*error.what),
         (Kind::Trap, "call stack exhausted")
     );
     assert!(error.backtrace.contains("deep"), "{error:?}");
@@ -399,7 +399,7 @@ async fn a_store_that_fails_is_no_fault_of_the_callback() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.kind, error.what.as_str()),
+        (error.kind, &*error.what),
         (Kind::Down, "no disk"),
         "{error}"
     );

@@ -172,8 +172,8 @@ async fn what_came_to_no_end_names_the_text_and_who_ran_it() {
     assert_eq!(error.kind, Kind::Timeout, "{error}");
     let digest = Digest::of(source.as_bytes());
     assert_eq!(
-        (error.digest, error.runner),
-        (digest, Some(super::shipped_digest()))
+        (error.digest, error.runner.clone()),
+        (digest, Some(Box::new(super::shipped_digest())))
     );
     let full = error.full();
     let who = format!(
