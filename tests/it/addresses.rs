@@ -94,6 +94,12 @@ impl Market {
         format!("{}/pay/re", self.host.url())
     }
 
+    /// Tells of the payment, as WeChat Pay does, at the address of all.
+    async fn notify_bare(&self, id: &str) -> NotificationView {
+        let notice = Notice::genuine().to(self.bare());
+        self.notify(id, notice).await
+    }
+
     async fn notify(&self, id: &str, notice: Notice) -> NotificationView {
         self.wechat.notify(id, &notice).await.unwrap()
     }

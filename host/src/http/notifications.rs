@@ -2,9 +2,9 @@
 //! for the operator to look at.
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::auth::By;
@@ -16,28 +16,48 @@ use crate::trust::{Message, Origin, Reply};
 /// Headers that are passed on, at most.
 const MAX_HEADERS: usize = 64;
 
+/// A notification as it came; what a platform sends by GET stands in the query.
+pub(super) struct Received(Message);
+
+impl<S: Send + Sync> FromRequest<S> for Received {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Received, Failure> {
+        let headers = passed_on(request.headers());
+        let query = (request.method() == Method::GET)
+            .then(|| request.uri().query().unwrap_or_default().into());
+        let body = Bytes::from_request(request, state).await?;
+        Ok(Received(Message {
+            origin: Origin::Notification,
+            status: 0,
+            headers,
+            body: query.unwrap_or_else(|| body.to_vec()),
+        }))
+    }
+}
+
+fn passed_on(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| **name != header::AUTHORIZATION && **name != header::COOKIE)
+        .take(MAX_HEADERS)
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
+
 pub(super) async fn bare(
     State(payments): State<Payments>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Received(message): Received,
 ) -> Result<Response, Failure> {
-    let message = message(&method, &uri, &headers, body?);
     Ok(answer(payments.receive(Address::Bare, message).await))
 }
 
 pub(super) async fn addressed(
     State(payments): State<Payments>,
     trade_no: Result<Path<String>, PathRejection>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Received(message): Received,
 ) -> Result<Response, Failure> {
-    let message = message(&method, &uri, &headers, body?);
-    // What cannot be read names no trade.
-    let trade_no = trade_no.map_or_else(|_| String::new(), |Path(trade_no)| trade_no);
+    let trade_no = read(trade_no);
     let address = Address::Trade(&trade_no);
     Ok(answer(payments.receive(address, message).await))
 }
@@ -45,15 +65,16 @@ pub(super) async fn addressed(
 pub(super) async fn of_account(
     State(payments): State<Payments>,
     token: Result<Path<String>, PathRejection>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Received(message): Received,
 ) -> Result<Response, Failure> {
-    let message = message(&method, &uri, &headers, body?);
-    let token = token.map_or_else(|_| String::new(), |Path(token)| token);
+    let token = read(token);
     let address = Address::Account(&token);
     Ok(answer(payments.receive(address, message).await))
+}
+
+/// What cannot be read names nothing.
+fn read(part: Result<Path<String>, PathRejection>) -> String {
+    part.map_or_else(|_| String::new(), |Path(part)| part)
 }
 
 /// The newest notifications that did not verify, the last one first.
@@ -62,27 +83,6 @@ pub(super) async fn refused(State(payments): State<Payments>, by: By) -> Answer 
     let mut refused = payments.refused_notifications();
     refused.reverse();
     Data::of(refused)
-}
-
-/// The bytes as received; what a platform sends by GET stands in the query.
-fn message(method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Message {
-    let body = if *method == Method::GET {
-        uri.query().unwrap_or("").as_bytes().to_vec()
-    } else {
-        body.to_vec()
-    };
-    let headers = headers
-        .iter()
-        .filter(|(name, _)| **name != header::AUTHORIZATION && **name != header::COOKIE)
-        .take(MAX_HEADERS)
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-        .collect();
-    Message {
-        origin: Origin::Notification,
-        status: 0,
-        headers,
-        body,
-    }
 }
 
 fn answer(reply: Reply) -> Response {

@@ -28,17 +28,13 @@ async fn a_certificate_s_serial_number_leads_to_the_payment() {
         assert_eq!(said(&sent), again(), "{notice:?}");
         assert_eq!(shop.payment(&first).await["st"], "WAIT", "{notice:?}");
     }
-    let sent = market
-        .notify(&first, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&first).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(shop.payment(&first).await["st"], "OK");
     assert_eq!(shop.payment(&second).await["st"], "WAIT");
 
     market.host = market.host.kill_and_restart().await;
-    let sent = market
-        .notify(&second, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&second).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(shop.payment(&second).await["st"], "OK");
 }
@@ -54,18 +50,14 @@ async fn a_certificate_that_came_later_leads_to_it_as_well() {
     // One that has just asked for certificates would not ask again within the minute.
     market.host = market.host.kill_and_restart().await;
     // Nobody here knows it, and what nobody knows is nobody's.
-    let sent = market
-        .notify(&first, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&first).await;
     assert_eq!(
         (sent.http_status, sent.reply.as_deref()),
         (Some(404), Some("fail"))
     );
     // The next answer is signed with it, and the host fetches it.
     market.paid_unheard(&shop).await;
-    let sent = market
-        .notify(&first, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&first).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(shop.payment(&first).await["st"], "OK");
 }
@@ -78,15 +70,11 @@ async fn of_two_domains_with_the_same_key_each_gets_its_own() {
         market.paid_unheard(&shop).await,
         market.paid_unheard(&rival).await,
     );
-    let sent = market
-        .notify(&ours, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&ours).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(shop.payment(&ours).await["st"], "OK");
     assert_eq!(rival.payment(&theirs).await["st"], "WAIT");
-    let sent = market
-        .notify(&theirs, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&theirs).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(rival.payment(&theirs).await["st"], "OK");
 }
@@ -101,14 +89,10 @@ async fn what_was_sent_with_earlier_settings_is_found_by_their_key_and_after_the
     );
     let other = market.wechat.open_public_key_merchant().await.unwrap();
     market.put_target(&shop, &other).await;
-    let sent = market
-        .notify(&first, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&first).await;
     assert_eq!(said(&sent), taken());
     shop.delete("/pay/target/wx/main").await.data();
-    let sent = market
-        .notify(&second, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&second).await;
     assert_eq!(said(&sent), taken());
     assert_eq!(shop.payment(&second).await["st"], "OK");
 }
@@ -122,14 +106,10 @@ async fn of_many_accounts_with_the_same_key_four_are_tried() {
     }
     let (first, last) = (&shops[0], &shops[4]);
     let id = market.paid_unheard(last).await;
-    let sent = market
-        .notify(&id, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&id).await;
     assert_eq!(said(&sent), taken());
     let id = market.paid_unheard(first).await;
-    let sent = market
-        .notify(&id, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&id).await;
     assert_eq!(said(&sent), again());
     assert_eq!(first.payment(&id).await["st"], "WAIT");
     assert!(
@@ -142,9 +122,7 @@ async fn of_many_accounts_with_the_same_key_four_are_tried() {
     let sent = market.notify(&id, Notice::genuine()).await;
     assert_eq!(said(&sent), taken());
     let id = market.paid_unheard(first).await;
-    let sent = market
-        .notify(&id, Notice::genuine().to(market.bare()))
-        .await;
+    let sent = market.notify_bare(&id).await;
     assert_eq!(said(&sent), taken());
 }
 
@@ -175,9 +153,7 @@ async fn a_flood_of_forgeries_with_a_known_key_does_not_keep_the_genuine_one_out
     }
     // As the platform does, until it is taken: a machine under load may say "again".
     loop {
-        let sent = market
-            .notify(&id, Notice::genuine().to(market.bare()))
-            .await;
+        let sent = market.notify_bare(&id).await;
         if sent.http_status == Some(200) {
             break;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use walnut_sandbox::paypal::{Amount, AnswerFault, Currency, Misbehaviour};
 
-use crate::world::{Page, PastDay};
+use crate::world::{Page, PastDay, kinds};
 
 /// A day that is over wherever the machine stands: PayPal's days are UTC.
 fn day() -> PastDay {
@@ -25,50 +25,23 @@ impl Page {
         self.host = killed.restart().await;
         self
     }
-
-    async fn reconcile(&self) -> Value {
-        let body = json!({ "day": day().name() });
-        let report = self.shop.post("/pay/ajax/reconcile", body).await.data();
-        report["targets"][0].clone()
-    }
-
-    async fn refunded(&self, id: &str, fee: u64) -> String {
-        let body = json!({ "id": id, "fee": fee });
-        let refund = self.shop.post("/pay/ajax/refund", body).await.data();
-        let given = |payment: &Value| payment["refunded"] == fee;
-        self.shop.until(id, "given back", given).await;
-        refund["refund_no"].as_str().unwrap().to_owned()
-    }
-}
-
-fn kinds(report: &Value) -> Vec<(&str, &str)> {
-    let differences = report["differences"].as_array().unwrap();
-    let mut kinds: Vec<_> = differences
-        .iter()
-        .map(|one| {
-            let text = |name: &str| one[name].as_str().unwrap_or_default();
-            (text("kind"), text("trade_no"))
-        })
-        .collect();
-    kinds.sort_unstable();
-    kinds
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_on_which_all_agrees_has_no_difference() {
     let page = Page::open().await;
-    let none = page.reconcile().await;
+    let none = page.shop.reconcile(day()).await;
     assert_eq!(none["status"], "compared", "{none:#}");
     assert_eq!((&none["rows"], kinds(&none)), (&json!(0), vec![]));
 
     let paid = page.paid().await;
     let refunded = page.paid().await;
-    page.refunded(&refunded, 500).await;
+    page.shop.give_back(&refunded, 500).await;
     for id in [&paid, &refunded] {
         page.age(id);
     }
     let page = page.age_here(&[&paid, &refunded]).await;
-    let report = page.reconcile().await;
+    let report = page.shop.reconcile(day()).await;
     assert_eq!(report["status"], "compared", "{report:#}");
     assert_eq!((&report["rows"], &report["agreed"]), (&json!(3), &json!(2)));
     assert_eq!(kinds(&report), []);
@@ -110,7 +83,7 @@ async fn what_one_side_lacks_is_told() {
         page.age(id);
     }
     let page = page.age_here(&[&both, &only_here, &by_hand]).await;
-    let report = page.reconcile().await;
+    let report = page.shop.reconcile(day()).await;
     let expected = [
         ("missing_there", only_here.as_str()),
         ("refund", by_hand.as_str()),
@@ -135,7 +108,7 @@ async fn what_one_side_lacks_is_told() {
     // It was asked about at once, and PayPal answers again.
     page.paypal.behave();
     page.shop.until_state(&unheard, "OK").await;
-    let report = page.reconcile().await;
+    let report = page.shop.reconcile(day()).await;
     assert_eq!(kinds(&report), expected[..3], "{report:#}");
 }
 
@@ -154,7 +127,7 @@ async fn many_transactions_come_in_several_searches() {
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
     let page = page.age_here(&all).await;
     page.paypal.limit_reports(2);
-    let report = page.reconcile().await;
+    let report = page.shop.reconcile(day()).await;
     assert_eq!(report["status"], "compared", "{report:#}");
     assert_eq!((&report["rows"], &report["agreed"]), (&json!(5), &json!(5)));
     let searches = page.paypal.requests().into_iter();
@@ -172,11 +145,14 @@ async fn a_day_that_paypal_has_not_completed_or_may_not_tell_is_not_compared() {
         assert!(error.contains(words), "{error}");
     };
     page.paypal.delay_reports(day().ago());
-    failed(&page.reconcile().await, "three hours");
+    failed(&page.shop.reconcile(day()).await, "three hours");
     page.paypal.delay_reports(Duration::ZERO);
     page.paypal.give_reports(&page.account, false);
     page.paypal.end_tokens();
-    failed(&page.reconcile().await, "add the permission at PayPal");
+    failed(
+        &page.shop.reconcile(day()).await,
+        "add the permission at PayPal",
+    );
     page.paypal.give_reports(&page.account, true);
     page.paypal.end_tokens();
     page.paid().await;
@@ -193,12 +169,12 @@ async fn a_day_that_paypal_has_not_completed_or_may_not_tell_is_not_compared() {
     ] {
         let broken = Misbehaviour::always(fault.clone()).for_operation("search.get");
         page.paypal.misbehave(broken);
-        let report = page.reconcile().await;
+        let report = page.shop.reconcile(day()).await;
         assert_eq!(report["status"], "failed", "{fault:?}: {report:#}");
         page.paypal.behave();
     }
     // A token that is given up between the search and its pages is fetched again.
     page.paypal.end_tokens();
-    let report = page.reconcile().await;
+    let report = page.shop.reconcile(day()).await;
     assert_eq!(report["status"], "compared", "{report:#}");
 }

@@ -18,12 +18,6 @@ impl Till {
         self
     }
 
-    async fn reconcile(&self, day: PastDay) -> Value {
-        let body = json!({"day": day.name()});
-        let report = self.shop.post("/pay/ajax/reconcile", body).await.data();
-        report["targets"][0].clone()
-    }
-
     async fn charged(&self, then: AtTheTill) -> String {
         let code = self.wechat.show_code(then);
         let id = self.shop.create(json!({})).await;
@@ -45,10 +39,7 @@ async fn a_day_of_every_pay_type_agrees() {
         till.shop.until_state(&at_the_till, "OK").await;
         paid.push(at_the_till);
         for (id, fee) in paid.iter().zip([500, 2300, 1, 700, 2299]) {
-            let body = json!({"id": id, "fee": fee});
-            till.shop.post("/pay/ajax/refund", body).await.data();
-            let back = |payment: &Value| payment["refunded"] == fee;
-            till.shop.until(id, "given back", back).await;
+            till.shop.give_back(id, fee).await;
         }
         // One that nobody confirmed has no line, one that was paid and undone has two.
         let unpaid = till.charged(AtTheTill::MustConfirm).await;
@@ -65,7 +56,7 @@ async fn a_day_of_every_pay_type_agrees() {
 
         let day = PastDay::yesterday();
         let till = till.age(day, &paid).await;
-        let report = till.reconcile(day).await;
+        let report = till.shop.reconcile(day).await;
         assert_eq!(report["status"], "compared", "{report:#}");
         assert_eq!(report["differences"], json!([]), "{report:#}");
         assert_eq!(
@@ -85,10 +76,10 @@ async fn a_bill_with_another_hash_than_was_told_is_not_compared() {
     let other = AnswerFault::other("hash_value", "79bb0f45fc4c42234a918000b2668d689e2bde04");
     let once = Misbehaviour::once(other).for_operation(Operation::TradeBill);
     till.wechat.misbehave(once);
-    let report = till.reconcile(day).await;
+    let report = till.shop.reconcile(day).await;
     assert_eq!(report["status"], "failed");
     assert!(report["error"].to_string().contains("SHA-1"), "{report:#}");
-    assert_eq!(till.reconcile(day).await["agreed"], 1);
+    assert_eq!(till.shop.reconcile(day).await["agreed"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

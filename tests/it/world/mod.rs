@@ -1,6 +1,7 @@
 //! What the stories need: a host of the real binary, a shop that calls it, the simulated platform.
 
 mod alipay;
+mod books;
 mod host;
 mod moment;
 mod past;
@@ -10,6 +11,7 @@ mod shop;
 mod wechat;
 
 pub(crate) use alipay::{AlipayOrder, AlipayWay};
+pub(crate) use books::kinds;
 pub(crate) use host::{Host, Ran, run_walnut};
 pub(crate) use moment::Moment;
 pub(crate) use past::PastDay;

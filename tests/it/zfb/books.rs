@@ -1,9 +1,9 @@
 //! Reconciliation with Alipay: the bill of a day, a zip of tables in GBK, against the host's payments.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use walnut_sandbox::alipay::{BillFault, Command, Fen, Misbehaviour};
 
-use crate::world::{AlipayWay, PastDay, World};
+use crate::world::{AlipayWay, PastDay, World, kinds};
 
 fn day() -> PastDay {
     PastDay::yesterday()
@@ -23,32 +23,6 @@ impl World {
         self.host = killed.restart().await;
         self
     }
-
-    async fn reconcile(&self) -> Value {
-        let body = json!({ "day": day().name() });
-        let report = self.shop.post("/pay/ajax/reconcile", body).await.data();
-        report["targets"][0].clone()
-    }
-
-    async fn given_back(&self, id: &str, fee: u64) {
-        let body = json!({ "id": id, "fee": fee });
-        self.shop.post("/pay/ajax/refund", body).await.data();
-        let given = |payment: &Value| payment["refunded"] == fee;
-        self.shop.until(id, "given back", given).await;
-    }
-}
-
-fn kinds(report: &Value) -> Vec<(&str, &str)> {
-    let differences = report["differences"].as_array().unwrap();
-    let mut kinds: Vec<_> = differences
-        .iter()
-        .map(|one| {
-            let text = |name: &str| one[name].as_str().unwrap_or_default();
-            (text("kind"), text("trade_no"))
-        })
-        .collect();
-    kinds.sort_unstable();
-    kinds
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,13 +32,13 @@ async fn a_day_on_which_all_agrees_has_no_difference() {
     for way in AlipayWay::ALL {
         // Commas and a name that is no ASCII: the table has neither quotes nor UTF-8.
         let id = world.paid(way, json!({ "brief": "茶, 两杯, 热" })).await;
-        world.given_back(&id, 500).await;
+        world.shop.give_back(&id, 500).await;
         world.age(&id);
         ids.push(id);
     }
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let world = world.age_here(&ids).await;
-    let report = world.reconcile().await;
+    let report = world.shop.reconcile(day()).await;
     assert_eq!(report["status"], "compared", "{report:#}");
     assert_eq!((&report["rows"], &report["agreed"]), (&json!(8), &json!(4)));
     assert_eq!(kinds(&report), []);
@@ -106,7 +80,7 @@ async fn what_one_side_lacks_is_told() {
 
     let all: Vec<&str> = ids.iter().map(String::as_str).collect();
     let world = world.age_here(&all).await;
-    let report = world.reconcile().await;
+    let report = world.shop.reconcile(day()).await;
     let expected = [
         ("amount", twice.as_str()),
         ("amount", other.as_str()),
