@@ -9,6 +9,7 @@ pub mod home;
 pub mod http;
 pub mod payment;
 pub mod plugin;
+mod relaxed;
 pub mod running;
 pub mod store;
 pub mod trust;

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, anyhow};
-use serde_json::json;
 use tempfile::TempDir;
 use walnut::home::DataRoot;
-use walnut::payment::model::TradeNo;
+use walnut::payment::model::{State, TradeNo};
 use walnut::store::{Find, NewPayment, Store};
 
 use super::merchant::Merchant;
@@ -116,7 +115,7 @@ pub(crate) async fn settled(root: &Path) -> anyhow::Result<u64> {
     let home = DataRoot::open(root)?;
     let store = Store::open(&home.payment_dir())?;
     let mut paid = Find::new(Some(DOMAIN.to_owned()));
-    paid.equal("st", &json!("OK"))?;
+    paid.states = vec![State::Ok];
     let count = store.count(paid).await?;
     store.close().await;
     Ok(count)

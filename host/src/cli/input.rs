@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use serde_json::{Map, Value};
 
 use super::error::CliError;
-use super::relaxed;
+use crate::relaxed;
 
 /// More than the host takes of anything.
 const LIMIT_BYTES: u64 = 64 << 20;

@@ -20,7 +20,6 @@ mod pay;
 mod provider;
 pub mod qr;
 mod reconcile;
-mod relaxed;
 mod sandbox;
 mod serve;
 mod show;

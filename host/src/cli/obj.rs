@@ -1,5 +1,7 @@
 //! `walnut obj /var/payment …`: payments as the original's object command shows them.
 
+mod csv;
+
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
@@ -18,7 +20,8 @@ const PAYMENTS: &str = "/var/payment";
 pub(super) struct Obj {
     /// /var/payment, or /var/payment/<id>
     path: String,
-    /// Only payments that are like this: {st:'OK'}, or {st:[OK,WAIT]} for any of several
+    /// Only payments that are like this: {st:'OK'}, {st:[OK,WAIT]}, {fee:'[100,200]'}, {brief:'^tea'}, {ct:'today'},
+    /// {'or.id':'A1'}
     #[arg(long = "match", value_name = "JSON")]
     matching: Option<String>,
     #[command(flatten)]
@@ -45,6 +48,12 @@ pub(super) struct Page {
     /// Count all that match, and say where this part stands
     #[arg(long)]
     pager: bool,
+    /// Go on behind an earlier part: its `next`, or '' to begin a way of many parts
+    #[arg(long, value_name = "NEXT")]
+    after: Option<String>,
+    /// All that match as CSV, however many: the columns of -t, or the usual ones
+    #[arg(long, conflicts_with_all = ["pager", "after"])]
+    csv: bool,
 }
 
 impl Obj {
@@ -94,26 +103,40 @@ pub(super) async fn query(
     page: &Page,
     flags: &ListFlags,
 ) -> Result<Output, CliError> {
-    let data = client.call(query_call(matching, page)?).await?;
-    let (items, pager) = match data {
-        Value::Array(items) => (items, None),
-        Value::Object(mut paged) => match paged.remove("list") {
-            Some(Value::Array(items)) => (items, paged.remove("pager")),
-            _ => return Err(odd_list()),
-        },
-        _ => return Err(odd_list()),
-    };
-    print_list(flags, items, pager.filter(|_| page.pager))
+    if page.csv {
+        return csv::export(client, &matching, page, flags.table.as_deref()).await;
+    }
+    let (items, pager) = part(client, &matching, page).await?;
+    print_list(flags, items, pager)
 }
 
-fn query_call(matching: Map<String, Value>, page: &Page) -> Result<Call, CliError> {
+/// Asks for a part of the payments that match, and where it stands.
+async fn part(
+    client: &Client,
+    matching: &Map<String, Value>,
+    page: &Page,
+) -> Result<(Vec<Value>, Option<Value>), CliError> {
+    match client.call(query_call(matching, page)?).await? {
+        Value::Array(items) => Ok((items, None)),
+        Value::Object(mut paged) => match paged.remove("list") {
+            Some(Value::Array(items)) => Ok((items, paged.remove("pager"))),
+            _ => Err(odd_list()),
+        },
+        _ => Err(odd_list()),
+    }
+}
+
+fn query_call(matching: &Map<String, Value>, page: &Page) -> Result<Call, CliError> {
     let sort = page.sort.as_deref().map(order).transpose()?;
     Ok(Call::get(&["pay", "ajax", "query"])
-        .query("match", Value::Object(matching).to_string())
+        .query("match", serde_json::to_string(matching).unwrap_or_default())
         .query_opt("sort", sort)
         .query_opt("skip", page.skip)
         .query_opt("limit", page.limit)
-        .query_opt("pager", page.pager.then_some(true)))
+        .query_opt("pager", page.pager.then_some(true))
+        .query_opt("after", page.after.as_deref())
+        // Where the person is, a day begins by the clock on the wall.
+        .query_opt("tz", TimeZone::system().iana_name()))
 }
 
 /// `lm:-1`, `{lm:-1,id:1}` and the like as `lm:-1,id:1`, in the order in which they stand.
@@ -157,7 +180,9 @@ fn print_list(
     let pager = pager
         .map(|told| {
             let number = |name: &str| told.get(name).and_then(Value::as_u64).ok_or_else(odd_list);
-            let (total, skip, limit) = (number("total")?, number("skip")?, number("limit")?);
+            let (skip, limit) = (number("skip")?, number("limit")?);
+            // Counted only where that was asked.
+            let total = told.get("total").map(|_| number("total")).transpose()?;
             Ok((Pager { total, skip, limit }, told))
         })
         .transpose()?;
@@ -211,9 +236,10 @@ mod tests {
             limit: Some(10),
             ..Page::default()
         };
-        let call = query_call(matching, &page).unwrap();
+        let call = query_call(&matching, &page).unwrap();
+        let asked = call.query.iter().filter(|(name, _)| *name != "tz").cloned();
         assert_eq!(
-            call.query,
+            asked.collect::<Vec<_>>(),
             [
                 (
                     "match",

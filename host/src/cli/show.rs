@@ -140,7 +140,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::relaxed;
+    use crate::relaxed;
 
     #[test]
     fn the_flags_do_as_in_the_original() {

@@ -59,8 +59,8 @@ pub(super) struct ListFlags {
 /// Where in the whole result a list stands, as the host tells it with `-pager`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pager {
-    /// How many there are in all.
-    pub(super) total: u64,
+    /// How many there are in all, where that was counted.
+    pub(super) total: Option<u64>,
     /// How many stand before the list.
     pub(super) skip: u64,
     /// How many a page has.
@@ -118,13 +118,13 @@ fn pick(items: Vec<Map<String, Value>>, keys: &str) -> Result<Vec<Map<String, Va
 }
 
 /// One column: a key, or keys joined by dots, and how its values are shown.
-struct Column {
-    key: String,
+pub(super) struct Column {
+    pub(super) key: String,
     time: Option<Pattern>,
 }
 
 impl Column {
-    fn parse_all(text: &str) -> Result<Vec<Column>, CliError> {
+    pub(super) fn parse_all(text: &str) -> Result<Vec<Column>, CliError> {
         let columns: Vec<Column> = text
             .split(',')
             .map(str::trim)
@@ -164,12 +164,17 @@ impl Column {
     }
 
     fn cell(&self, item: &Map<String, Value>, zone: &TimeZone) -> String {
+        show::on_one_line(&self.text(item, zone))
+    }
+
+    /// The item's value in it, as it is.
+    pub(super) fn text(&self, item: &Map<String, Value>, zone: &TimeZone) -> String {
         let value = item.get(&self.key).or_else(|| {
             let (first, rest) = self.key.split_once('.')?;
             rest.split('.')
                 .try_fold(item.get(first)?, |value, key| value.get(key))
         });
-        let text = match (value, &self.time) {
+        match (value, &self.time) {
             (None | Some(Value::Null), _) => String::new(),
             // 0 is "has not happened", not 1970.
             (Some(value), Some(_)) if value.as_i64() == Some(0) => "-".to_owned(),
@@ -179,8 +184,7 @@ impl Column {
                 .unwrap_or_else(|| value.to_string()),
             (Some(Value::String(text)), None) => text.clone(),
             (Some(value), None) => value.to_string(),
-        };
-        show::on_one_line(&text)
+        }
     }
 }
 
@@ -262,7 +266,12 @@ fn line(row: &[String], widths: &[usize], between: &str) -> String {
 }
 
 fn summary(shown: u64, pager: Option<Pager>) -> String {
-    let Some(Pager { total, skip, limit }) = pager else {
+    let Some(Pager {
+        total: Some(total),
+        skip,
+        limit,
+    }) = pager
+    else {
         return format!("total {shown} items");
     };
     let page_size = limit.max(1);
@@ -384,7 +393,7 @@ total 0 items"
     #[test]
     fn the_pager_says_where_the_list_stands() {
         let pager = Pager {
-            total: 57,
+            total: Some(57),
             skip: 0,
             limit: 10,
         };

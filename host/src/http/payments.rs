@@ -5,6 +5,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::payment::error::PayError;
 use crate::payment::look::Question;
 use crate::payment::model::{Digest, Payment, PaymentId};
 use crate::payment::{Payments, now_ms, view};
-use crate::trust::refuse_repeated_names;
+use crate::relaxed;
 
 /// The longest Idempotency-Key.
 const MAX_KEY: usize = 255;
@@ -170,7 +171,7 @@ pub(super) async fn content(
     Ok(as_content(bytes))
 }
 
-/// What `query` takes; `match` is a JSON object of columns and the values that they must equal.
+/// What `query` takes; `match` is an object of names and what their values have to be like, as relaxed JSON.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueryBy {
@@ -181,8 +182,14 @@ pub(super) struct QueryBy {
     sort: Option<String>,
     #[serde(default)]
     skip: Option<u32>,
+    /// `next` of an earlier answer, or nothing at the beginning of a long way.
+    #[serde(default)]
+    after: Option<String>,
     #[serde(default)]
     limit: Option<u32>,
+    /// The time zone in which days begin, such as Asia/Shanghai; the host's own without one.
+    #[serde(default)]
+    tz: Option<String>,
     /// Whether the answer says how many there are in all.
     #[serde(default)]
     pager: bool,
@@ -200,6 +207,8 @@ pub(super) async fn query(
     };
     let question = Question {
         matching: &matching,
+        zone: zone(query.tz.as_deref())?,
+        after: query.after.as_deref(),
         sort: query.sort.as_deref(),
         skip: query.skip,
         limit: query.limit,
@@ -212,22 +221,36 @@ pub(super) async fn query(
         .iter()
         .map(|payment| view::to_json(payment, now))
         .collect();
-    match found.total {
-        None => Data::of(list),
-        Some(total) => Data::of(json!({
-            "list": list,
-            "pager": { "total": total, "skip": found.skip, "limit": found.limit },
-        })),
+    if found.total.is_none() && query.after.is_none() {
+        return Data::of(list);
     }
+    let mut pager = Map::new();
+    if let Some(total) = found.total {
+        pager.insert("total".into(), total.into());
+    }
+    pager.insert("skip".into(), found.skip.into());
+    pager.insert("limit".into(), found.limit.into());
+    if query.after.is_some() {
+        let next = found.next.map(|next| next.to_string());
+        pager.insert("next".into(), json!(next));
+    }
+    Data::of(json!({ "list": list, "pager": pager }))
 }
 
 fn read_match(text: &str) -> Result<Map<String, Value>, PayError> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        PayError::invalid(format!("match has to be a JSON object of columns: {error}"))
+    relaxed::object(text).map_err(|error| PayError::invalid(format!("match: {error}")))
+}
+
+fn zone(name: Option<&str>) -> Result<TimeZone, PayError> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(TimeZone::system());
     };
-    let matching = serde_json::from_str(text).map_err(|error| wrong(&error))?;
-    refuse_repeated_names(text).map_err(|error| wrong(&error))?;
-    Ok(matching)
+    TimeZone::get(name).map_err(|_| {
+        let name: String = name.chars().take(64).collect();
+        PayError::invalid(format!(
+            "tz: {name:?} is no time zone that is known here: give a name such as Asia/Shanghai"
+        ))
+    })
 }
 
 pub(super) fn payment_id(text: &str) -> Result<PaymentId, Failure> {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::error::Result;
@@ -11,7 +12,7 @@ use super::{Payments, now_ms, view};
 use crate::plugin::{
     CallbackCall, DeliveryView, DomainView, Kind, Run, ViewError, Viewed, Web, WebHost,
 };
-use crate::store::{Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
+use crate::store::{Clock, Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
 const SECOND: Ams = 1_000;
 const MINUTE: Ams = 60 * SECOND;
@@ -245,17 +246,15 @@ impl DomainView for StoredDomain {
             let refused = |error: FindError| ViewError::Refused(error.to_string());
             let mut find = Find::new(Some(self.space.domain.clone()));
             find.limit = limit;
-            let test = Value::Bool(self.space.test);
-            find.equal("test", &test).map_err(refused)?;
-            for (name, value) in matching {
-                find.equal(name, value).map_err(refused)?;
-            }
+            find.test(self.space.test);
+            let now = now_ms();
+            let clock = Clock::at(i64::try_from(now).unwrap_or(0), TimeZone::system());
+            find.matching(matching, &clock).map_err(refused)?;
             find.check().map_err(refused)?;
             let found = self.store.find(find).await.map_err(|error| match error {
                 StoreError::Find(error) => refused(error),
                 other => down(other),
             })?;
-            let now = now_ms();
             Ok(found
                 .iter()
                 .map(|payment| Value::Object(view::to_json(payment, now)))

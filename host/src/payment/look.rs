@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::Payments;
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
 use super::model::{Case, Change, Payment, PaymentId};
-use crate::store::{Column, Find, FindError, Order};
+use super::{Payments, now_ms};
+use crate::store::{Clock, Column, Cursor, Find, FindError, Order};
 
 /// What `query` is asked.
 pub struct Question<'a> {
-    /// Columns and the values that they must equal; a list is any-of.
+    /// Names and what their values have to be like.
     pub matching: &'a Map<String, Value>,
+    /// The time zone in which days begin.
+    pub zone: TimeZone,
     /// `lm:-1,fee:1`
     pub sort: Option<&'a str>,
     /// How many to pass over.
     pub skip: Option<u32>,
+    /// Where an earlier answer ended; empty for the beginning of an answer that says where it ends.
+    pub after: Option<&'a str>,
     /// How many at most.
     pub limit: Option<u32>,
     /// Whether to count all that there are.
@@ -34,6 +39,8 @@ pub struct Found {
     pub limit: u32,
     /// How many there are in all, when that was asked.
     pub total: Option<u64>,
+    /// Where to go on from, when that was asked and there may be more.
+    pub next: Option<Cursor>,
 }
 
 impl Payments {
@@ -64,19 +71,18 @@ impl Payments {
         }
     }
 
-    /// Payments whose columns equal what the question says, by default the ten latest. A domain finds
-    /// its own only; a test key finds test payments only.
+    /// Payments that are like the question says, by default the ten latest. A domain finds its own only; a test key finds
+    /// test payments only.
     pub async fn query(&self, caller: &Caller, question: &Question<'_>) -> Result<Found> {
         let mut find = Find::new(None);
-        for (name, value) in question.matching {
-            find.equal(name, value).map_err(refused)?;
-        }
+        let clock = Clock::at(i64::try_from(now_ms()).unwrap_or(0), question.zone.clone());
+        find.matching(question.matching, &clock).map_err(refused)?;
         match caller {
             Caller::Root | Caller::Op => {}
             Caller::Domain { name, test } => {
                 find.domain = Some(name.clone());
                 if *test {
-                    find.equal("test", &Value::Bool(true)).map_err(refused)?;
+                    find.test(true);
                 }
             }
             Caller::Ticket(_) => {
@@ -89,19 +95,32 @@ impl Payments {
             find.sort = sort.split(',').map(read_sort).collect::<Result<_>>()?;
         }
         find.skip = question.skip.unwrap_or(0);
+        if let Some(after) = question
+            .after
+            .map(str::trim)
+            .filter(|after| !after.is_empty())
+        {
+            find.after = Some(Cursor::parse(after).map_err(refused)?);
+        }
         find.limit = question.limit.unwrap_or(Find::DEFAULT_LIMIT);
         find.check().map_err(refused)?;
         let total = match question.count {
             true => Some(self.0.store.count(find.clone()).await?),
             false => None,
         };
-        let (skip, limit) = (find.skip, find.limit);
-        let payments = self.0.store.find(find).await?;
+        let payments = self.0.store.find(find.clone()).await?;
+        let next = match (question.after, payments.last()) {
+            (Some(_), Some(last)) if payments.len() == find.limit as usize => {
+                Some(find.cursor(last).map_err(refused)?)
+            }
+            _ => None,
+        };
         Ok(Found {
             payments,
-            skip,
-            limit,
+            skip: find.skip,
+            limit: find.limit,
             total,
+            next,
         })
     }
 }

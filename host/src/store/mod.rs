@@ -39,7 +39,11 @@ use tokio::sync::watch;
 pub use books::Account;
 pub use domains::{Domain, StoredKey};
 pub use error::StoreError;
-pub use find::{Column, Find, FindError, Operand, Order};
+pub(crate) use find::Shown;
+pub use find::{
+    Clock, Column, Condition, Cursor, Find, FindError, Interval, Operand, Order, Pattern, Subject,
+    Test,
+};
 pub use kv::{Event, Space};
 pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};

@@ -54,19 +54,6 @@ async fn the_buyers_address_is_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_originals_patterns_find_nothing_in_silence() {
-    let host = Host::start().await;
-    let shop = host.domain("shop").await;
-    for matching in [r#"{"brief":"^.*tea"}"#, r#"{"ct":"[%ms:now-1h,]"}"#] {
-        let asked: String = form_urlencoded::byte_serialize(matching.as_bytes()).collect();
-        let refused = shop.get(&format!("/pay/ajax/query?match={asked}")).await;
-        assert_eq!(refused.refusal(), (400, "e.pay.invalid".to_owned()));
-        let msg = refused.json()["msg"].as_str().unwrap().to_owned();
-        assert!(msg.contains("equal values"), "{msg}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_told_to_the_auditor_and_secrets_are_not() {
     let host = Host::start().await;
     let shop = host.domain("shop").await;

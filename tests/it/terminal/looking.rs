@@ -312,3 +312,32 @@ async fn without_a_table_it_is_json_by_the_originals_flags() {
     let wine: Value = serde_json::from_str(&wine).unwrap();
     assert_eq!(wine["brief"], shelf.wine["brief"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_number_of_payments_becomes_csv() {
+    let shelf = Shelf::stocked().await;
+    let shop = &shelf.world.shop;
+    shop.create(json!({ "brief": "=1+1, \"quoted\"", "fee": 5, "or": { "id": "A1" } }))
+        .await;
+    let all = shelf
+        .shop()
+        .prints("pay query -csv -t brief,fee,or.id -sort ct:1")
+        .await;
+    assert_eq!(
+        all,
+        "brief,fee,or.id\n两杯茶,2300,\n咖啡 & cake,99,\n赠品,0,\n\"酒\n\u{1b}[31m\",100,\n\"'=1+1, \"\"quoted\"\"\",5,A1\n"
+    );
+    let two = shelf
+        .shop()
+        .prints("obj /var/payment -csv -limit 2 -sort ct:1 -t fee -match \"fee:'[1,]'\"")
+        .await;
+    assert_eq!(two, "fee\n2300\n99\n");
+    // More than a page.
+    for number in 0..520 {
+        shop.create(json!({ "brief": format!("{number}"), "fee": 7 }))
+            .await;
+    }
+    let many = shelf.shop().prints("pay query -fee 7 -csv -t id").await;
+    let ids: std::collections::BTreeSet<&str> = many.lines().skip(1).collect();
+    assert_eq!((ids.len(), many.lines().count()), (520, 521));
+}

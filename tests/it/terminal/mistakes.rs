@@ -107,9 +107,9 @@ async fn a_mistake_ends_on_standard_error_with_its_code() {
             &["e.pay.no3x: "],
         ),
         (
-            "obj /var/payment -match table:7".into(),
+            "obj /var/payment -match ct:soon".into(),
             REFUSED,
-            &["\"table\" is not a column"],
+            &["ct: soon: a time is"],
         ),
         (
             "obj /var/payment -limit 5000".into(),
@@ -176,7 +176,11 @@ async fn a_mistake_ends_on_standard_error_with_its_code() {
             USAGE,
             &["'Name: value'"],
         ),
-        ("pay query -fee [1,2]".into(), USAGE, &["equal values"]),
+        (
+            "pay query -fee [2,1]".into(),
+            REFUSED,
+            &["the lower end stands first"],
+        ),
         (
             "pay query -st PAID".into(),
             USAGE,

@@ -1,5 +1,4 @@
-//! `walnut pay query`: the original's filters, as far as this release matches: by equality, and by
-//! any of several values.
+//! `walnut pay query`: the original's filters, each of which becomes a part of what the host matches by.
 
 use clap::{ArgAction, Args};
 use serde_json::{Map, Value};
@@ -15,7 +14,7 @@ use crate::payment::money::Money;
 /// `walnut pay query`
 #[derive(Args)]
 pub(in crate::cli) struct Query {
-    /// The whole brief
+    /// A word of the brief; ^… is a regular expression
     brief: Option<String>,
     /// Who pays: TYPE:ID:NAME, each part may be empty (-bu)
     #[arg(long, value_name = "T:ID:NAME")]
@@ -23,19 +22,19 @@ pub(in crate::cli) struct Query {
     /// Who is paid: ID:NAME, or a domain's name (-se)
     #[arg(long, value_name = "ID:NAME")]
     seller: Option<String>,
-    /// The amount: 2300, 2300RMB, or several by comma (-fee)
+    /// The amount: 2300, 2300RMB, several by comma, or an interval such as [100,200] (-fee)
     #[arg(long, value_name = "FEE")]
     fee: Option<String>,
     /// The currency (-cur)
     #[arg(long, value_name = "CODE")]
     cur: Option<String>,
-    /// When it was sent, absolute milliseconds; 0 for not yet (-s_at)
-    #[arg(long, value_name = "AMS")]
+    /// When it was sent: an interval such as [now-1h,], a day, or 0 for not yet (-s_at)
+    #[arg(long, value_name = "INTERVAL", allow_hyphen_values = true)]
     send_at: Option<String>,
-    /// When its state became final, absolute milliseconds; 0 for not yet (-c_at)
-    #[arg(long, value_name = "AMS")]
+    /// When its state became final: as -s_at (-c_at)
+    #[arg(long, value_name = "INTERVAL", allow_hyphen_values = true)]
     close_at: Option<String>,
-    /// NEW, WAIT, OK or FAIL; several as WAIT|OK (-st)
+    /// NEW, WAIT, OK or FAIL; several as WAIT|OK; ^… is a regular expression (-st)
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     #[command(flatten)]
@@ -56,7 +55,7 @@ impl Query {
     pub(in crate::cli) fn matching(&self) -> Result<Map<String, Value>, CliError> {
         let mut matching = Map::new();
         if let Some(brief) = &self.brief {
-            put(&mut matching, "brief", plain("BRIEF", brief)?.into())?;
+            put(&mut matching, "brief", keyword(brief).into())?;
         }
         if let Some(buyer) = &self.buyer {
             add_buyer(&mut matching, buyer)?;
@@ -64,33 +63,25 @@ impl Query {
         if let Some(seller) = &self.seller {
             match seller.split_once(':') {
                 Some((id, name)) => {
-                    put_part(&mut matching, "seller_id", "-se", id)?;
-                    put_part(&mut matching, "seller_nm", "-se", name)?;
+                    put_part(&mut matching, "seller_id", id)?;
+                    put_part(&mut matching, "seller_nm", name)?;
                 }
-                None => put_part(&mut matching, "seller_nm", "-se", seller)?,
+                None => put_part(&mut matching, "seller_nm", seller)?,
             }
         }
         if let Some(fee) = &self.fee {
-            add_fee(&mut matching, plain("-fee", fee)?)?;
+            add_fee(&mut matching, fee.trim())?;
         }
         if let Some(cur) = &self.cur {
-            put(
-                &mut matching,
-                "cur",
-                plain("-cur", cur)?.to_uppercase().into(),
-            )?;
+            put(&mut matching, "cur", cur.to_uppercase().into())?;
         }
-        for (key, option, value) in [
-            ("send_at", "-s_at", &self.send_at),
-            ("close_at", "-c_at", &self.close_at),
-        ] {
+        for (key, value) in [("send_at", &self.send_at), ("close_at", &self.close_at)] {
             if let Some(text) = value {
-                let ams: u64 = plain(option, text)?.parse().map_err(|_| {
-                    CliError::usage(format!(
-                        "{option} {text:?} is no time in absolute milliseconds"
-                    ))
-                })?;
-                put(&mut matching, key, ams.into())?;
+                // What is no number the host reads: it knows the time.
+                let value = text
+                    .parse::<u64>()
+                    .map_or_else(|_| text.as_str().into(), Value::from);
+                put(&mut matching, key, value)?;
             }
         }
         if let Some(state) = &self.state {
@@ -100,16 +91,12 @@ impl Query {
     }
 }
 
-/// Refuses what the original reads as a pattern: taken literally, it would find nothing and look
-/// like an answer.
-fn plain<'a>(option: &str, text: &'a str) -> Result<&'a str, CliError> {
-    if text.starts_with(['^', '[', '(']) || text.contains("%ms:") || text.contains("%date:") {
-        return Err(CliError::usage(format!(
-            "{option} {text:?}: this release finds payments by equal values, or any of several by \
-             comma, not by patterns and intervals"
-        )));
+/// A word that stands anywhere in a text, as in the original.
+fn keyword(text: &str) -> String {
+    match text.starts_with('^') {
+        true => text.to_owned(),
+        false => format!("^.*{}", regex::escape(text)),
     }
-    Ok(text)
 }
 
 fn put(matching: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), CliError> {
@@ -121,19 +108,16 @@ fn put(matching: &mut Map<String, Value>, key: &str, value: Value) -> Result<(),
     }
 }
 
-fn put_part(
-    matching: &mut Map<String, Value>,
-    key: &str,
-    option: &str,
-    text: &str,
-) -> Result<(), CliError> {
-    match text {
-        "" => Ok(()),
-        _ if text.contains("..") => Err(CliError::usage(format!(
-            "{option} {text:?}: this release needs the whole id, not its ends"
-        ))),
-        _ => put(matching, key, plain(option, text)?.into()),
-    }
+/// `45..d2` is what begins and ends like this.
+fn put_part(matching: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), CliError> {
+    let value = match text.split_once("..") {
+        _ if text.is_empty() => return Ok(()),
+        Some((begins, ends)) if !text.starts_with('^') => {
+            format!("^{}.*{}$", regex::escape(begins), regex::escape(ends))
+        }
+        _ => text.to_owned(),
+    };
+    put(matching, key, value.into())
 }
 
 fn add_buyer(matching: &mut Map<String, Value>, buyer: &str) -> Result<(), CliError> {
@@ -156,14 +140,20 @@ fn add_buyer(matching: &mut Map<String, Value>, buyer: &str) -> Result<(), CliEr
             )));
         }
     }
-    put_part(matching, "buyer_id", "-bu", id)?;
-    put_part(matching, "buyer_nm", "-bu", name)
+    put_part(matching, "buyer_id", id)?;
+    put_part(matching, "buyer_nm", name)
 }
 
 fn add_fee(matching: &mut Map<String, Value>, text: &str) -> Result<(), CliError> {
     let mut fees = Vec::new();
-    for part in text.split(',') {
+    let interval = text.starts_with(['[', '(']) && text.ends_with([']', ')']);
+    let inner = text.trim_matches(['[', '(', ']', ')']);
+    for part in inner.split(',').map(str::trim) {
         let wrong = |why: String| CliError::usage(format!("-fee {text:?}: {why}"));
+        if interval && part.is_empty() {
+            fees.push(Value::Null);
+            continue;
+        }
         let money = Money::parse(part, None).map_err(|error| wrong(error.to_string()))?;
         fees.push(Value::from(money.minor()));
         if part.contains(|c: char| c.is_ascii_alphabetic()) {
@@ -174,19 +164,26 @@ fn add_fee(matching: &mut Map<String, Value>, text: &str) -> Result<(), CliError
             matching.insert("cur".to_owned(), code);
         }
     }
+    if interval {
+        let ends = fees.iter().map(|end| match end {
+            Value::Null => String::new(),
+            end => end.to_string(),
+        });
+        let ends = ends.collect::<Vec<_>>().join(",");
+        let (open, close) = (text.get(..1), text.get(text.len() - 1..));
+        let text = format!("{}{ends}{}", open.unwrap_or("["), close.unwrap_or("]"));
+        return put(matching, "fee", text.into());
+    }
     put(matching, "fee", one_or_any(fees))
 }
 
-/// `OK`, `WAIT|OK`, `WAIT,OK`, and the same as the regular expressions that it is in the original:
-/// `^(WAIT|OK)$`.
+/// `OK`, `WAIT|OK`, `WAIT,OK`, or a regular expression.
 fn states(text: &str) -> Result<Value, CliError> {
-    let inner = text.trim_start_matches('^').trim_end_matches('$');
-    let inner = inner
-        .strip_prefix('(')
-        .and_then(|i| i.strip_suffix(')'))
-        .unwrap_or(inner);
+    if text.starts_with(['^', '!']) {
+        return Ok(text.into());
+    }
     let mut states = Vec::new();
-    for word in inner.split(['|', ',']) {
+    for word in text.split(['|', ',']) {
         let state = State::parse(word.trim()).ok_or_else(|| {
             CliError::usage(format!(
                 "-st {text:?}: states are NEW, WAIT, OK and FAIL, as WAIT|OK"

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::trial::LocalOptions;
@@ -11,8 +12,9 @@ use super::web::Answers;
 use crate::cli::error::CliError;
 use crate::cli::{input, show};
 use crate::payment::model::PaymentId;
+use crate::payment::now_ms;
 use crate::plugin::{DomainView, Effects, ViewError, Viewed, Web, WebHost};
-use crate::store::Find;
+use crate::store::{Clock, Find, FindError, Shown};
 
 /// A domain that only one run sees.
 pub(super) struct TrialDomain {
@@ -142,19 +144,17 @@ impl DomainView for TrialDomain {
         limit: u32,
     ) -> Viewed<'a, Vec<Value>> {
         Box::pin(async move {
-            // Refuses what a host refuses.
+            let refused = |error: FindError| ViewError::Refused(error.to_string());
+            let now = i64::try_from(now_ms()).unwrap_or(0);
             let mut find = Find::new(None);
             find.limit = limit;
-            for (name, value) in matching {
-                find.equal(name, value)
-                    .map_err(|error| ViewError::Refused(error.to_string()))?;
-            }
-            find.check()
-                .map_err(|error| ViewError::Refused(error.to_string()))?;
-            let found = self
-                .payments
-                .iter()
-                .filter(|payment| matches(payment, matching));
+            find.matching(matching, &Clock::at(now, TimeZone::system()))
+                .map_err(refused)?;
+            find.check().map_err(refused)?;
+            let found = self.payments.iter().filter(|payment| match payment {
+                Value::Object(payment) => find.condition.holds(&Shown(payment)),
+                _ => false,
+            });
             Ok(found.take(limit as usize).cloned().collect())
         })
     }
@@ -167,17 +167,6 @@ impl DomainView for TrialDomain {
 fn has_id(payment: &Value, id: PaymentId) -> bool {
     let own = payment.get("id").and_then(Value::as_str);
     own.and_then(PaymentId::parse) == Some(id)
-}
-
-/// Whether the columns equal: a list means any of its values.
-fn matches(payment: &Value, matching: &Map<String, Value>) -> bool {
-    matching.iter().all(|(name, wanted)| {
-        let has = payment.get(name).unwrap_or(&Value::Null);
-        match wanted {
-            Value::Array(any) => any.contains(has),
-            one => one == has,
-        }
-    })
 }
 
 #[cfg(test)]
@@ -248,8 +237,9 @@ mod tests {
         );
         assert_eq!(found(json!({"st": ["OK"]}), 10).await.unwrap().len(), 1);
         assert_eq!(found(json!({}), 1).await.unwrap().len(), 1);
+        assert_eq!(found(json!({"ct": "[6,]"}), 10).await.unwrap().len(), 1);
         assert!(matches!(
-            found(json!({"nope": 1}), 1).await,
+            found(json!({"ct": "soon"}), 1).await,
             Err(ViewError::Refused(_))
         ));
         let id = PaymentId::parse("0190a5b1c2d37e4f8a9b0c1d2e3f4a5b").unwrap();

@@ -24,6 +24,7 @@ pub(super) mod idempotency;
 pub(super) mod kv;
 pub(super) mod payment;
 pub(super) mod provider;
+mod question;
 pub(super) mod refund;
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! JSON as the original's users write it on a command line: the outer braces and the quotes may be
-//! left out, and single quotes do as well as double ones.
+//! JSON as the original's users write it: the outer braces and the quotes may be left out, and single quotes do as well
+//! as double ones.
 //!
 //! `tp:'wn_payment', st:[OK,WAIT], fee:2300` reads as
 //! `{"tp":"wn_payment","st":["OK","WAIT"],"fee":2300}`.
@@ -12,15 +12,15 @@ const MAX_DEPTH: usize = 32;
 /// Where and why a text cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{problem} at character {at}")]
-pub(super) struct RelaxedError {
+pub(crate) struct RelaxedError {
     /// Counted from 1, in characters.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// In words.
-    pub(super) problem: String,
+    pub(crate) problem: String,
 }
 
 /// Reads an object, with its outer braces or without. An empty text is an empty object.
-pub(super) fn object(text: &str) -> Result<Map<String, Value>, RelaxedError> {
+pub(crate) fn object(text: &str) -> Result<Map<String, Value>, RelaxedError> {
     let mut reader = Reader {
         text: text.chars().collect(),
         at: 0,

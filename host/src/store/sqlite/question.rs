@@ -1,0 +1,370 @@
+//! Questions for payments, as SQL. Values are always bound; only names from this file become text.
+//!
+//! What SQL cannot say (a regular expression, what callers added) it narrows as far as it can, and the rest is looked at
+//! row by row.
+
+use std::collections::BTreeSet;
+
+use crate::store::find::{
+    Absent, Column, Condition, Cursor, Find, Interval, Operand, Order, Subject, Test,
+};
+use std::ops::Bound;
+
+/// A value for a question mark.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Value {
+    Text(String),
+    Integer(i64),
+}
+
+/// A question as SQL, from `WHERE` on.
+pub(super) struct Question {
+    /// The condition, with a question mark for each value.
+    pub(super) filter: String,
+    /// What stands for the question marks, in order.
+    pub(super) values: Vec<Value>,
+    /// `ORDER BY …`
+    pub(super) order: String,
+    /// What has to be looked at besides, for each row.
+    pub(super) rest: Option<Rest>,
+}
+
+/// What SQL leaves open.
+pub(super) struct Rest {
+    pub(super) condition: Condition,
+    /// The columns that it looks at.
+    pub(super) columns: Vec<Column>,
+    /// Whether it looks at what is no column.
+    pub(super) fields: bool,
+}
+
+impl Question {
+    /// `last_seq` is the short key of the payment at the cursor.
+    pub(super) fn of(query: &Find, last_seq: Option<i64>) -> Question {
+        let mut all = vec![];
+        if let Some(domain) = &query.domain {
+            all.push(equal(Column::SellerName, &Operand::Text(domain.clone())));
+        }
+        if !query.states.is_empty() {
+            let words = query
+                .states
+                .iter()
+                .map(|state| Operand::Text(state.as_str().to_owned()));
+            all.push(any_of(Column::State, &words.collect::<Vec<_>>()));
+        }
+        let condition = part(&query.condition);
+        let exact = condition.exact;
+        all.push(condition);
+        if let (Some(cursor), Some(seq)) = (&query.after, last_seq) {
+            all.push(behind(cursor, query.order(), seq));
+        }
+        let whole = join(all, " AND ", "true");
+        let rest = (!exact).then(|| {
+            let mut columns = BTreeSet::new();
+            let fields = query.condition.looks_at(&mut columns);
+            Rest {
+                condition: query.condition.clone(),
+                columns: columns.into_iter().collect(),
+                fields,
+            }
+        });
+        Question {
+            filter: whole.sql,
+            values: whole.values,
+            order: order(query.order()),
+            rest,
+        }
+    }
+}
+
+/// A condition in SQL that is true for every row for which the condition holds, and when it is `exact` for no other.
+struct Part {
+    sql: String,
+    values: Vec<Value>,
+    exact: bool,
+}
+
+impl Part {
+    fn exact(sql: impl Into<String>, values: Vec<Value>) -> Part {
+        Part {
+            sql: sql.into(),
+            values,
+            exact: true,
+        }
+    }
+
+    fn open() -> Part {
+        Part {
+            exact: false,
+            ..Part::exact("true", Vec::new())
+        }
+    }
+}
+
+fn join(parts: Vec<Part>, word: &str, empty: &str) -> Part {
+    let exact = parts.iter().all(|part| part.exact);
+    let told: Vec<&Part> = match word {
+        // What says nothing needs no place.
+        " AND " => parts.iter().filter(|part| part.sql != "true").collect(),
+        _ => parts.iter().collect(),
+    };
+    let sql = match told.as_slice() {
+        [] => empty.to_owned(),
+        [one] => one.sql.clone(),
+        several => {
+            let each: Vec<&str> = several.iter().map(|part| part.sql.as_str()).collect();
+            format!("({})", each.join(word))
+        }
+    };
+    let values = told.iter().flat_map(|part| part.values.clone()).collect();
+    Part { sql, values, exact }
+}
+
+fn part(condition: &Condition) -> Part {
+    match condition {
+        Condition::All(parts) => join(parts.iter().map(part).collect(), " AND ", "true"),
+        Condition::Any(parts) => match values_of_one(parts) {
+            Some((column, values)) => any_of(column, &values),
+            None => join(parts.iter().map(part).collect(), " OR ", "false"),
+        },
+        Condition::Not(inner) => match part(inner) {
+            Part {
+                sql,
+                values,
+                exact: true,
+            } => Part::exact(format!("NOT {sql}"), values),
+            _ => Part::open(),
+        },
+        Condition::Is(Subject::Field(_), test) => field(test),
+        Condition::Is(Subject::Column(column), test) => match test {
+            Test::Given => given(*column),
+            Test::Equal(operand) => equal(*column, operand),
+            Test::Within(interval) => within(*column, interval),
+            Test::Like(pattern) => beginning(*column, pattern.prefix()),
+        },
+    }
+}
+
+/// When all are equalities of one column: an index answers a list at once.
+fn values_of_one(parts: &[Condition]) -> Option<(Column, Vec<Operand>)> {
+    let one = |part: &Condition| match part {
+        Condition::Is(Subject::Column(column), Test::Equal(operand)) => {
+            Some((*column, operand.clone()))
+        }
+        _ => None,
+    };
+    let (column, _) = parts.first().and_then(one)?;
+    let values: Option<Vec<Operand>> = parts
+        .iter()
+        .map(|part| {
+            one(part)
+                .filter(|(other, _)| *other == column)
+                .map(|(_, value)| value)
+        })
+        .collect();
+    values.map(|values| (column, values))
+}
+
+fn given(column: Column) -> Part {
+    let name = sql(column);
+    Part::exact(
+        match column.absent() {
+            Absent::Never => "true".to_owned(),
+            Absent::Null => format!("({name} IS NOT NULL)"),
+            Absent::Empty => format!("({name} <> '')"),
+            Absent::Zero => format!("({name} <> 0)"),
+        },
+        Vec::new(),
+    )
+}
+
+fn equal(column: Column, operand: &Operand) -> Part {
+    any_of(column, std::slice::from_ref(operand))
+}
+
+fn any_of(column: Column, operands: &[Operand]) -> Part {
+    let values: Vec<Value> = operands.iter().filter_map(value).collect();
+    let name = sql(column);
+    let equal = match values.len() {
+        0 => return Part::exact("false", values),
+        1 => format!("{name} = ?"),
+        many => format!("{name} IN ({})", vec!["?"; many].join(", ")),
+    };
+    let empty = values.contains(&Value::Text(String::new()));
+    Part::exact(
+        match column.absent() {
+            // NULL is neither equal nor unequal in SQL.
+            Absent::Null => format!("({name} IS NOT NULL AND {equal})"),
+            // The indexes by buyer leave out unknown ones; SQLite takes them only when the question says so too.
+            Absent::Empty if !empty => format!("({equal} AND {name} <> '')"),
+            _ if values.len() == 1 => format!("({equal})"),
+            _ => equal,
+        },
+        values,
+    )
+}
+
+fn value(operand: &Operand) -> Option<Value> {
+    match operand {
+        Operand::Text(text) => Some(Value::Text(text.clone())),
+        Operand::Integer(number) => Some(Value::Integer(*number)),
+        // No column holds one.
+        Operand::Json(_) => None,
+    }
+}
+
+fn within(column: Column, interval: &Interval) -> Part {
+    let name = sql(column);
+    let mut ends = Vec::new();
+    let mut values = Vec::new();
+    for (bound, closed, open) in [(interval.low, ">=", ">"), (interval.high, "<=", "<")] {
+        let (end, sign) = match bound {
+            Bound::Unbounded => continue,
+            Bound::Included(end) => (end, closed),
+            Bound::Excluded(end) => (end, open),
+        };
+        ends.push(format!("{name} {sign} ?"));
+        values.push(Value::Integer(end));
+    }
+    if column.absent() == Absent::Null || ends.is_empty() {
+        ends.insert(0, format!("{name} IS NOT NULL"));
+    }
+    Part::exact(format!("({})", ends.join(" AND ")), values)
+}
+
+/// Texts that begin with this, in the order of their bytes.
+fn beginning(column: Column, prefix: &str) -> Part {
+    let name = sql(column);
+    if prefix.is_empty() {
+        return Part::open();
+    }
+    let mut sql = format!("{name} >= ?");
+    let mut values = vec![Value::Text(prefix.to_owned())];
+    if let Some(behind) = next_text(prefix) {
+        sql.push_str(&format!(" AND {name} < ?"));
+        values.push(Value::Text(behind));
+    }
+    if matches!(column, Column::BuyerId | Column::BuyerName) {
+        sql.push_str(&format!(" AND {name} <> ''"));
+    }
+    Part {
+        sql: format!("({sql})"),
+        values,
+        exact: false,
+    }
+}
+
+/// The first text behind all that begin with this one.
+fn next_text(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // The surrogates are no characters.
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            last => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// What callers added is JSON: a text in it that has no need of escapes stands there as it is.
+fn field(test: &Test) -> Part {
+    match test {
+        Test::Equal(Operand::Text(text))
+            if text
+                .chars()
+                .all(|c| c != '"' && c != '\\' && !c.is_control()) =>
+        {
+            let quoted = Value::Text(format!("\"{text}\""));
+            Part {
+                sql: "(instr(meta, ?) > 0 OR instr(platforms, ?) > 0)".to_owned(),
+                values: vec![quoted.clone(), quoted],
+                exact: false,
+            }
+        }
+        _ => Part::open(),
+    }
+}
+
+/// Rows behind a place. The first comparison leads into the index; the rest divides equal rows.
+fn behind(cursor: &Cursor, order: &[(Column, Order)], seq: i64) -> Part {
+    let signs = |order: Order| match order {
+        Order::Ascending => (">", ">="),
+        Order::Descending => ("<", "<="),
+    };
+    let (last, _) = signs(last_order(order));
+    let mut sql_text = format!("seq {last} ?");
+    let mut values = vec![Value::Integer(seq)];
+    for ((column, order), operand) in order.iter().zip(&cursor.values).rev() {
+        let name = sql(*column);
+        let (strictly, _) = signs(*order);
+        sql_text = format!("({name} {strictly} ? OR ({name} = ? AND {sql_text}))");
+        let value = value(operand).unwrap_or(Value::Integer(0));
+        values.splice(0..0, [value.clone(), value]);
+    }
+    if let (Some((column, order)), Some(first)) = (order.first(), values.first().cloned()) {
+        let (_, or_equal) = signs(*order);
+        sql_text = format!("({} {or_equal} ? AND {sql_text})", sql(*column));
+        values.insert(0, first);
+    }
+    Part::exact(sql_text, values)
+}
+
+/// The last key makes the order total, and goes the way of the first, as the indexes do.
+fn order(keys: &[(Column, Order)]) -> String {
+    let mut text = " ORDER BY ".to_owned();
+    for (column, order) in keys {
+        text.push_str(&format!("{} {}, ", sql(*column), direction(*order)));
+    }
+    text.push_str(&format!("seq {}", direction(last_order(keys))));
+    text
+}
+
+fn last_order(keys: &[(Column, Order)]) -> Order {
+    keys.first().map_or(Order::Descending, |(_, order)| *order)
+}
+
+fn direction(order: Order) -> &'static str {
+    match order {
+        Order::Ascending => "ASC",
+        Order::Descending => "DESC",
+    }
+}
+
+/// The column's expression.
+pub(super) fn sql(column: Column) -> &'static str {
+    match column {
+        Column::Tp => "'wn_payment'",
+        Column::Id => "id",
+        Column::State => "state",
+        Column::FailWhy => "fail_why",
+        Column::Held => "(hold IS NOT NULL)",
+        Column::Late => "late",
+        Column::Test => "test",
+        Column::Brief => "brief",
+        Column::Fee => "fee_minor",
+        Column::Currency => "currency",
+        Column::Price => "price_minor",
+        Column::Refunded => "refunded_minor",
+        Column::PayType => "pay_type",
+        Column::Target => "target",
+        Column::Presentation => "presentation",
+        Column::Created => "created_ms",
+        Column::Changed => "changed_ms",
+        Column::Sent => "sent_ms",
+        Column::Closed => "closed_ms",
+        Column::Applied => "applied_ms",
+        Column::Expires => "expires_ms",
+        Column::BuyerTp => "buyer_tp",
+        Column::BuyerId => "buyer_id",
+        Column::BuyerName => "buyer_name",
+        Column::SellerId => "domain_id",
+        Column::SellerName => "domain",
+        Column::Len => "coalesce(callback_len, 0)",
+        Column::Callback => "callback_name",
+    }
+}
