@@ -15,6 +15,7 @@ mod world;
 mod addresses;
 mod api;
 mod callbacks;
+mod care;
 mod codes;
 mod crash;
 mod declines;

@@ -23,6 +23,7 @@ mod reconcile;
 mod sandbox;
 mod serve;
 mod show;
+mod store;
 mod table;
 mod target;
 mod times;
@@ -91,6 +92,9 @@ enum Command {
     /// The components that speak with the platforms
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// Look after a data root on this machine: check it, back it up, restore it
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 /// The binary: runs the command line `args` (the program's name first). One word more than `--help` tells is taken:
@@ -136,6 +140,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(options) => return demo::run(options).await,
         Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
         Command::Callback(verb) if verb.is_local() => verb.run_local().await,
+        Command::Store(verb) => verb.run().await,
         command => match Client::new(&cli.host) {
             Ok(client) => client_command(&client, command).await,
             Err(error) => Err(error),
@@ -149,7 +154,9 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn client_command(client: &Client, command: Command) -> Result<Output, CliError> {
     match command {
-        Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_) => Ok(Output::default()),
+        Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_) | Command::Store(_) => {
+            Ok(Output::default())
+        }
         Command::Pay(verb) => verb.run(client).await,
         Command::Obj(obj) => obj.run(client).await,
         Command::Cat(cat) => cat.run(client).await,

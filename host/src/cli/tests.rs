@@ -102,6 +102,9 @@ fn every_line_of_the_document_and_the_manual_is_understood() {
         "walnut serve --data /srv/walnut --listen 0.0.0.0:80 --public-url https://pay.example.com \
          --instances 8 --allow-local-gateways",
         "walnut demo --once",
+        "walnut store check --data /srv/walnut",
+        "walnut store backup /backup/monday --data /srv/walnut",
+        "walnut store restore /backup/monday --data /srv/walnut",
     ] {
         if let Err(error) = parse(line) {
             panic!("{line}\n{error}");

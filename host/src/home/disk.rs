@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::HomeError;
 
 /// What is being written has such a name until it is whole; no name that callers give starts so.
-const UNFINISHED: &str = ".unfinished-";
+pub(super) const UNFINISHED: &str = ".unfinished-";
 
 /// The folder `name` in `dir`, or `None` where there is none.
 pub(super) fn folder(dir: &Dir, name: &str) -> Result<Option<Dir>, HomeError> {

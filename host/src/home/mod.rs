@@ -21,6 +21,7 @@
 //! What is written is written beside, synced and renamed, so that a crash leaves the old or the new.
 
 mod callbacks;
+mod copy;
 mod disk;
 mod error;
 mod key;
@@ -32,6 +33,7 @@ pub use callbacks::{
     CallbackFile, CallbackVersion, MAX_CALLBACK_BYTES, MAX_CALLBACK_VERSIONS, MAX_CALLBACKS,
     MAX_CALLBACKS_BYTES, NewCallback,
 };
+pub use copy::copy_homes;
 pub use error::HomeError;
 pub use key::MasterKey;
 pub use root::{DataRoot, Home};

@@ -11,6 +11,7 @@
 //! | `schedule` | what is to be asked of a platform, what has run out of time |
 //! | `outbox` | callback deliveries: lease, finish, fail, replay |
 //! | `books` | what a platform's bill is compared with |
+//! | `care` | the whole looked through and copied, without a host |
 //! | `kv` | what callbacks keep for their domain |
 //! | `domains`, `providers` | who may call, and which components may speak to platforms |
 //!
@@ -18,6 +19,7 @@
 //! commit when the disk failed beneath it. Callers repeat by idempotency key, or look at the case.
 
 mod books;
+mod care;
 mod domains;
 mod error;
 mod find;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use books::Account;
+pub use care::Checked;
 pub use domains::{Domain, StoredKey};
 pub use error::StoreError;
 pub(crate) use find::Shown;

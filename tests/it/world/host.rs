@@ -38,6 +38,12 @@ impl Host {
         host
     }
 
+    /// On a data root that is there already, `root` in this directory, with the root key of the host that made it.
+    pub(crate) async fn start_on(data: TempDir, root_key: &str) -> Host {
+        let root_key = Some(root_key.to_owned());
+        Host::run(Arc::new(data), root_key, "127.0.0.1:0", &[]).await
+    }
+
     async fn run(
         data: Arc<TempDir>,
         root_key: Option<String>,

@@ -14,6 +14,7 @@ mod turn;
 mod writer;
 
 pub(super) mod attempt;
+pub(super) mod care;
 pub(super) mod case;
 pub(super) mod content;
 pub(super) mod delivery;

@@ -16,6 +16,11 @@ const MIGRATIONS: &[&str] = &[
 /// Marks the file as walnut's (`PRAGMA application_id`): "WLNT".
 const APPLICATION: i64 = 0x574c_4e54;
 
+/// The version that this program writes.
+pub(super) fn current() -> usize {
+    MIGRATIONS.len()
+}
+
 /// The version of the file's schema, 0 for a new file.
 ///
 /// # Errors

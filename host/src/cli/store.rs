@@ -1,0 +1,136 @@
+//! `walnut store check|backup|restore`: what an operator does with a data root on this machine. The host may go on.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::error::CliError;
+use super::output::Output;
+use crate::home::copy_homes;
+use crate::store::{Checked, Store as Payments};
+
+/// Where the payments lie in a data root.
+const PAYMENTS: &str = "var/payment";
+
+/// `walnut store`
+#[derive(Subcommand)]
+pub(super) enum Store {
+    /// Look through all payments: the file itself, and what has to hold between its rows
+    Check(OfRoot),
+    /// Write payments and homes as they are at this moment into a new directory; the master key stays apart
+    Backup {
+        /// The directory, which is made
+        to: PathBuf,
+        #[command(flatten)]
+        root: OfRoot,
+    },
+    /// Make a data root of a backup, after checking it
+    Restore {
+        /// The directory that `backup` wrote
+        from: PathBuf,
+        #[command(flatten)]
+        root: OfRoot,
+    },
+}
+
+/// Which data root.
+#[derive(Args)]
+pub(super) struct OfRoot {
+    /// The data root
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "./walnut-data",
+        env = "WALNUT_DATA"
+    )]
+    data: PathBuf,
+}
+
+impl Store {
+    pub(super) async fn run(self) -> Result<Output, CliError> {
+        let done = tokio::task::spawn_blocking(move || match self {
+            Store::Check(root) => check(&root.data),
+            Store::Backup { to, root } => backup(&root.data, &to),
+            Store::Restore { from, root } => restore(&from, &root.data),
+        });
+        done.await
+            .map_err(|error| CliError::usage(format!("interrupted: {error}")))?
+    }
+}
+
+fn check(root: &Path) -> Result<Output, CliError> {
+    let checked = look(root)?;
+    let payments = format!("{} payments", checked.payments);
+    if checked.problems.is_empty() {
+        return Ok(Output::text(format!("{payments}: all is well")));
+    }
+    Ok(Output {
+        code: 1,
+        ..Output::text(checked.problems.join("\n"))
+            .with_note(format!("{payments}, and these are not well"))
+    })
+}
+
+fn look(root: &Path) -> Result<Checked, CliError> {
+    Payments::check(&root.join(PAYMENTS)).map_err(|error| wrong(root, &error))
+}
+
+fn backup(root: &Path, to: &Path) -> Result<Output, CliError> {
+    // Payments first: a version of a target that they need is in the homes for longer than they are.
+    copy(root, to)?;
+    let checked = look(to)?;
+    if let Some(problem) = checked.problems.first() {
+        return Err(CliError::usage(format!(
+            "{}: the copy was made and is not well, as the store that it is of: {problem}",
+            to.display()
+        )));
+    }
+    Ok(
+        Output::text(format!("{} payments in {}", checked.payments, to.display())).with_note(
+            "secrets in it are sealed: keep master.key of the data root too, and somewhere else",
+        ),
+    )
+}
+
+fn restore(from: &Path, root: &Path) -> Result<Output, CliError> {
+    let checked = look(from)?;
+    if let Some(problem) = checked.problems.first() {
+        return Err(CliError::usage(format!(
+            "{}: not restored: {problem}",
+            from.display()
+        )));
+    }
+    copy(from, root)?;
+    let mut output = Output::text(format!(
+        "{} payments in {}",
+        checked.payments,
+        root.display()
+    ));
+    if !root.join("master.key").exists() {
+        output = output.with_note(format!(
+            "put master.key of the data root that the backup is of into {} (mode 600) before a host is started there",
+            root.display()
+        ));
+    }
+    Ok(output)
+}
+
+/// Payments and homes into a directory that has neither.
+fn copy(from: &Path, to: &Path) -> Result<(), CliError> {
+    for taken in ["var", "home"] {
+        if to.join(taken).exists() {
+            let shown = to.display();
+            return Err(CliError::usage(format!(
+                "{shown} has a {taken} already: give a new directory"
+            )));
+        }
+    }
+    Payments::copy(&from.join(PAYMENTS), &to.join(PAYMENTS))
+        .map_err(|error| wrong(from, &error))?;
+    copy_homes(from, to).map_err(|error| wrong(from, &error))?;
+    Ok(())
+}
+
+fn wrong(root: &Path, error: &dyn std::fmt::Display) -> CliError {
+    CliError::usage(format!("{}: {error}", root.display()))
+}
