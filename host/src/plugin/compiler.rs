@@ -13,9 +13,10 @@
 //! authenticated by [`super::compiled`].
 
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,11 +61,7 @@ impl Compiler {
             }
             Compiler::Child(program) => {
                 let _turn = turn;
-                let work = in_child(program, &wasm);
-                match tokio::time::timeout(limits::COMPILE_WALL, work).await {
-                    Ok(done) => done,
-                    Err(_) => Err(Refusal::Busy),
-                }
+                in_child_within(limits::COMPILE_WALL, program, &wasm).await
             }
         }
     }
@@ -76,7 +73,14 @@ fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| with_causes(&error))
 }
 
-async fn in_child(program: &PathBuf, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+async fn in_child_within(wall: Duration, program: &Path, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+    match tokio::time::timeout(wall, in_child(program, wasm)).await {
+        Ok(done) => done,
+        Err(_) => Err(Refusal::Busy),
+    }
+}
+
+async fn in_child(program: &Path, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
     let failed = |what: &'static str| {
         move |error: io::Error| Refusal::Host(format!("the compiler's process {what}: {error}"))
     };
@@ -109,11 +113,20 @@ async fn in_child(program: &PathBuf, wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
             input.write_all(&(wasm.len() as u64).to_le_bytes()).await?;
             input.write_all(wasm).await
         },
-        output.read_to_end(&mut said),
-        errors.read_to_string(&mut complaint),
+        // Each is closed when enough of it came, so that a child that has more to say ends by it.
+        async {
+            let read = output.read_to_end(&mut said).await;
+            drop(output);
+            read
+        },
+        async {
+            let read = errors.read_to_string(&mut complaint).await;
+            drop(errors);
+            read
+        },
     );
     read.map_err(failed("cannot be read"))?;
-    drop((input, output, errors));
+    drop(input);
     let status = child.wait().await.map_err(failed("cannot be waited for"))?;
     answer(said, status, wasm.len()).inspect_err(|refusal| {
         tracing::info!(%refusal, %status, complaint = complaint.trim(), "component not compiled");
@@ -229,4 +242,51 @@ fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
         maximum: lower(now.maximum, hard),
     };
     Ok(setrlimit(resource, new)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use rustix::process::Signal;
+
+    use super::*;
+
+    #[test]
+    fn what_a_child_died_of_is_told_with_its_limit() {
+        let died = |signal: Signal| {
+            let status = ExitStatus::from_raw(signal.as_raw());
+            answer(Vec::new(), status, 1 << 20).unwrap_err().to_string()
+        };
+        let slow = died(Signal::XCPU);
+        assert!(slow.contains("compiling it takes more than 60 s"), "{slow}");
+        for signal in [Signal::ABORT, Signal::SEGV] {
+            let large = died(signal);
+            assert!(
+                large.contains("takes more than 512 MiB of memory"),
+                "{large}"
+            );
+        }
+        let killed = died(Signal::KILL);
+        assert!(killed.contains("the compiler's process ended"), "{killed}");
+        // Whatever it said before it died.
+        let said = answer(vec![CODE, 1, 2, 3], ExitStatus::from_raw(9), 1);
+        assert!(matches!(said, Err(Refusal::Host(_))), "{said:?}");
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_does_not_end_is_given_up() {
+        // It reads its input, whose end never comes.
+        let program = Path::new("/bin/grep");
+        let wall = Duration::from_millis(50);
+        let refusal = in_child_within(wall, program, b"").await.unwrap_err();
+        assert!(matches!(refusal, Refusal::Busy), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_writes_without_end_is_given_up() {
+        let endless = in_child(Path::new("/usr/bin/yes"), b"").await;
+        let refusal = endless.unwrap_err().to_string();
+        assert!(refusal.contains("its code has more than"), "{refusal}");
+    }
 }
