@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -17,13 +16,13 @@ use super::capability::kv::Kv;
 use super::capability::log::cut;
 use super::capability::web::Requests;
 use super::error::{PluginError, Stop, Who};
-use super::limits;
 use super::plugins::weigh;
 use super::pool::Pool;
 use super::registry::Linked;
 use super::script::{Script, shipped_digest};
 use super::spent::Spent;
 use super::web::{Web, WebHost};
+use super::{json, limits};
 use crate::payment::model::{Digest, PaymentId};
 
 /// What a view answers, sooner or later.
@@ -308,15 +307,15 @@ impl Callback {
 
 fn checked(answer: Result<String, String>) -> wasmtime::Result<Result<String, String>> {
     match answer {
-        Ok(json) if json.len() > limits::JSON_BYTES => Err(Stop::Contract(format!(
+        Ok(answer) if answer.len() > limits::JSON_BYTES => Err(Stop::Contract(format!(
             "answered {} bytes; an answer has at most {}",
-            json.len(),
+            answer.len(),
             limits::JSON_BYTES
         ))
         .into()),
-        Ok(json) => match serde_json::from_str::<IgnoredAny>(&json) {
-            Ok(IgnoredAny) => Ok(Ok(json)),
-            Err(error) => Err(Stop::Contract(format!("answered what is not JSON: {error}")).into()),
+        Ok(answer) => match json::check(&answer) {
+            Ok(()) => Ok(Ok(answer)),
+            Err(why) => Err(Stop::Contract(format!("answered what is {why}")).into()),
         },
         Err(text) => Ok(Err(cut(&text, limits::LOG_LINE_BYTES).to_owned())),
     }

@@ -217,6 +217,10 @@ pub(super) const RANDOM_BYTES: u32 = 4_096;
 /// A JSON text between host and guest.
 pub(super) const JSON_BYTES: usize = 256 * KIB;
 
+/// Lists and objects inside each other in what a plugin gives back: as many as metadata may have. Deeper ones break
+/// clients that read the payment, the operator's among them.
+pub(super) const JSON_LEVELS: usize = 32;
+
 /// What a provider may note on an attempt; it is kept with the payment for years.
 pub(super) const NOTES_BYTES: usize = 16 * KIB;
 

@@ -11,6 +11,7 @@
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
 //! | `script`                  | the component that runs callbacks written as JavaScript text                 |
+//! | `json`                    | what plugins give back as JSON                                               |
 //! | `stubs`                   | words for guests that stop themselves                                        |
 //! | `spent`                   | what a run of a callback cost, beside what it may cost                       |
 //! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
@@ -34,6 +35,7 @@ mod compiler;
 mod component;
 mod engine;
 mod error;
+mod json;
 mod limits;
 mod outbound;
 mod plugins;

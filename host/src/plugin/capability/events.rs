@@ -1,12 +1,10 @@
 //! `events`: messages to whoever watches the payment, kept until the delivery commits.
 
-use serde::de::IgnoredAny;
-
 use super::is_name;
 use crate::plugin::bindings::callback::walnut::pay::events;
 use crate::plugin::call::Call;
 use crate::plugin::callback::ForCallback;
-use crate::plugin::limits;
+use crate::plugin::{json, limits};
 
 impl events::Host for Call<ForCallback> {
     fn emit(&mut self, name: String, data: String) -> wasmtime::Result<Result<(), String>> {
@@ -29,9 +27,7 @@ impl ForCallback {
                 limits::EVENT_BYTES
             ));
         }
-        if let Err(error) = serde_json::from_str::<IgnoredAny>(&data) {
-            return Err(format!("the event's data is not JSON: {error}"));
-        }
+        json::check(&data).map_err(|why| format!("the event's data is {why}"))?;
         if self.events.len() >= limits::EVENTS {
             return Err(format!("a delivery has at most {} events", limits::EVENTS));
         }

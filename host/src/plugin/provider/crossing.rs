@@ -15,7 +15,7 @@ use crate::plugin::bindings::provider::walnut::pay::types;
 use crate::plugin::call::Call;
 use crate::plugin::capability::log::cut;
 use crate::plugin::error::Stop;
-use crate::plugin::limits;
+use crate::plugin::{json, limits};
 use crate::trust::{Message, Statement};
 
 /// Puts a message into the call's table, for the guest to look at while the call lasts.
@@ -108,12 +108,9 @@ pub(super) fn shown(presentation: types::Presentation) -> Result<(PresentationKi
             limits::PRESENTATION_BYTES,
         ));
     }
-    if kind == PresentationKind::Json
-        && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&content)
-    {
-        return Err(Stop::Contract(format!(
-            "a presentation that is not JSON: {error}"
-        )));
+    if kind == PresentationKind::Json {
+        json::check(&content)
+            .map_err(|why| Stop::Contract(format!("a presentation that is {why}")))?;
     }
     Ok((kind, content))
 }
@@ -122,6 +119,7 @@ pub(super) fn noted(notes: String) -> Result<Map<String, Value>, Stop> {
     if notes.len() > limits::NOTES_BYTES {
         return Err(too_large("notes", notes.len(), limits::NOTES_BYTES));
     }
+    json::check(&notes).map_err(|why| Stop::Contract(format!("notes whose text is {why}")))?;
     serde_json::from_str(&notes)
         .map_err(|error| Stop::Contract(format!("notes that are not a JSON object: {error}")))
 }
@@ -227,4 +225,24 @@ fn told_money(money: &types::Money) -> wasmtime::Result<Money> {
     let read =
         Currency::parse(&money.currency).and_then(|currency| Money::new(money.minor, currency));
     Ok(read.map_err(|error| Stop::Contract(format!("an amount in a bill: {error}")))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_nested_too_deeply_is_not_kept() {
+        let notes =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        let most = limits::JSON_LEVELS - 1;
+        assert!(noted(notes(most)).is_ok());
+        assert!(shown(types::Presentation::Json(notes(most))).is_ok());
+        let told = noted(notes(most + 1)).unwrap_err().to_string();
+        assert!(told.contains("levels deep"), "{told}");
+        let told = shown(types::Presentation::Json(notes(most + 1)));
+        let told = told.map(drop).unwrap_err().to_string();
+        assert!(told.contains("levels deep"), "{told}");
+        assert!(noted("[]".to_owned()).is_err());
+    }
 }

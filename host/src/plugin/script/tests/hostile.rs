@@ -38,10 +38,16 @@ async fn depth_ends_in_an_error() {
         "const f = () => `${{ toString: f }}`; f()",
         "let a = []; for (let i = 0; i < 100000; i++) a = [a]; return a",
         "let a = {}; for (let i = 0; i < 100000; i++) a = { a }; kv.set('a', a)",
-        "return JSON.parse('['.repeat(100000))",
+        "return JSON.parse('['.repeat(1000000))",
+        "return JSON.parse('{\"a\":'.repeat(100000))",
+        "return JSON.parse('['.repeat(100) + ']'.repeat(100))",
     ] {
         match try_run(source).await {
             Ok(run) => assert!(run.answer.is_err(), "{source}: {run:?}"),
+            // What is read well, and is too deep to be given back.
+            Err(stopped) if stopped.kind == Kind::Guest => {
+                assert!(stopped.what.contains("levels deep"), "{stopped}");
+            }
             Err(stopped) => {
                 assert_eq!(stopped.kind, Kind::Trap, "{source}: {}", stopped.full());
                 assert!(stopped.what.contains("nested too deeply"), "{stopped}");
