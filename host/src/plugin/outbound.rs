@@ -2,19 +2,20 @@
 //! machine where the host allows it; without redirects, proxies or repeats of its own.
 
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Identity, Method, Response};
-use url::{Host, Url};
+use url::Url;
 
-use super::address::is_public;
 use super::limits;
 use crate::trust::{Prepared, Tls};
+
+mod reach;
+
+use reach::{Refused, Resolver, Side, check_literal};
 
 /// A callback's request, which the operator granted.
 pub(super) struct Fetch {
@@ -236,23 +237,6 @@ impl Download {
     }
 }
 
-/// Which addresses a client may connect to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Side {
-    Public,
-    /// This machine itself, for simulated platforms.
-    Local,
-}
-
-impl Side {
-    fn may_reach(self, address: IpAddr) -> bool {
-        match self {
-            Side::Public => is_public(address),
-            Side::Local => address.to_canonical().is_loopback(),
-        }
-    }
-}
-
 fn client(side: Side) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(concat!("walnut/", env!("CARGO_PKG_VERSION")))
@@ -267,55 +251,7 @@ fn client(side: Side) -> reqwest::ClientBuilder {
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .pool_idle_timeout(limits::CONNECTION_IDLE)
         .pool_max_idle_per_host(limits::CONNECTIONS_IDLE)
-        .dns_resolver(Resolver(side))
-}
-
-/// An address that the host does not connect to.
-#[derive(Debug, thiserror::Error)]
-#[error("{host} is at no address that may be reached from here")]
-struct Refused {
-    host: String,
-}
-
-/// Resolves names, and keeps the addresses that may be reached: what is checked is what is connected to.
-struct Resolver(Side);
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let side = self.0;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found
-                .filter(|address| side.may_reach(address.ip()))
-                .collect();
-            if allowed.is_empty() {
-                return Err(Refused {
-                    host: name.as_str().to_owned(),
-                }
-                .into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// An address that is written as numbers is never resolved, and is checked here.
-fn check_literal(side: Side, url: &Url) -> Result<(), Unsent> {
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(_)) => return Ok(()),
-        None => return Err(Unsent::Denied("the address has no host".to_owned())),
-    };
-    if side.may_reach(address) {
-        return Ok(());
-    }
-    Err(Unsent::Denied(
-        Refused {
-            host: address.to_string(),
-        }
-        .to_string(),
-    ))
+        .dns_resolver(Resolver::new(side))
 }
 
 fn headers(pairs: Vec<(String, String)>) -> Result<HeaderMap, Unsent> {
