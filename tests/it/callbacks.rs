@@ -2,6 +2,7 @@
 //! wrong in them is told to their owner.
 
 mod deliveries;
+mod receivers;
 mod uploads;
 mod versions;
 mod web;

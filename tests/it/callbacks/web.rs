@@ -1,5 +1,7 @@
 //! Requests of callbacks: to hosts that the operator granted, and to no others.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use walnut_test_guests::SCRIPTED as COMPONENT;
 
@@ -126,18 +128,27 @@ async fn nothing_leads_from_a_granted_host_to_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_opens_no_way_into_the_operators_network() {
     let world = World::scripted().await;
-    let hosts = [
-        "169.254.169.254",
-        "10.0.0.1",
-        "[::1]",
-        "localhost",
-        "[::ffff:127.0.0.1]:8443",
+    // Addresses, names that lead to them, and the ways of writing them that a browser knows.
+    let table = [
+        ("169.254.169.254", "169.254.169.254"),
+        ("169.254.169.254", "2852039166"),
+        ("169.254.169.254", "0251.0376.0251.0376"),
+        ("169.254.169.254", "0xa9.0xfe.43518"),
+        ("10.0.0.1", "10.1"),
+        ("127.0.0.1:8443", "127.1:8443"),
+        ("0.0.0.0", "0"),
+        ("[::1]", "[0:0::1]"),
+        ("localhost", "LOCALHOST"),
+        ("localhost.", "localhost."),
+        ("[::ffff:127.0.0.1]:8443", "[::ffff:7f00:1]:8443"),
+        ("[64:ff9b::a00:1]", "[64:ff9b::10.0.0.1]"),
     ];
-    grant(&world, &hosts).await;
-    let steps: Vec<Value> = hosts
+    let hosts: BTreeSet<&str> = table.iter().map(|(granted, _)| *granted).collect();
+    grant(&world, &Vec::from_iter(hosts)).await;
+    let steps: Vec<Value> = table
         .iter()
         .enumerate()
-        .map(|(number, host)| fetch(&number.to_string(), &format!("https://{host}/")))
+        .map(|(number, (_, host))| fetch(&number.to_string(), &format!("https://{host}/")))
         .collect();
     for step in fetched(&world.shop, json!(steps)).await {
         let words = words(&step);
