@@ -2,5 +2,7 @@
 
 mod compiling;
 mod components;
+mod names;
 mod requests;
+mod siege;
 mod test_keys;
