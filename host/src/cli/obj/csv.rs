@@ -26,10 +26,50 @@ pub(super) async fn export(
     columns: Option<&str>,
 ) -> Result<Output, CliError> {
     let columns = Column::parse_all(columns.unwrap_or(USUAL))?;
+    let mut progress = Progress::default();
+    match pages(client, matching, page, &columns, &mut progress).await {
+        Ok(()) => Ok(Output::default().with_note(format!(
+            "{}{} payments",
+            progress.over(),
+            progress.rows
+        ))),
+        // `… --csv | head` is no mistake.
+        Err(Stop::NobodyReads) => Ok(Output::default()),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// Why an export ends early.
+enum Stop {
+    Failed(CliError),
+    NobodyReads,
+}
+
+impl From<CliError> for Stop {
+    fn from(error: CliError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl From<csv::Error> for Stop {
+    fn from(error: csv::Error) -> Stop {
+        match error.kind() {
+            csv::ErrorKind::Io(io) if io.kind() == io::ErrorKind::BrokenPipe => Stop::NobodyReads,
+            _ => Stop::Failed(CliError::usage(format!("cannot write the result: {error}"))),
+        }
+    }
+}
+
+async fn pages(
+    client: &Client,
+    matching: &Map<String, Value>,
+    page: &Page,
+    columns: &[Column],
+    progress: &mut Progress,
+) -> Result<(), Stop> {
     let zone = TimeZone::system();
     let mut out = csv::Writer::from_writer(io::BufWriter::new(io::stdout().lock()));
-    out.write_record(columns.iter().map(|column| column.key.as_str()))
-        .map_err(unwritten)?;
+    out.write_record(columns.iter().map(|column| column.key.as_str()))?;
     let most = page.limit.unwrap_or(u64::MAX);
     let mut part_of = Page {
         sort: page.sort.clone(),
@@ -37,18 +77,19 @@ pub(super) async fn export(
         after: Some(String::new()),
         ..Page::default()
     };
-    let mut progress = Progress::default();
     while progress.rows < most {
         part_of.limit = Some(PAGE.min(most - progress.rows));
         let (items, pager) = part(client, matching, &part_of).await?;
         progress.rows += items.len() as u64;
         for item in &items {
             let Value::Object(item) = item else {
-                return Err(odd_list());
+                return Err(odd_list().into());
             };
             let cells = columns.iter().map(|column| safe(column.text(item, &zone)));
-            out.write_record(cells).map_err(unwritten)?;
+            out.write_record(cells)?;
         }
+        // A page at a time, so that whoever stops reading stops the export.
+        out.flush().map_err(csv::Error::from)?;
         let next = pager.as_ref().and_then(|pager| pager.get("next"));
         let Some(next) = next.and_then(Value::as_str) else {
             break;
@@ -57,8 +98,8 @@ pub(super) async fn export(
         part_of.skip = None;
         progress.tell();
     }
-    out.flush().map_err(|error| unwritten(error.into()))?;
-    Ok(Output::default().with_note(format!("{}{} payments", progress.over(), progress.rows)))
+    out.flush().map_err(csv::Error::from)?;
+    Ok(())
 }
 
 /// A text that a spreadsheet would run as a formula stands behind an apostrophe: briefs and names come from strangers.
@@ -67,10 +108,6 @@ fn safe(text: String) -> String {
         true => format!("'{text}"),
         false => text,
     }
-}
-
-fn unwritten(error: csv::Error) -> CliError {
-    CliError::usage(format!("cannot write the result: {error}"))
 }
 
 #[derive(Default)]

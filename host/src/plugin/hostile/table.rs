@@ -58,6 +58,7 @@ fn numbers() -> Vec<(&'static str, String)> {
             time(limits::REQUEST_TIMEOUT),
         ),
         ("body of an answer", size(limits::BODY_BYTES)),
+        ("headers of an answer", count(limits::ANSWER_HEADERS as u32)),
         ("requests of a run", count(limits::WEB_REQUESTS)),
         ("bytes of a component", size(limits::COMPONENT_BYTES)),
         ("compiled code of a component", size(limits::LOADED_BYTES)),

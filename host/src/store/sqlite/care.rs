@@ -67,14 +67,15 @@ pub(in crate::store) fn check(dir: &Path) -> Result<Checked, StoreError> {
         }
     }
     let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
+    let lost = statement.query_map([], |row| {
         let (table, other): (String, String) = (row.get(0)?, row.get(2)?);
-        checked.problems.push(format!(
-            "a row of {table} refers to a missing one of {other}"
-        ));
-        checked.problems.truncate(TOLD);
-    }
+        Ok(format!("of {table} to {other}"))
+    })?;
+    tell(
+        &mut checked.problems,
+        "a row refers to a missing one",
+        lost.collect::<Result<_, _>>()?,
+    );
     for (rule, sql) in RULES {
         let mut statement = connection.prepare(sql)?;
         let found = statement.query_map([], |row| row.get(0))?;
