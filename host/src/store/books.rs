@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::payment::model::{Ams, Attempt, Case, Refund, TradeNo};
 
-use super::sqlite::{attempt, case, refund};
+use super::table::{attempt, case, refund};
 use super::{Store, StoreError};
 
 /// An account of a domain at a platform, in all its versions.
@@ -33,9 +33,7 @@ impl Store {
         let account = account.clone();
         let after = after.map(|last| (last.created_ms, last.trade_no.clone()));
         self.database
-            .find(move |connection| {
-                attempt::paid_of(connection, &account, &made, changed_since, after, limit)
-            })
+            .find(move |link| attempt::paid_of(link, &account, &made, changed_since, after, limit))
             .await
     }
 
@@ -43,8 +41,8 @@ impl Store {
     /// none.
     pub async fn last_paid(&self, accounts: Vec<Account>) -> Result<Vec<Ams>, StoreError> {
         self.database
-            .read(move |connection| {
-                let last = |account| attempt::last_paid_of(connection, account);
+            .read(move |link| {
+                let last = |account| attempt::last_paid_of(link, account);
                 accounts.iter().map(last).collect()
             })
             .await
@@ -62,7 +60,7 @@ impl Store {
         let account = account.clone();
         let after = after.map(|last| (last.created_ms, last.refund_no.clone()));
         self.database
-            .find(move |connection| refund::given_of(connection, &account, &ordered, after, limit))
+            .find(move |link| refund::given_of(link, &account, &ordered, after, limit))
             .await
     }
 
@@ -76,9 +74,7 @@ impl Store {
     ) -> Result<Vec<(String, TradeNo)>, StoreError> {
         let account = account.clone();
         self.database
-            .find(move |connection| {
-                attempt::trades_of_transactions(connection, &account, &transactions)
-            })
+            .find(move |link| attempt::trades_of_transactions(link, &account, &transactions))
             .await
     }
 
@@ -88,8 +84,8 @@ impl Store {
         trades: Vec<TradeNo>,
     ) -> Result<Vec<Option<Case>>, StoreError> {
         self.database
-            .read(move |connection| {
-                let load = |trade| case::load_by_trade(connection, trade);
+            .read(move |link| {
+                let load = |trade| case::load_by_trade(link, trade);
                 trades.iter().map(load).collect()
             })
             .await

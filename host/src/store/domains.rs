@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::payment::model::Ams;
 
-use super::sqlite::domain;
+use super::table::domain;
 use super::{Store, StoreError};
 
 /// A merchant.
@@ -57,7 +57,7 @@ impl Store {
     pub async fn add_domain(&self, name: &str, now: Ams) -> Result<Domain, StoreError> {
         let name = name.to_owned();
         self.database
-            .write(move |connection| domain::add(connection, &name, now))
+            .write(move |link| domain::add(link, &name, now))
             .await
     }
 
@@ -65,7 +65,7 @@ impl Store {
     pub async fn domain(&self, name: &str) -> Result<Option<Domain>, StoreError> {
         let name = name.to_owned();
         self.database
-            .read(move |connection| domain::get(connection, &name))
+            .read(move |link| domain::get(link, &name))
             .await
     }
 
@@ -79,7 +79,7 @@ impl Store {
     pub async fn set_web(&self, name: &str, hosts: Vec<String>) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.database
-            .write(move |connection| domain::set_web(connection, &name, &hosts))
+            .write(move |link| domain::set_web(link, &name, &hosts))
             .await
     }
 
@@ -90,23 +90,21 @@ impl Store {
     /// names a domain that does not exist.
     pub async fn add_key(&self, key: StoredKey) -> Result<(), StoreError> {
         self.database
-            .write(move |connection| domain::add_key(connection, &key))
+            .write(move |link| domain::add_key(link, &key))
             .await
     }
 
     /// The key of this id, unless it was revoked.
     pub async fn key(&self, id: &str) -> Result<Option<StoredKey>, StoreError> {
         let id = id.to_owned();
-        self.database
-            .read(move |connection| domain::key(connection, &id))
-            .await
+        self.database.read(move |link| domain::key(link, &id)).await
     }
 
     /// The keys of a domain, or those of root, the oldest first, without revoked ones.
     pub async fn keys(&self, domain: Option<&str>) -> Result<Vec<StoredKey>, StoreError> {
         let domain = domain.map(str::to_owned);
         self.database
-            .read(move |connection| domain::keys(connection, domain.as_deref()))
+            .read(move |link| domain::keys(link, domain.as_deref()))
             .await
     }
 
@@ -114,7 +112,7 @@ impl Store {
     pub async fn revoke_key(&self, id: &str, now: Ams) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.database
-            .write(move |connection| domain::revoke_key(connection, &id, now))
+            .write(move |link| domain::revoke_key(link, &id, now))
             .await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::payment::model::{Ams, Payment, PaymentId};
 
-use super::sqlite::kv;
+use super::table::kv;
 use super::{Store, StoreError};
 
 /// Whose data: those of a domain's live payments, or those of its test payments. Neither sees the other's.
@@ -47,23 +47,21 @@ impl Store {
     ) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
         let (space, key) = (space.clone(), key.to_owned());
         self.database
-            .read(move |connection| kv::get(connection, &space, &key))
+            .read(move |link| kv::get(link, &space, &key))
             .await
     }
 
     /// Bytes of all keys and values of a space.
     pub async fn kv_size(&self, space: &Space) -> Result<u64, StoreError> {
         let space = space.clone();
-        self.database
-            .read(move |connection| kv::size(connection, &space))
-            .await
+        self.database.read(move |link| kv::size(link, &space)).await
     }
 
     /// The events about one of the domain's payments, in the order they were emitted.
     pub async fn events(&self, domain: &str, payment: PaymentId) -> Result<Vec<Event>, StoreError> {
         let domain = domain.to_owned();
         self.database
-            .read(move |connection| kv::events(connection, &domain, payment))
+            .read(move |link| kv::events(link, &domain, payment))
             .await
     }
 }

@@ -2,7 +2,8 @@
 //! schedule for asking, domains' small data, domains, API keys and approved providers.
 //!
 //! The interface speaks of payments, not of tables: each verb is one transaction, and what it answers is
-//! durable when it answers. `payment`, `work`, `http` and `cli` may enter; SQL stays in [`sqlite`].
+//! durable when it answers. `payment`, `work`, `http` and `cli` may enter; SQL stays in [`table`], written
+//! once against a [`link`] to the engine, which is [`sqlite`].
 //!
 //! | file | verbs |
 //! |---|---|
@@ -25,11 +26,13 @@ mod error;
 mod find;
 mod invariants;
 mod kv;
+mod link;
 mod outbox;
 mod payments;
 mod providers;
 mod schedule;
 mod sqlite;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -95,7 +98,7 @@ impl Store {
     /// Whether it can be read and written now: a look, and an empty transaction of the writer's.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.database
-            .read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+            .read(|link| link::one_row(link, "SELECT 1", &[], |_| Ok(())))
             .await?;
         self.database.write(|_| Ok(())).await
     }

@@ -5,7 +5,7 @@
 
 use crate::payment::model::{Ams, PaymentId};
 
-use super::sqlite::delivery;
+use super::table::delivery;
 use super::{Store, StoreError};
 
 /// Where a delivery stands.
@@ -166,7 +166,7 @@ impl Store {
     ) -> Result<Vec<Delivery>, StoreError> {
         let turn = self.database.turn();
         self.database
-            .write(move |connection| delivery::lease(connection, &turn, now, until, &room))
+            .write(move |link| delivery::lease(link, &turn, now, until, &room))
             .await
     }
 
@@ -188,9 +188,7 @@ impl Store {
     ) -> Result<Finished, StoreError> {
         let held = delivery.clone();
         self.database
-            .write(move |connection| {
-                delivery::finish(connection, &held, &effects, &answer, &log, now)
-            })
+            .write(move |link| delivery::finish(link, &held, &effects, &answer, &log, now))
             .await
     }
 
@@ -206,7 +204,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let held = delivery.clone();
         self.database
-            .write(move |connection| delivery::fail(connection, &held, &error, &log, again_at, now))
+            .write(move |link| delivery::fail(link, &held, &error, &log, again_at, now))
             .await
     }
 
@@ -219,7 +217,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let held = delivery.clone();
         self.database
-            .write(move |connection| delivery::postpone(connection, &held, again_at))
+            .write(move |link| delivery::postpone(link, &held, again_at))
             .await
     }
 
@@ -228,7 +226,7 @@ impl Store {
     pub async fn retry_delivery(&self, key: &str, now: Ams) -> Result<bool, StoreError> {
         let key = key.to_owned();
         self.database
-            .write(move |connection| delivery::retry(connection, &key, now))
+            .write(move |link| delivery::retry(link, &key, now))
             .await
     }
 
@@ -240,7 +238,7 @@ impl Store {
         now: Ams,
     ) -> Result<u32, StoreError> {
         self.database
-            .write(move |connection| delivery::retry_dead(connection, &of, limit, now))
+            .write(move |link| delivery::retry_dead(link, &of, limit, now))
             .await
     }
 
@@ -248,7 +246,7 @@ impl Store {
     pub async fn delivery(&self, key: &str) -> Result<Option<Delivery>, StoreError> {
         let key = key.to_owned();
         self.database
-            .read(move |connection| delivery::by_key(connection, &key))
+            .read(move |link| delivery::by_key(link, &key))
             .await
     }
 
@@ -260,7 +258,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         self.database
-            .find(move |connection| delivery::list(connection, &of, skip, limit))
+            .find(move |link| delivery::list(link, &of, skip, limit))
             .await
     }
 

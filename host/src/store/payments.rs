@@ -6,8 +6,8 @@ use crate::payment::model::{
     Ams, Attempt, Case, Change, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
 };
 
-use super::sqlite::idempotency::{self, Earlier};
-use super::sqlite::{case, content, history, payment};
+use super::table::idempotency::{self, Earlier};
+use super::table::{case, content, history, payment};
 use super::{Store, StoreError, invariants};
 
 /// A payment with everything that is written together with it.
@@ -68,7 +68,7 @@ impl Store {
     /// other: a foreign attempt, content that is not what the callback names, a delivery without an OK.
     pub async fn create(&self, new: NewPayment) -> Result<Created, StoreError> {
         self.database
-            .write(move |connection| case::create(connection, &new))
+            .write(move |link| case::create(link, &new))
             .await
     }
 
@@ -80,24 +80,20 @@ impl Store {
     ) -> Result<Option<Created>, StoreError> {
         let domain = domain.to_owned();
         self.database
-            .read(move |connection| {
-                Ok(idempotency::find(connection, &domain, &key)?.map(Created::from))
-            })
+            .read(move |link| Ok(idempotency::find(link, &domain, &key)?.map(Created::from)))
             .await
     }
 
     /// A payment with its attempts.
     pub async fn case(&self, id: PaymentId) -> Result<Option<Case>, StoreError> {
-        self.database
-            .read(move |connection| case::load(connection, id))
-            .await
+        self.database.read(move |link| case::load(link, id)).await
     }
 
     /// The payment that has an attempt with this number, with all its attempts.
     pub async fn case_of_trade(&self, trade_no: &TradeNo) -> Result<Option<Case>, StoreError> {
         let trade_no = trade_no.clone();
         self.database
-            .read(move |connection| case::load_by_trade(connection, &trade_no))
+            .read(move |link| case::load_by_trade(link, &trade_no))
             .await
     }
 
@@ -122,8 +118,8 @@ impl Store {
         E: Send + 'static,
     {
         self.database
-            .write(move |connection| {
-                let Some(before) = case::load(connection, id)? else {
+            .write(move |link| {
+                let Some(before) = case::load(link, id)? else {
                     return Ok(None);
                 };
                 match rule(&before) {
@@ -131,7 +127,7 @@ impl Store {
                     Ok((None, answer)) => Ok(Some(Ok(answer))),
                     Ok((Some(changes), answer)) => {
                         invariants::check_change(&before, &changes)?;
-                        case::apply(connection, &before, &changes)?;
+                        case::apply(link, &before, &changes)?;
                         Ok(Some(Ok(answer)))
                     }
                 }
@@ -153,12 +149,12 @@ impl Store {
         E: Send + 'static,
     {
         self.database
-            .write(move |connection| {
-                let Some(before) = case::load(connection, id)? else {
+            .write(move |link| {
+                let Some(before) = case::load(link, id)? else {
                     return Ok(None);
                 };
                 let domain = &before.payment.domain;
-                match idempotency::find(connection, domain, &key)? {
+                match idempotency::find(link, domain, &key)? {
                     Some(Earlier::Same {
                         payment,
                         made: Some(made),
@@ -173,10 +169,10 @@ impl Store {
                     Ok((changes, made)) => {
                         if let Some(changes) = changes {
                             invariants::check_change(&before, &changes)?;
-                            case::apply(connection, &before, &changes)?;
+                            case::apply(link, &before, &changes)?;
                         }
-                        if let Some(seq) = payment::seq(connection, id)? {
-                            idempotency::keep(connection, seq, domain, &key, Some(&made), now)?;
+                        if let Some(seq) = payment::seq(link, id)? {
+                            idempotency::keep(link, seq, domain, &key, Some(&made), now)?;
                         }
                         Ok(Some(Ok(Once::Made(made))))
                     }
@@ -188,8 +184,8 @@ impl Store {
     /// A payment's history, the earliest line first; empty when there is no such payment.
     pub async fn history(&self, id: PaymentId) -> Result<Vec<Change>, StoreError> {
         self.database
-            .read(move |connection| match payment::seq(connection, id)? {
-                Some(seq) => history::of(connection, seq),
+            .read(move |link| match payment::seq(link, id)? {
+                Some(seq) => history::of(link, seq),
                 None => Ok(Vec::new()),
             })
             .await
@@ -198,30 +194,30 @@ impl Store {
     /// A statement that was acted upon.
     pub async fn statement(&self, digest: Digest) -> Result<Option<StoredStatement>, StoreError> {
         self.database
-            .read(move |connection| history::statement(connection, digest))
+            .read(move |link| history::statement(link, digest))
             .await
     }
 
     /// The callback content of this digest.
     pub async fn content(&self, digest: Digest) -> Result<Option<Arc<Vec<u8>>>, StoreError> {
         self.database
-            .read(move |connection| content::bytes(connection, digest))
+            .read(move |link| content::bytes(link, digest))
             .await
     }
 
     /// How many payments are bound to the content of this digest; `None` when it is not stored.
     pub async fn content_uses(&self, digest: Digest) -> Result<Option<u64>, StoreError> {
         self.database
-            .read(move |connection| content::uses(connection, digest))
+            .read(move |link| content::uses(link, digest))
             .await
     }
 
     /// Stores content before a payment is bound to it; nothing happens when it is stored already.
     pub async fn put_content(&self, bytes: Arc<Vec<u8>>) -> Result<Digest, StoreError> {
         self.database
-            .write(move |connection| {
+            .write(move |link| {
                 let digest = Digest::of(&bytes);
-                content::keep(connection, digest, &bytes)?;
+                content::keep(link, digest, &bytes)?;
                 Ok(digest)
             })
             .await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::payment::model::{Ams, Digest};
 
-use super::sqlite::provider;
+use super::table::provider;
 use super::{Store, StoreError};
 
 /// A provider with its component.
@@ -55,7 +55,7 @@ impl Store {
     /// [`StoreError::Invariant`] when the bytes have another digest.
     pub async fn put_provider(&self, record: ProviderRecord) -> Result<(), StoreError> {
         self.database
-            .write(move |connection| provider::put(connection, &record))
+            .write(move |link| provider::put(link, &record))
             .await
     }
 
@@ -67,7 +67,7 @@ impl Store {
     /// A provider's component.
     pub async fn provider_bytes(&self, digest: Digest) -> Result<Option<Arc<Vec<u8>>>, StoreError> {
         self.database
-            .read(move |connection| provider::bytes(connection, digest))
+            .read(move |link| provider::bytes(link, digest))
             .await
     }
 }

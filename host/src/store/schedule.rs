@@ -2,8 +2,8 @@
 
 use crate::payment::model::{Ams, Attempt, PaymentId, Refund};
 
-use super::sqlite::attempt;
-use super::sqlite::{payment, refund};
+use super::table::attempt;
+use super::table::{payment, refund};
 use super::{Store, StoreError};
 
 /// How much more platforms may be called at once, to ask about attempts or to work on refunds.
@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<Vec<DueAsk>, StoreError> {
         let turn = self.database.asking_turn();
         self.database
-            .write(move |connection| attempt::claim_asks(connection, &turn, now, until, &room))
+            .write(move |link| attempt::claim_asks(link, &turn, now, until, &room))
             .await
     }
 
@@ -84,7 +84,7 @@ impl Store {
     ) -> Result<Vec<DueRefund>, StoreError> {
         let turn = self.database.refund_turn();
         self.database
-            .write(move |connection| refund::claim(connection, &turn, now, until, &room))
+            .write(move |link| refund::claim(link, &turn, now, until, &room))
             .await
     }
 
@@ -97,7 +97,7 @@ impl Store {
     /// first. What is held is not among them.
     pub async fn expired(&self, now: Ams, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
         self.database
-            .read(move |connection| payment::expired(connection, now, limit))
+            .read(move |link| payment::expired(link, now, limit))
             .await
     }
 

@@ -213,6 +213,11 @@ impl Column {
         matches!(self.kind(), Kind::Integer | Kind::Time | Kind::Flag)
     }
 
+    /// Whether it holds yes or no.
+    pub(crate) fn is_flag(self) -> bool {
+        matches!(self.kind(), Kind::Flag)
+    }
+
     /// Reads a plain value as the user writes it: ids in both forms, `RMB` for yuan, `true` for flags.
     pub(super) fn operand(self, value: &Value) -> Result<Operand, FindError> {
         let wrong = |expected| FindError::WrongType {

@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::payment::model::{Payment, State};
 
-use super::sqlite::find;
+use super::table::find;
 use super::{Store, StoreError};
 
 pub(crate) use column::Absent;
@@ -158,7 +158,7 @@ impl Store {
     pub async fn count(&self, query: Find) -> Result<u64, StoreError> {
         query.check()?;
         self.database
-            .find(move |connection| find::count(connection, &query))
+            .find(move |link| find::count(link, &query))
             .await
     }
 
@@ -169,7 +169,7 @@ impl Store {
     pub async fn find(&self, query: Find) -> Result<Vec<Payment>, StoreError> {
         query.check()?;
         self.database
-            .find(move |connection| find::payments(connection, &query))
+            .find(move |link| find::payments(link, &query))
             .await
     }
 }

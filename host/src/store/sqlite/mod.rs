@@ -1,32 +1,16 @@
 //! The embedded engine: one SQLite file in WAL mode, one thread that writes, a few that read.
 //!
-//! Nobody outside `store` enters. Of the files here, `writer`, `readers`, `threads`, `turn`, `calls`,
-//! `connection`, `schema` and `lock` are the machine; each of the others is one table (or two that belong together) with its SQL.
+//! Nobody outside `store` enters. `link` is how the tables see it; `care` is for a store that no host has to have open.
 
-mod calls;
 mod connection;
+mod link;
 mod lock;
 mod readers;
-mod row;
 mod schema;
 mod threads;
-mod turn;
 mod writer;
 
-pub(super) mod attempt;
 pub(super) mod care;
-pub(super) mod case;
-pub(super) mod content;
-pub(super) mod delivery;
-pub(super) mod domain;
-pub(super) mod find;
-pub(super) mod history;
-pub(super) mod idempotency;
-pub(super) mod kv;
-pub(super) mod payment;
-pub(super) mod provider;
-mod question;
-pub(super) mod refund;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -34,8 +18,9 @@ use std::sync::{Arc, Mutex};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::link::Link;
+use super::table::Lane;
 use super::{Stats, StoreError};
-use calls::Lane;
 use lock::DirectoryLock;
 use readers::{Kind, Readers};
 use writer::Writer;
@@ -48,11 +33,11 @@ pub(super) struct Database {
     writer: Writer,
     readers: Readers,
     finders: Readers,
-    /// The domain that had the last turn in the outbox; see [`delivery::lease`].
+    /// The domain that had the last turn in the outbox; see [`delivery::lease`](super::table::delivery::lease).
     turn: Arc<Mutex<String>>,
-    /// The domain and platform that were asked about last; see [`attempt::claim_asks`].
+    /// The domain and platform that were asked about last; see [`attempt::claim_asks`](super::table::attempt::claim_asks).
     asking_turn: Arc<Mutex<Lane>>,
-    /// Those whose refund was worked on last; see [`refund::claim`].
+    /// Those whose refund was worked on last; see [`refund::claim`](super::table::refund::claim).
     refund_turn: Arc<Mutex<Lane>>,
 }
 
@@ -85,7 +70,7 @@ impl Database {
     /// undoes what it wrote, and nothing else.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.writer.write(work).await
@@ -94,7 +79,7 @@ impl Database {
     /// Runs `work` on a reading thread. It sees everything that was answered before.
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.readers.read(work).await
@@ -106,7 +91,7 @@ impl Database {
     /// [`FindError::TooSlow`](super::FindError::TooSlow).
     pub(super) async fn find<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.finders.read(work).await
@@ -149,10 +134,20 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let found = schema::version(&connection, path)?;
     connection::prepare_for_writing(&connection, path)?;
     schema::migrate(&mut connection, found)?;
-    // The directory is locked: whoever held a lease is gone.
-    attempt::CALLS.free_all(&connection)?;
-    refund::CALLS.free_all(&connection)?;
+    end_leases(&connection)?;
     Ok(connection)
+}
+
+/// What was begun under a lease is due at once: the directory is locked, so whoever held it is gone.
+fn end_leases(connection: &Connection) -> Result<(), StoreError> {
+    for table in ["attempt", "refund"] {
+        let sql = format!(
+            "UPDATE {table} SET leased_until_ms = 0, ask_at_ms = min(ask_at_ms, created_ms) \
+            WHERE ask_at_ms > 0 AND leased_until_ms > 0"
+        );
+        connection.execute(&sql, [])?;
+    }
+    Ok(())
 }
 
 impl Drop for Database {
@@ -164,4 +159,17 @@ impl Drop for Database {
         self.finders.join();
         self.writer.join();
     }
+}
+
+/// How SQLite answers a question in a new store, in its own words.
+#[cfg(test)]
+pub(super) fn plan(sql: &str) -> String {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection, 0).unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
+    let mut statement = connection.prepare(&sql).unwrap();
+    let values = vec![rusqlite::types::Null; statement.parameter_count()];
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
+    let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    plan.join("; ")
 }

@@ -16,9 +16,11 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::connection;
+use super::link::SqliteLink;
 use super::lock::DirectoryLock;
 use super::threads::Threads;
 use crate::store::StoreError;
+use crate::store::link::Link;
 
 /// Reads that may wait; whoever comes after them waits outside, in order.
 const QUEUE: usize = 4096;
@@ -107,7 +109,7 @@ impl Readers {
 
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let _room = self.room.acquire().await.map_err(|_| StoreError::Closed)?;
@@ -180,10 +182,10 @@ fn serve(reads: &Mutex<Receiver<Message>>, connection: &Connection, clock: Optio
 /// Several statements of one read see the same moment.
 fn snapshot<T>(
     connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    work: impl FnOnce(&dyn Link) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.prepare_cached("BEGIN")?.execute([])?;
-    let result = work(connection);
+    let result = work(&SqliteLink::reading(connection));
     // A failed read may have ended the transaction already.
     if !connection.is_autocommit() {
         connection.prepare_cached("COMMIT")?.execute([])?;
@@ -195,6 +197,7 @@ fn snapshot<T>(
 mod tests {
     use super::*;
     use crate::store::FindError;
+    use crate::store::link::one_row;
 
     #[tokio::test]
     async fn what_takes_too_long_is_given_up_and_the_next_is_answered() {
@@ -208,9 +211,7 @@ mod tests {
         let readers = Readers::start(&dir.path().join("test.db"), &lock, kind).unwrap();
         let ask = async |sql: &'static str| {
             readers
-                .read(move |connection| {
-                    Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
-                })
+                .read(move |link| one_row(link, sql, &[], |row| row.unsigned()))
                 .await
         };
         let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
@@ -220,7 +221,7 @@ mod tests {
                 matches!(given_up, Err(StoreError::Find(FindError::TooSlow))),
                 "{given_up:?}"
             );
-            assert_eq!(ask("SELECT 7").await.unwrap(), 7);
+            assert_eq!(ask("SELECT 7").await.unwrap(), Some(7));
         }
         readers.close();
         readers.join();

@@ -66,7 +66,8 @@ pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::domain;
+    use crate::store::sqlite::link::SqliteLink;
+    use crate::store::table::domain;
 
     #[test]
     fn what_an_earlier_walnut_wrote_is_kept() {
@@ -77,7 +78,9 @@ mod tests {
         let sql = "INSERT INTO domain (name, id, created_ms) VALUES ('shop', 'id', 1000)";
         connection.execute(sql, []).unwrap();
         migrate(&mut connection, 1).unwrap();
-        let kept = domain::get(&connection, "shop").unwrap().unwrap();
+        let kept = domain::get(&SqliteLink::reading(&connection), "shop")
+            .unwrap()
+            .unwrap();
         assert_eq!((kept.created_ms, kept.web.as_slice()), (1_000, &[][..]));
     }
 }

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::link::SqliteLink;
 use super::lock::DirectoryLock;
 use super::threads::{Alive, Threads};
+use crate::store::link::Link;
 use crate::store::{Stats, StoreError};
 
 /// Jobs of one commit: bounds the time that the first of them waits for the last.
@@ -29,7 +31,7 @@ const QUEUE: usize = 4096;
 /// last commit took, so that waiting cannot cost more than it saves. A single caller never waits.
 const GATHER: Duration = Duration::from_millis(1);
 
-type Work<T> = Box<dyn FnOnce(&Connection) -> Result<T, StoreError> + Send>;
+type Work<T> = Box<dyn FnOnce(&dyn Link) -> Result<T, StoreError> + Send>;
 
 /// The writer's handle.
 pub(super) struct Writer {
@@ -54,7 +56,7 @@ enum Message {
 /// A unit of work whose answer waits for the commit.
 trait Job: Send {
     /// Does the work; whether what it wrote may stay.
-    fn run(&mut self, connection: &Connection) -> bool;
+    fn run(&mut self, link: &dyn Link) -> bool;
     /// Answers, after the commit or its failure.
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
 }
@@ -67,12 +69,12 @@ struct Pending<T> {
 }
 
 impl<T: Send> Job for Pending<T> {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, link: &dyn Link) -> bool {
         let Some(work) = self.work.take() else {
             return false;
         };
         // A rule that panics must not take the writer, and all later payments, with it.
-        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+        let result = catch_unwind(AssertUnwindSafe(|| work(link)))
             .unwrap_or_else(|_| Err(StoreError::Invariant("the rule panicked".to_owned())));
         let keep = result.is_ok();
         self.result = Some(result);
@@ -122,7 +124,7 @@ impl Writer {
 
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let room = Arc::clone(&self.room)
@@ -268,9 +270,10 @@ impl Main {
 
     fn transaction(&self, batch: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
         self.execute("BEGIN IMMEDIATE")?;
+        let link = SqliteLink::writing(&self.connection);
         for job in batch {
             self.execute("SAVEPOINT job")?;
-            if !job.run(&self.connection) {
+            if !job.run(&link) {
                 // After a full disk or an I/O error SQLite may have rolled back everything by itself; then
                 // this fails, and all jobs with it.
                 self.execute("ROLLBACK TO job")?;

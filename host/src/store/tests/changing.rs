@@ -310,7 +310,7 @@ async fn history_and_evidence_refuse_every_other_statement() {
         let refused = shop
             .store
             .database
-            .write(move |db| Ok(db.execute(sql, [])?))
+            .write(move |link| link.execute(sql, &[]))
             .await;
         assert!(
             matches!(refused, Err(StoreError::Invariant(_))),

@@ -16,7 +16,7 @@ impl Gate {
         let (entered, inside) = tokio::sync::oneshot::channel();
         let store = store.clone();
         let job = tokio::spawn(async move {
-            let hold = move |_: &rusqlite::Connection| {
+            let hold = move |_: &dyn crate::store::link::Link| {
                 entered.send(()).unwrap();
                 // Ends when the other side is dropped.
                 wait.recv().unwrap_err();
@@ -95,11 +95,14 @@ async fn a_commit_that_fails_is_nobodys_success() {
     let store = shop.store.clone();
     let spoiler = tokio::spawn(async move {
         // A dangling reference that SQLite looks for at the commit.
-        let sql = "PRAGMA defer_foreign_keys = ON; \
-            INSERT INTO event (payment, domain, name, data, at_ms) VALUES (99, '', '', '', 0)";
+        let sql =
+            "INSERT INTO event (payment, domain, name, data, at_ms) VALUES (99, '', '', '', 0)";
         store
             .database
-            .write(move |db| Ok(db.execute_batch(sql)?))
+            .write(move |link| {
+                link.execute("PRAGMA defer_foreign_keys = ON", &[])?;
+                link.execute(sql, &[])
+            })
             .await
     });
     let callers: Vec<_> = (0..8)
@@ -130,7 +133,7 @@ async fn a_full_disk_is_named_and_outlived() {
         let sql = format!("PRAGMA max_page_count = {pages}");
         shop.store
             .database
-            .write(move |db| Ok(db.query_row(&sql, [], |_| Ok(()))?))
+            .write(move |link| link::one_row(link, &sql, &[], |_| Ok(())))
     };
     set("1").await.unwrap();
     let big = object(json!({"text": "x".repeat(1 << 20)}));

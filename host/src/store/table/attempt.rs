@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, Row, params};
-
 use super::calls::{Calls, Lane};
 use super::row::{Columns, integer, json};
 use crate::payment::model::{Ams, Attempt, AttemptState, FailWhy, PaymentId, TargetRef, TradeNo};
+use crate::store::link::{Dialect, Link, all_rows, one_row, params};
 use crate::store::{Account, CallRoom, DueAsk, StoreError};
 
 /// In the order in which [`decode`] reads them.
@@ -34,38 +33,41 @@ const UPSERT: &str = "INSERT INTO attempt (domain, \
     transaction_id = excluded.transaction_id, fence = excluded.fence, \
     leased_until_ms = excluded.leased_until_ms, ask_at_ms = excluded.ask_at_ms, \
     asks = excluded.asks, asked_ms = excluded.asked_ms, last_error = excluded.last_error \
-    WHERE payment = excluded.payment";
+    WHERE attempt.payment = excluded.payment";
 
 /// Adds an attempt to the payment `seq`, or writes what may change of it.
-pub(super) fn put(connection: &Connection, seq: i64, attempt: &Attempt) -> Result<(), StoreError> {
-    let written = connection.prepare_cached(UPSERT)?.execute(params![
-        attempt.trade_no.as_str(),
-        seq,
-        attempt.number,
-        attempt.pay_type,
-        attempt.target.platform,
-        attempt.target.name,
-        attempt.target.version,
-        attempt.provider.0,
-        attempt.state.as_str(),
-        attempt.fail_why.map(|why| why.as_str()),
-        integer(attempt.created_ms)?,
-        integer(attempt.expires_ms)?,
-        integer(attempt.payable_until_ms)?,
-        attempt.client_ip,
-        json(&attempt.args)?,
-        attempt.notify_url,
-        attempt.ending.as_ref().map(json).transpose()?,
-        attempt.paid_minor,
-        json(&attempt.notes)?,
-        attempt.transaction_id,
-        integer(attempt.fence)?,
-        integer(attempt.leased_until_ms)?,
-        integer(attempt.ask_at_ms)?,
-        attempt.asks,
-        integer(attempt.asked_ms)?,
-        attempt.last_error,
-    ])?;
+pub(super) fn put(link: &dyn Link, seq: i64, attempt: &Attempt) -> Result<(), StoreError> {
+    let written = link.execute(
+        UPSERT,
+        &params![
+            attempt.trade_no.as_str(),
+            seq,
+            attempt.number,
+            attempt.pay_type,
+            attempt.target.platform,
+            attempt.target.name,
+            attempt.target.version,
+            attempt.provider.0,
+            attempt.state.as_str(),
+            attempt.fail_why.map(|why| why.as_str()),
+            integer(attempt.created_ms)?,
+            integer(attempt.expires_ms)?,
+            integer(attempt.payable_until_ms)?,
+            attempt.client_ip,
+            json(&attempt.args)?,
+            attempt.notify_url,
+            attempt.ending.as_ref().map(json).transpose()?,
+            attempt.paid_minor,
+            json(&attempt.notes)?,
+            attempt.transaction_id,
+            integer(attempt.fence)?,
+            integer(attempt.leased_until_ms)?,
+            integer(attempt.ask_at_ms)?,
+            attempt.asks,
+            integer(attempt.asked_ms)?,
+            attempt.last_error,
+        ],
+    )?;
     if written == 1 {
         return Ok(());
     }
@@ -75,28 +77,21 @@ pub(super) fn put(connection: &Connection, seq: i64, attempt: &Attempt) -> Resul
     )))
 }
 
-/// A payment's attempts, the earliest first.
-pub(super) fn of(connection: &Connection, seq: i64) -> Result<Vec<Attempt>, StoreError> {
-    let sql = format!("{SELECT} WHERE attempt.payment = ?1 ORDER BY number");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([seq])?;
-    let mut attempts = Vec::new();
-    while let Some(row) = rows.next()? {
-        attempts.push(decode(row)?);
-    }
-    Ok(attempts)
+/// A payment's attempts, the earliest first. Whoever claims one writes it too, so a change locks them.
+pub(super) fn of(link: &dyn Link, seq: i64) -> Result<Vec<Attempt>, StoreError> {
+    let lock = link.where_many_write(" FOR NO KEY UPDATE OF attempt");
+    let sql = format!("{SELECT} WHERE attempt.payment = ?1 ORDER BY number{lock}");
+    all_rows(link, &sql, &params![seq], decode)
 }
 
 /// The payment that an attempt belongs to.
 pub(super) fn payment_of(
-    connection: &Connection,
+    link: &dyn Link,
     trade_no: &TradeNo,
 ) -> Result<Option<PaymentId>, StoreError> {
     let sql = "SELECT payment.id FROM attempt JOIN payment ON payment.seq = attempt.payment \
         WHERE trade_no = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([trade_no.as_str()])?;
-    rows.next()?.map(|row| Columns::of(row).id()).transpose()
+    one_row(link, sql, &params![trade_no.as_str()], |row| row.id())
 }
 
 /// By the index `attempt_account`.
@@ -107,7 +102,7 @@ const PAID: &str = "WHERE attempt.domain = ?1 AND target_platform = ?2 AND targe
 
 /// Paid attempts of an account, page by page.
 pub(in crate::store) fn paid_of(
-    connection: &Connection,
+    link: &dyn Link,
     account: &Account,
     made: &Range<Ams>,
     changed_since: Ams,
@@ -119,49 +114,49 @@ pub(in crate::store) fn paid_of(
         None => (made.start, ""),
     };
     let sql = format!("{SELECT} {PAID}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![
-        account.domain,
-        account.platform,
-        account.target,
-        integer(from)?,
-        above,
-        integer(made.end)?,
-        integer(changed_since)?,
-        limit,
-    ])?;
-    let mut attempts = Vec::new();
-    while let Some(row) = rows.next()? {
-        attempts.push(decode(row)?);
-    }
-    Ok(attempts)
+    all_rows(
+        link,
+        &sql,
+        &params![
+            account.domain,
+            account.platform,
+            account.target,
+            integer(from)?,
+            above,
+            integer(made.end)?,
+            integer(changed_since)?,
+            limit,
+        ],
+        decode,
+    )
 }
 
 // The index `attempt_account` leads to the account's; each is looked at.
-const BY_TRANSACTION: &str = "SELECT transaction_id, trade_no FROM attempt \
-    WHERE state = 'OK' AND domain = ?1 AND target_platform = ?2 AND target_name = ?3 \
-    AND transaction_id IN (SELECT value FROM json_each(?4))";
+fn by_transaction(dialect: Dialect) -> String {
+    let texts = match dialect {
+        Dialect::Sqlite => "SELECT value FROM json_each(?4)",
+        Dialect::Postgres => "SELECT json_array_elements_text(CAST(CAST(?4 AS text) AS json))",
+    };
+    format!(
+        "SELECT transaction_id, trade_no FROM attempt \
+        WHERE state = 'OK' AND domain = ?1 AND target_platform = ?2 AND target_name = ?3 \
+        AND transaction_id IN ({texts})"
+    )
+}
 
 /// Paid attempts of an account by the platform's numbers of them.
 pub(in crate::store) fn trades_of_transactions(
-    connection: &Connection,
+    link: &dyn Link,
     account: &Account,
     transactions: &BTreeSet<String>,
 ) -> Result<Vec<(String, TradeNo)>, StoreError> {
-    let mut statement = connection.prepare_cached(BY_TRANSACTION)?;
     let wanted = json(transactions)?;
-    let mut rows = statement.query(params![
-        account.domain,
-        account.platform,
-        account.target,
-        wanted
-    ])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mut columns = Columns::of(row);
-        found.push((columns.next()?, columns.parsed(TradeNo::parse)?));
-    }
-    Ok(found)
+    all_rows(
+        link,
+        &by_transaction(link.dialect()),
+        &params![account.domain, account.platform, account.target, wanted],
+        |row| Ok((row.next()?, row.parsed(TradeNo::parse)?)),
+    )
 }
 
 /// By the same index.
@@ -170,15 +165,16 @@ const LAST_PAID: &str = "SELECT created_ms FROM attempt WHERE domain = ?1 AND ta
 
 /// When the newest paid attempt of an account was made; 0 where there is none.
 pub(in crate::store) fn last_paid_of(
-    connection: &Connection,
+    link: &dyn Link,
     account: &Account,
 ) -> Result<Ams, StoreError> {
-    let mut statement = connection.prepare_cached(LAST_PAID)?;
-    let mut rows = statement.query(params![account.domain, account.platform, account.target])?;
-    match rows.next()? {
-        Some(row) => Columns::of(row).unsigned(),
-        None => Ok(0),
-    }
+    let last = one_row(
+        link,
+        LAST_PAID,
+        &params![account.domain, account.platform, account.target],
+        |row| row.unsigned(),
+    )?;
+    Ok(last.unwrap_or(0))
 }
 
 /// Attempts are asked about.
@@ -190,19 +186,16 @@ pub(super) const CALLS: Calls = Calls {
 
 /// Leases attempts that are due and free; see [`Calls::claim`].
 pub(in crate::store) fn claim_asks(
-    connection: &Connection,
+    link: &dyn Link,
     turn: &Mutex<Lane>,
     now: Ams,
     until: Ams,
     room: &CallRoom,
 ) -> Result<Vec<DueAsk>, StoreError> {
     let sql = format!("{SELECT} WHERE trade_no = ?1");
-    let mut load = connection.prepare_cached(&sql)?;
     let mut claimed = Vec::new();
-    for (trade_no, (domain, _)) in CALLS.claim(connection, turn, now, until, room)? {
-        let mut rows = load.query([trade_no])?;
-        if let Some(row) = rows.next()? {
-            let attempt = decode(row)?;
+    for (trade_no, (domain, _)) in CALLS.claim(link, turn, now, until, room)? {
+        if let Some(attempt) = one_row(link, &sql, &params![trade_no], decode)? {
             claimed.push(DueAsk { domain, attempt });
         }
     }
@@ -210,12 +203,11 @@ pub(in crate::store) fn claim_asks(
 }
 
 /// When the next attempt can be claimed.
-pub(in crate::store) fn next_ask(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    CALLS.next_due(connection)
+pub(in crate::store) fn next_ask(link: &dyn Link) -> Result<Option<Ams>, StoreError> {
+    CALLS.next_due(link)
 }
 
-fn decode(row: &Row<'_>) -> Result<Attempt, StoreError> {
-    let mut columns = Columns::of(row);
+fn decode(columns: &mut Columns<'_>) -> Result<Attempt, StoreError> {
     Ok(Attempt {
         trade_no: columns.parsed(TradeNo::parse)?,
         payment: columns.id()?,
@@ -251,19 +243,12 @@ fn decode(row: &Row<'_>) -> Result<Attempt, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::schema;
+    use crate::store::sqlite::plan;
 
     #[test]
     fn what_was_paid_is_found_by_an_index_and_never_sorted() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
         for sql in [&format!("{SELECT} {PAID}"), LAST_PAID] {
-            let sql = format!("EXPLAIN QUERY PLAN {sql}");
-            let mut statement = connection.prepare(&sql).unwrap();
-            let values = vec![rusqlite::types::Null; statement.parameter_count()];
-            let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
-            let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
-            let plan = plan.join("; ");
+            let plan = plan(sql);
             assert!(
                 plan.starts_with("SEARCH") && plan.contains("attempt_account"),
                 "{plan}"

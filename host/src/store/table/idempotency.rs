@@ -1,9 +1,8 @@
 //! The table `idempotency`: which request made what.
 
-use rusqlite::{Connection, params};
-
-use super::row::{Columns, integer};
+use super::row::integer;
 use crate::payment::model::{Ams, PaymentId};
+use crate::store::link::{Link, one_row, params};
 use crate::store::{Created, IdempotencyKey, StoreError};
 
 /// What a domain used a key for before.
@@ -28,34 +27,34 @@ impl From<Earlier> for Created {
     }
 }
 
-/// What the domain used this key for before.
+/// What the domain used this key for before. Whoever may keep it next holds it from here on, so that one request makes
+/// one payment.
 pub(in crate::store) fn find(
-    connection: &Connection,
+    link: &dyn Link,
     domain: &str,
     key: &IdempotencyKey,
 ) -> Result<Option<Earlier>, StoreError> {
     let sql = "SELECT body, payment.id, made FROM idempotency \
         JOIN payment ON payment.seq = idempotency.payment \
         WHERE idempotency.domain = ?1 AND verb = ?2 AND key = ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([domain, &key.verb, &key.key])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let mut columns = Columns::of(row);
-    let body = columns.digest()?;
-    let payment = columns.id()?;
-    let made = columns.next()?;
-    Ok(Some(if body == key.body {
-        Earlier::Same { payment, made }
-    } else {
-        Earlier::OtherBody
-    }))
+    if link.writes() {
+        link.lock_name(&format!("idempotency {domain} {} {}", key.verb, key.key))?;
+    }
+    one_row(link, sql, &params![domain, key.verb, key.key], |row| {
+        let body = row.digest()?;
+        let payment = row.id()?;
+        let made = row.next()?;
+        Ok(if body == key.body {
+            Earlier::Same { payment, made }
+        } else {
+            Earlier::OtherBody
+        })
+    })
 }
 
 /// Remembers what this request made of the payment `seq`.
 pub(in crate::store) fn keep(
-    connection: &Connection,
+    link: &dyn Link,
     seq: i64,
     domain: &str,
     key: &IdempotencyKey,
@@ -64,14 +63,17 @@ pub(in crate::store) fn keep(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO idempotency (domain, verb, key, body, payment, made, created_ms) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    connection.prepare_cached(sql)?.execute(params![
-        domain,
-        key.verb,
-        key.key,
-        key.body.0,
-        seq,
-        made,
-        integer(now)?,
-    ])?;
+    link.execute(
+        sql,
+        &params![
+            domain,
+            key.verb,
+            key.key,
+            key.body.0,
+            seq,
+            made,
+            integer(now)?,
+        ],
+    )?;
     Ok(())
 }

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::row::integer;
 use crate::payment::model::{BoundCallback, Digest};
 use crate::store::StoreError;
+use crate::store::link::{Link, one_row, params};
 
 /// Counts one more payment that is bound to this callback, and stores the content when it is new.
 pub(super) fn bind(
-    connection: &Connection,
+    link: &dyn Link,
     callback: &BoundCallback,
     bytes: Option<&Vec<u8>>,
 ) -> Result<(), StoreError> {
-    if count(connection, callback)? {
+    if count(link, callback)? {
         return Ok(());
     }
     let refused = |why: &str| {
@@ -26,65 +25,47 @@ pub(super) fn bind(
     if Digest::of(bytes) != callback.digest {
         return Err(refused("has another digest"));
     }
-    keep(connection, callback.digest, bytes)?;
-    if count(connection, callback)? {
+    keep(link, callback.digest, bytes)?;
+    if count(link, callback)? {
         Ok(())
     } else {
         Err(refused("has another length"))
     }
 }
 
-fn count(connection: &Connection, callback: &BoundCallback) -> Result<bool, StoreError> {
+fn count(link: &dyn Link, callback: &BoundCallback) -> Result<bool, StoreError> {
     let sql = "UPDATE content SET uses = uses + 1 WHERE digest = ?1 AND len = ?2";
-    let counted = connection
-        .prepare_cached(sql)?
-        .execute(params![callback.digest.0, integer(callback.len)?])?;
+    let counted = link.execute(sql, &params![callback.digest.0, integer(callback.len)?])?;
     Ok(counted == 1)
 }
 
 /// Stores content that no payment is bound to yet, unless it is stored.
 pub(in crate::store) fn keep(
-    connection: &Connection,
+    link: &dyn Link,
     digest: Digest,
     bytes: &[u8],
 ) -> Result<(), StoreError> {
     let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     let sql = "INSERT INTO content (digest, len) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    if connection
-        .prepare_cached(sql)?
-        .execute(params![digest.0, len])?
-        == 1
-    {
+    if link.execute(sql, &params![digest.0, len])? == 1 {
         let sql = "INSERT INTO content_bytes (digest, bytes) VALUES (?1, ?2)";
-        connection
-            .prepare_cached(sql)?
-            .execute(params![digest.0, bytes])?;
+        link.execute(sql, &params![digest.0, bytes])?;
     }
     Ok(())
 }
 
 /// The bytes of this digest.
 pub(in crate::store) fn bytes(
-    connection: &Connection,
+    link: &dyn Link,
     digest: Digest,
 ) -> Result<Option<Arc<Vec<u8>>>, StoreError> {
     let sql = "SELECT bytes FROM content_bytes WHERE digest = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement
-        .query_row([digest.0], |row| row.get(0))
-        .optional()?
-        .map(Arc::new))
+    let bytes = one_row(link, sql, &params![digest.0], |row| row.next())?;
+    Ok(bytes.map(Arc::new))
 }
 
 /// How many payments are bound to it.
-pub(in crate::store) fn uses(
-    connection: &Connection,
-    digest: Digest,
-) -> Result<Option<u64>, StoreError> {
+pub(in crate::store) fn uses(link: &dyn Link, digest: Digest) -> Result<Option<u64>, StoreError> {
     let sql = "SELECT uses FROM content WHERE digest = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([digest.0])?;
-    rows.next()?
-        .map(|row| super::row::Columns::of(row).unsigned())
-        .transpose()
+    one_row(link, sql, &params![digest.0], |row| row.unsigned())
 }

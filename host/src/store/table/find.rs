@@ -1,40 +1,38 @@
 //! Payments that a question asks for.
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use std::ops::ControlFlow;
+
 use serde_json::Map;
 
 use super::payment::{self, COLUMNS, decode};
-use super::question::{Question, Rest, Value, sql};
+use super::question::{Question, Rest, sql};
+use super::row::Columns;
 use crate::payment::model::Payment;
 use crate::store::StoreError;
 use crate::store::find::{Cell, Column, Find, FindError, Sight};
+use crate::store::link::{Link, Row, Value, one_row, params};
 
 /// Answers a question that was checked.
 pub(in crate::store) fn payments(
-    connection: &Connection,
+    link: &dyn Link,
     query: &Find,
 ) -> Result<Vec<Payment>, StoreError> {
-    let question = asked(connection, query)?;
+    let question = asked(link, query)?;
     let (skip, limit) = (query.skip as usize, query.limit as usize);
     let Some(rest) = &question.rest else {
         let sql = format!(
             "SELECT {COLUMNS} FROM payment WHERE {}{} LIMIT {limit} OFFSET {skip}",
             question.filter, question.order
         );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(&question.values))?;
         let mut answer = Answer::default();
-        while let Some(row) = rows.next()? {
-            answer.add(row)?;
-        }
+        link.each_row(&sql, &question.bound(), &mut |row| answer.add(row))?;
         return Ok(answer.payments);
     };
     // What stands at the top of the order is looked at first, by what the condition needs of it; only those for which it
     // holds are read in full.
     let mut found = Vec::new();
     let mut left_out = 0;
-    each(connection, &question, rest, &mut |seq| {
+    each(link, &question, rest, &mut |seq| {
         if left_out < skip {
             left_out += 1;
         } else {
@@ -43,51 +41,45 @@ pub(in crate::store) fn payments(
         found.len() < limit
     })?;
     let sql = format!("SELECT {COLUMNS} FROM payment WHERE seq = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
     let mut answer = Answer::default();
     for seq in found {
-        let mut rows = statement.query([seq])?;
-        while let Some(row) = rows.next()? {
-            answer.add(row)?;
-        }
+        link.each_row(&sql, &params![seq], &mut |row| answer.add(row))?;
     }
     Ok(answer.payments)
 }
 
 /// How many payments the question has in all, whatever its limit.
-pub(in crate::store) fn count(connection: &Connection, query: &Find) -> Result<u64, StoreError> {
+pub(in crate::store) fn count(link: &dyn Link, query: &Find) -> Result<u64, StoreError> {
     let everything = Find {
         after: None,
         ..query.clone()
     };
-    let question = asked(connection, &everything)?;
+    let question = asked(link, &everything)?;
     let Some(rest) = &question.rest else {
         let sql = format!("SELECT count(*) FROM payment WHERE {}", question.filter);
-        let mut statement = connection.prepare_cached(&sql)?;
-        let count: i64 =
-            statement.query_row(params_from_iter(&question.values), |row| row.get(0))?;
-        return Ok(u64::try_from(count).unwrap_or(0));
+        let count = one_row(link, &sql, &question.bound(), |row| row.unsigned())?;
+        return Ok(count.unwrap_or(0));
     };
     let mut count = 0;
-    each(connection, &question, rest, &mut |_| {
+    each(link, &question, rest, &mut |_| {
         count += 1;
         true
     })?;
     Ok(count)
 }
 
-fn asked(connection: &Connection, query: &Find) -> Result<Question, StoreError> {
+fn asked(link: &dyn Link, query: &Find) -> Result<Question, StoreError> {
     let Some(cursor) = &query.after else {
-        return Ok(Question::of(query, None));
+        return Ok(Question::of(query, None, link.dialect()));
     };
-    let seq = payment::seq(connection, cursor.id)?;
+    let seq = payment::seq(link, cursor.id)?;
     let seq = seq.ok_or(FindError::Cursor)?;
-    Ok(Question::of(query, Some(seq)))
+    Ok(Question::of(query, Some(seq), link.dialect()))
 }
 
 /// Gives the short key of every row for which the rest of the condition holds, until `wanted` wants no more.
 fn each(
-    connection: &Connection,
+    link: &dyn Link,
     question: &Question,
     rest: &Rest,
     wanted: &mut dyn FnMut(i64) -> bool,
@@ -102,20 +94,18 @@ fn each(
         "SELECT seq{fields}{columns} FROM payment WHERE {}{}",
         question.filter, question.order
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&question.values))?;
-    while let Some(row) = rows.next()? {
+    link.each_row(&sql, &question.bound(), &mut |row| {
         let sight = RowSight::of(row, rest)?;
-        if rest.condition.holds(&sight) && !wanted(row.get(0)?) {
-            break;
+        if rest.condition.holds(&sight) && !wanted(Columns::of(row).next()?) {
+            return Ok(ControlFlow::Break(()));
         }
-    }
-    Ok(())
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// A row as a condition looks at it.
 struct RowSight<'r> {
-    row: &'r Row<'r>,
+    row: &'r dyn Row,
     columns: &'r [Column],
     /// Columns before the first of `columns`.
     before: usize,
@@ -123,13 +113,11 @@ struct RowSight<'r> {
 }
 
 impl<'r> RowSight<'r> {
-    fn of(row: &'r Row<'r>, rest: &'r Rest) -> Result<RowSight<'r>, StoreError> {
-        let object = |at: usize| {
-            let text = row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?;
-            serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
-        };
+    fn of(row: &'r dyn Row, rest: &'r Rest) -> Result<RowSight<'r>, StoreError> {
+        let mut columns = Columns::of(row);
+        columns.next::<i64>()?;
         let (before, fields) = match rest.fields {
-            true => (3, [object(1)?, object(2)?]),
+            true => (3, [columns.json()?, columns.json()?]),
             false => (1, [Map::new(), Map::new()]),
         };
         Ok(RowSight {
@@ -144,10 +132,11 @@ impl<'r> RowSight<'r> {
 impl Sight for RowSight<'_> {
     fn column(&self, column: Column) -> Cell<'_> {
         let place = self.columns.iter().position(|other| *other == column);
-        let value = place.and_then(|place| self.row.get_ref(self.before + place).ok());
+        let value = place.and_then(|place| self.row.value(self.before + place).ok());
         match value {
-            Some(ValueRef::Integer(number)) => Cell::Integer(number),
-            Some(ValueRef::Text(text)) => Cell::Text(String::from_utf8_lossy(text)),
+            Some(Value::Integer(number)) => Cell::Integer(number),
+            Some(Value::Bool(flag)) => Cell::Integer(flag.into()),
+            Some(Value::Text(text)) => Cell::Text(text.into()),
             _ => Cell::Null,
         }
     }
@@ -165,29 +154,25 @@ struct Answer {
 }
 
 impl Answer {
-    fn add(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+    fn add(&mut self, row: &dyn Row) -> Result<ControlFlow<()>, StoreError> {
         self.bytes += text_bytes(row);
         if self.bytes > Find::MAX_BYTES {
             return Err(FindError::TooLarge.into());
         }
-        self.payments.push(decode(row)?.1);
-        Ok(())
+        self.payments.push(decode(&mut Columns::of(row))?.1);
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 /// Of the row's texts, before they are copied.
-fn text_bytes(row: &Row<'_>) -> usize {
-    let texts = (0..).map_while(|column| row.get_ref(column).ok());
-    texts.map(|value| value.as_str().map_or(0, str::len)).sum()
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        match self {
-            Value::Text(text) => text.to_sql(),
-            Value::Integer(number) => number.to_sql(),
-        }
-    }
+fn text_bytes(row: &dyn Row) -> usize {
+    let values = (0..).map_while(|column| row.value(column).ok());
+    values
+        .map(|value| match value {
+            Value::Text(text) => text.len(),
+            _ => 0,
+        })
+        .sum()
 }
 
 #[cfg(test)]
@@ -197,22 +182,16 @@ mod tests {
     use super::*;
     use crate::payment::model::{State, test_payment};
     use crate::store::find::{Clock, Order};
-    use crate::store::sqlite::schema;
+    use crate::store::link::Dialect;
+    use crate::store::sqlite;
 
     fn plan(query: &Find) -> String {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
-        let question = Question::of(query, query.after.as_ref().map(|_| 7));
-        let sql = format!(
-            "EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM payment WHERE {}{} LIMIT 10",
+        let seq = query.after.as_ref().map(|_| 7);
+        let question = Question::of(query, seq, Dialect::Sqlite);
+        sqlite::plan(&format!(
+            "SELECT {COLUMNS} FROM payment WHERE {}{} LIMIT 10",
             question.filter, question.order
-        );
-        let mut statement = connection.prepare(&sql).unwrap();
-        let rows = statement.query_map(params_from_iter(&question.values), |row| row.get(3));
-        rows.unwrap()
-            .collect::<Result<Vec<String>, _>>()
-            .unwrap()
-            .join("; ")
+        ))
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, Row, params};
-
 use super::calls::{Calls, Lane};
 use super::row::{Columns, integer};
 use crate::payment::model::{Ams, Refund, RefundCause, RefundNo, RefundState, TradeNo};
+use crate::store::link::{Link, all_rows, one_row, params};
 use crate::store::{Account, CallRoom, DueRefund, StoreError};
 
 /// In the order in which [`decode`] reads them.
@@ -26,28 +25,31 @@ const UPSERT: &str = "INSERT INTO refund (domain, platform, \
     transaction_id = excluded.transaction_id, fence = excluded.fence, \
     leased_until_ms = excluded.leased_until_ms, ask_at_ms = excluded.ask_at_ms, \
     asks = excluded.asks, last_error = excluded.last_error \
-    WHERE payment = excluded.payment";
+    WHERE refund.payment = excluded.payment";
 
 /// Adds a refund to the payment `seq`, or writes what may change of it.
-pub(super) fn put(connection: &Connection, seq: i64, refund: &Refund) -> Result<(), StoreError> {
-    let written = connection.prepare_cached(UPSERT)?.execute(params![
-        refund.refund_no.as_str(),
-        seq,
-        refund.trade_no.as_str(),
-        refund.amount_minor,
-        refund.reason,
-        refund.cause.as_str(),
-        refund.state.as_str(),
-        integer(refund.created_ms)?,
-        integer(refund.ended_ms)?,
-        refund.transaction_id,
-        integer(refund.fence)?,
-        integer(refund.leased_until_ms)?,
-        integer(refund.ask_at_ms)?,
-        refund.asks,
-        refund.last_error,
-    ])?;
-    if written == 1 {
+pub(super) fn put(link: &dyn Link, seq: i64, refund: &Refund) -> Result<(), StoreError> {
+    if link.execute(
+        UPSERT,
+        &params![
+            refund.refund_no.as_str(),
+            seq,
+            refund.trade_no.as_str(),
+            refund.amount_minor,
+            refund.reason,
+            refund.cause.as_str(),
+            refund.state.as_str(),
+            integer(refund.created_ms)?,
+            integer(refund.ended_ms)?,
+            refund.transaction_id,
+            integer(refund.fence)?,
+            integer(refund.leased_until_ms)?,
+            integer(refund.ask_at_ms)?,
+            refund.asks,
+            refund.last_error,
+        ],
+    )? == 1
+    {
         return Ok(());
     }
     Err(StoreError::Invariant(format!(
@@ -56,16 +58,13 @@ pub(super) fn put(connection: &Connection, seq: i64, refund: &Refund) -> Result<
     )))
 }
 
-/// A payment's refunds, the earliest first.
-pub(super) fn of(connection: &Connection, seq: i64) -> Result<Vec<Refund>, StoreError> {
-    let sql = format!("{SELECT} WHERE refund.payment = ?1 ORDER BY refund.rowid");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([seq])?;
-    let mut refunds = Vec::new();
-    while let Some(row) = rows.next()? {
-        refunds.push(decode(row)?);
-    }
-    Ok(refunds)
+/// A payment's refunds, the earliest first. Whoever claims one writes it too, so a change locks them.
+pub(super) fn of(link: &dyn Link, seq: i64) -> Result<Vec<Refund>, StoreError> {
+    let lock = link.where_many_write(" FOR NO KEY UPDATE OF refund");
+    // Numbers grow with time.
+    let order = "ORDER BY refund.created_ms, refund_no";
+    let sql = format!("{SELECT} WHERE refund.payment = ?1 {order}{lock}");
+    all_rows(link, &sql, &params![seq], decode)
 }
 
 /// By the index `refund_given`.
@@ -76,7 +75,7 @@ const GIVEN: &str = "WHERE refund.state = 'OK' AND (refund.created_ms, refund_no
 
 /// Refunds of an account that were given back, page by page.
 pub(in crate::store) fn given_of(
-    connection: &Connection,
+    link: &dyn Link,
     account: &Account,
     ordered: &Range<Ams>,
     after: Option<(Ams, RefundNo)>,
@@ -87,21 +86,20 @@ pub(in crate::store) fn given_of(
         None => (ordered.start, ""),
     };
     let sql = format!("{SELECT} {GIVEN}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![
-        integer(from)?,
-        above,
-        integer(ordered.end)?,
-        account.domain,
-        account.platform,
-        account.target,
-        limit,
-    ])?;
-    let mut refunds = Vec::new();
-    while let Some(row) = rows.next()? {
-        refunds.push(decode(row)?);
-    }
-    Ok(refunds)
+    all_rows(
+        link,
+        &sql,
+        &params![
+            integer(from)?,
+            above,
+            integer(ordered.end)?,
+            account.domain,
+            account.platform,
+            account.target,
+            limit,
+        ],
+        decode,
+    )
 }
 
 /// Platforms are called about refunds.
@@ -113,22 +111,20 @@ pub(super) const CALLS: Calls = Calls {
 
 /// Leases refunds that are due and free; see [`Calls::claim`].
 pub(in crate::store) fn claim(
-    connection: &Connection,
+    link: &dyn Link,
     turn: &Mutex<Lane>,
     now: Ams,
     until: Ams,
     room: &CallRoom,
 ) -> Result<Vec<DueRefund>, StoreError> {
     let sql = format!("{SELECT} WHERE refund_no = ?1");
-    let mut load = connection.prepare_cached(&sql)?;
     let mut claimed = Vec::new();
-    for (number, (domain, platform)) in CALLS.claim(connection, turn, now, until, room)? {
-        let mut rows = load.query([number])?;
-        if let Some(row) = rows.next()? {
+    for (number, (domain, platform)) in CALLS.claim(link, turn, now, until, room)? {
+        if let Some(refund) = one_row(link, &sql, &params![number], decode)? {
             claimed.push(DueRefund {
                 domain,
                 platform,
-                refund: decode(row)?,
+                refund,
             });
         }
     }
@@ -136,12 +132,11 @@ pub(in crate::store) fn claim(
 }
 
 /// When the next refund can be claimed.
-pub(in crate::store) fn next_due(connection: &Connection) -> Result<Option<Ams>, StoreError> {
-    CALLS.next_due(connection)
+pub(in crate::store) fn next_due(link: &dyn Link) -> Result<Option<Ams>, StoreError> {
+    CALLS.next_due(link)
 }
 
-fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
-    let mut columns = Columns::of(row);
+fn decode(columns: &mut Columns<'_>) -> Result<Refund, StoreError> {
     Ok(Refund {
         refund_no: columns.parsed(RefundNo::parse)?,
         payment: columns.id()?,
@@ -164,18 +159,11 @@ fn decode(row: &Row<'_>) -> Result<Refund, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::schema;
+    use crate::store::sqlite::plan;
 
     #[test]
     fn what_was_given_back_is_found_by_an_index_and_never_sorted() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
-        let sql = format!("EXPLAIN QUERY PLAN {SELECT} {GIVEN}");
-        let mut statement = connection.prepare(&sql).unwrap();
-        let values = vec![rusqlite::types::Null; statement.parameter_count()];
-        let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
-        let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
-        let plan = plan.join("; ");
+        let plan = plan(&format!("{SELECT} {GIVEN}"));
         assert!(
             plan.starts_with("SEARCH") && plan.contains("refund_given"),
             "{plan}"

@@ -3,21 +3,25 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
-use super::row::{Columns, integer};
+use super::row::integer;
 use super::turn::in_turn;
 use crate::payment::model::Ams;
+use crate::store::link::{Dialect, Link, all_rows, one_row, params};
 use crate::store::{CallRoom, StoreError};
 
 /// A domain and a platform.
-pub(super) type Lane = (String, String);
+pub(in crate::store) type Lane = (String, String);
 
 /// Domains and platforms that are looked at in one claim: some look-ups in an index for each.
 const LANES: usize = 64;
 
 /// When a row is due and free: the expression of both tables' indexes `…_ask` and `…_turn`.
-const AT: &str = "max(ask_at_ms, leased_until_ms)";
+fn at(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "max(ask_at_ms, leased_until_ms)",
+        Dialect::Postgres => "greatest(ask_at_ms, leased_until_ms)",
+    }
+}
 
 /// A table with a schedule.
 pub(super) struct Calls {
@@ -34,7 +38,7 @@ impl Calls {
     /// however long a backlog is. `turn` is the one that was served last.
     pub(super) fn claim(
         &self,
-        connection: &Connection,
+        link: &dyn Link,
         turn: &Mutex<Lane>,
         now: Ams,
         until: Ams,
@@ -48,104 +52,101 @@ impl Calls {
         let (now, until) = (integer(now)?, integer(until)?);
         let places = usize::try_from(room.places).unwrap_or(usize::MAX);
         let mut shares = Shares::of(room);
-        let mut due = self.due(connection, now, places.saturating_add(1))?;
+        let due = self.due(link, now, places.saturating_add(1))?;
         if due.len() <= places {
-            due.retain(|(_, lane)| shares.take(lane));
-            for (number, _) in &due {
-                self.lease(connection, number, until)?;
+            let mut leased = Vec::with_capacity(due.len());
+            for (number, lane) in due {
+                if shares.has(&lane) && self.lease(link, &number, now, until)? {
+                    shares.count(&lane);
+                    leased.push((number, lane));
+                }
             }
-            return Ok(due);
+            return Ok(leased);
         }
-        let next = |last: &Lane| self.next_lane(connection, last);
+        let next = |last: &Lane| self.next_lane(link, last);
         in_turn(turn, places, LANES, next, |lane| {
             if !shares.has(lane) {
                 return Ok(None);
             }
-            let Some(number) = self.most_overdue(connection, lane, now)? else {
+            let Some(number) = self.most_overdue(link, lane, now)? else {
                 return Ok(None);
             };
-            shares.take(lane);
-            self.lease(connection, &number, until)?;
+            if !self.lease(link, &number, now, until)? {
+                return Ok(None);
+            }
+            shares.count(lane);
             Ok(Some((number, lane.clone())))
         })
     }
 
     /// When the next one can be claimed.
-    pub(super) fn next_due(&self, connection: &Connection) -> Result<Option<Ams>, StoreError> {
-        let table = self.table;
-        let sql = format!("SELECT {AT} FROM {table} WHERE ask_at_ms > 0 ORDER BY {AT} LIMIT 1");
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query([])?;
-        rows.next()?
-            .map(|row| Columns::of(row).unsigned())
-            .transpose()
-    }
-
-    /// Ends every lease; what was begun under one is due at once.
-    pub(super) fn free_all(&self, connection: &Connection) -> Result<(), StoreError> {
-        let table = self.table;
-        let sql = format!(
-            "UPDATE {table} SET leased_until_ms = 0, ask_at_ms = min(ask_at_ms, created_ms) \
-            WHERE ask_at_ms > 0 AND leased_until_ms > 0"
-        );
-        connection.execute(&sql, [])?;
-        Ok(())
+    pub(super) fn next_due(&self, link: &dyn Link) -> Result<Option<Ams>, StoreError> {
+        let (table, at) = (self.table, at(link.dialect()));
+        let sql = format!("SELECT {at} FROM {table} WHERE ask_at_ms > 0 ORDER BY {at} LIMIT 1");
+        one_row(link, &sql, &[], |row| row.unsigned())
     }
 
     /// What is due, the most overdue first.
     fn due(
         &self,
-        connection: &Connection,
+        link: &dyn Link,
         now: i64,
         limit: usize,
     ) -> Result<Vec<(String, Lane)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut statement = connection.prepare_cached(&self.due_sql())?;
-        let rows = statement.query_map(params![now, limit], |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = self.due_sql(link.dialect());
+        all_rows(link, &sql, &params![now, limit], |row| {
+            Ok((row.next()?, (row.next()?, row.next()?)))
+        })
     }
 
     /// The domain and platform behind these for which anything is due, now or later.
     fn next_lane(
         &self,
-        connection: &Connection,
+        link: &dyn Link,
         (domain, platform): &Lane,
     ) -> Result<Option<Lane>, StoreError> {
-        let mut statement = connection.prepare_cached(&self.next_lane_sql())?;
-        Ok(statement
-            .query_row([domain, platform], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?)
+        let sql = self.next_lane_sql();
+        one_row(link, &sql, &params![domain, platform], |row| {
+            Ok((row.next()?, row.next()?))
+        })
     }
 
     fn most_overdue(
         &self,
-        connection: &Connection,
+        link: &dyn Link,
         (domain, platform): &Lane,
         now: i64,
     ) -> Result<Option<String>, StoreError> {
-        let mut statement = connection.prepare_cached(&self.most_overdue_sql())?;
-        Ok(statement
-            .query_row(params![domain, platform, now], |row| row.get(0))
-            .optional()?)
+        let sql = self.most_overdue_sql(link.dialect()) + link.lock_free_row();
+        one_row(link, &sql, &params![domain, platform, now], |row| {
+            row.next()
+        })
     }
 
-    fn lease(&self, connection: &Connection, number: &str, until: i64) -> Result<(), StoreError> {
-        let (table, key) = (self.table, self.number);
-        let sql =
-            format!("UPDATE {table} SET fence = fence + 1, leased_until_ms = ?2 WHERE {key} = ?1");
-        connection
-            .prepare_cached(&sql)?
-            .execute(params![number, until])?;
-        Ok(())
+    /// `false` when somebody else has it by now, or holds it.
+    fn lease(
+        &self,
+        link: &dyn Link,
+        number: &str,
+        now: i64,
+        until: i64,
+    ) -> Result<bool, StoreError> {
+        let (table, key, at) = (self.table, self.number, at(link.dialect()));
+        let lock = link.lock_free_row();
+        let sql = format!(
+            "UPDATE {table} SET fence = fence + 1, leased_until_ms = ?2 WHERE {key} = \
+            (SELECT {key} FROM {table} WHERE {key} = ?1 AND ask_at_ms > 0 AND {at} <= ?3{lock})"
+        );
+        Ok(link.execute(&sql, &params![number, until, now])? == 1)
     }
 
-    fn due_sql(&self) -> String {
+    fn due_sql(&self, dialect: Dialect) -> String {
+        let at = at(dialect);
         let (table, number, platform) = (self.table, self.number, self.platform);
         format!(
             "SELECT {number}, domain, {platform} FROM {table} \
-            WHERE ask_at_ms > 0 AND {AT} <= ?1 ORDER BY {AT} LIMIT ?2"
+            WHERE ask_at_ms > 0 AND {at} <= ?1 ORDER BY {at} LIMIT ?2"
         )
     }
 
@@ -158,11 +159,12 @@ impl Calls {
         )
     }
 
-    fn most_overdue_sql(&self) -> String {
+    fn most_overdue_sql(&self, dialect: Dialect) -> String {
+        let at = at(dialect);
         let (table, number, platform) = (self.table, self.number, self.platform);
         format!(
             "SELECT {number} FROM {table} WHERE ask_at_ms > 0 AND domain = ?1 \
-            AND {platform} = ?2 AND {AT} <= ?3 ORDER BY {AT} LIMIT 1"
+            AND {platform} = ?2 AND {at} <= ?3 ORDER BY {at} LIMIT 1"
         )
     }
 }
@@ -197,40 +199,24 @@ impl<'a> Shares<'a> {
         used(&self.domains, domain) < self.room.of_a_domain
             && used(&self.platforms, platform) < self.room.of_a_platform
     }
-
-    fn take(&mut self, lane: &Lane) -> bool {
-        let has = self.has(lane);
-        if has {
-            self.count(lane);
-        }
-        has
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{attempt, refund, schema};
+    use super::super::{attempt, refund};
     use super::*;
+    use crate::store::sqlite::plan;
 
     #[test]
     fn what_is_due_is_found_by_an_index_and_never_sorted() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, 0).unwrap();
         for calls in [attempt::CALLS, refund::CALLS] {
             for (sql, index) in [
-                (calls.due_sql(), "ask"),
+                (calls.due_sql(Dialect::Sqlite), "ask"),
                 (calls.next_lane_sql(), "turn"),
-                (calls.most_overdue_sql(), "turn"),
+                (calls.most_overdue_sql(Dialect::Sqlite), "turn"),
             ] {
                 let index = format!("{}_{index}", calls.table);
-                let mut statement = connection
-                    .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                    .unwrap();
-                let values = vec![rusqlite::types::Null; statement.parameter_count()];
-                let rows =
-                    statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
-                let plan: Vec<String> = rows.unwrap().collect::<Result<_, _>>().unwrap();
-                let plan = plan.join("; ");
+                let plan = plan(&sql);
                 assert!(
                     plan.starts_with("SEARCH") && plan.contains(&index),
                     "{plan}"

@@ -1,7 +1,5 @@
 //! The table `payment`.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use super::row::{Columns, integer, json};
 use crate::payment::model::{
     Ams, BoundCallback, Buyer, CallbackKind, FailWhy, Payment, PaymentId, Presentation,
@@ -9,6 +7,7 @@ use crate::payment::model::{
 };
 use crate::payment::money::{Currency, Money};
 use crate::store::StoreError;
+use crate::store::link::{Link, all_rows, one_row, params};
 
 /// In the order in which [`decode`] reads them; `seq` comes first.
 pub(super) const COLUMNS: &str = "seq, id, domain, domain_id, test, brief, fee_minor, currency, \
@@ -23,7 +22,8 @@ const INSERT: &str = "INSERT INTO payment (id, domain, domain_id, test, brief, f
     buyer_tp, buyer_id, buyer_name, callback_name, callback_kind, callback_digest, callback_len, \
     applied_ms, applied_result, offers, platforms, meta, revision, ends_ms) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)";
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37) \
+    ON CONFLICT (id) DO NOTHING RETURNING seq";
 
 /// Names no column that is fixed at creation, so that their indexes are not touched either.
 const UPDATE: &str = "UPDATE payment SET state = ?3, fail_why = ?4, hold = ?5, late = ?6, \
@@ -33,113 +33,123 @@ const UPDATE: &str = "UPDATE payment SET state = ?3, fail_why = ?4, hold = ?5, l
     revision = revision + 1 \
     WHERE id = ?1 AND revision = ?2";
 
-/// Stores a new payment, with when its deadline alone ends it, and gives its `seq`.
+/// Stores a new payment, with when its deadline alone ends it, and gives its `seq`; `None` when its id is taken.
 pub(super) fn insert(
-    connection: &Connection,
+    link: &dyn Link,
     payment: &Payment,
     ends_ms: Ams,
-) -> Result<i64, StoreError> {
+) -> Result<Option<i64>, StoreError> {
     let presentation = payment.presentation.as_ref();
     let callback = payment.callback.as_ref();
-    connection.prepare_cached(INSERT)?.execute(params![
-        payment.id.to_string(),
-        payment.domain,
-        payment.domain_id,
-        payment.test,
-        payment.brief,
-        payment.total.minor(),
-        payment.total.currency().code(),
-        payment.price_minor,
-        payment.state.as_str(),
-        payment.fail_why.map(|why| why.as_str()),
-        payment.hold.as_ref().map(json).transpose()?,
-        payment.late,
-        payment.refunded_minor,
-        integer(payment.created_ms)?,
-        integer(payment.changed_ms)?,
-        integer(payment.sent_ms)?,
-        integer(payment.closed_ms)?,
-        integer(payment.expires_ms)?,
-        payment.pay_type,
-        payment.target,
-        presentation.map(|shown| shown.kind.as_str()),
-        presentation.map(|shown| shown.content.as_str()),
-        presentation
-            .map(|shown| integer(shown.until_ms))
-            .transpose()?,
-        payment.buyer.tp,
-        payment.buyer.id,
-        payment.buyer.name,
-        callback.map(|callback| callback.name.as_str()),
-        callback.map(|callback| callback.kind.as_str()),
-        callback.map(|callback| callback.digest.0),
-        callback.map(|callback| integer(callback.len)).transpose()?,
-        integer(payment.applied_ms)?,
-        payment.applied_result,
-        json(&payment.offers)?,
-        json(&payment.platforms)?,
-        json(&payment.meta)?,
-        integer(payment.revision)?,
-        integer(ends_ms)?,
-    ])?;
-    Ok(connection.last_insert_rowid())
+    one_row(
+        link,
+        INSERT,
+        &params![
+            payment.id.to_string(),
+            payment.domain,
+            payment.domain_id,
+            payment.test,
+            payment.brief,
+            payment.total.minor(),
+            payment.total.currency().code(),
+            payment.price_minor,
+            payment.state.as_str(),
+            payment.fail_why.map(|why| why.as_str()),
+            payment.hold.as_ref().map(json).transpose()?,
+            payment.late,
+            payment.refunded_minor,
+            integer(payment.created_ms)?,
+            integer(payment.changed_ms)?,
+            integer(payment.sent_ms)?,
+            integer(payment.closed_ms)?,
+            integer(payment.expires_ms)?,
+            payment.pay_type,
+            payment.target,
+            presentation.map(|shown| shown.kind.as_str()),
+            presentation.map(|shown| shown.content.as_str()),
+            presentation
+                .map(|shown| integer(shown.until_ms))
+                .transpose()?,
+            payment.buyer.tp,
+            payment.buyer.id,
+            payment.buyer.name,
+            callback.map(|callback| callback.name.as_str()),
+            callback.map(|callback| callback.kind.as_str()),
+            callback.map(|callback| callback.digest.0),
+            callback.map(|callback| integer(callback.len)).transpose()?,
+            integer(payment.applied_ms)?,
+            payment.applied_result,
+            json(&payment.offers)?,
+            json(&payment.platforms)?,
+            json(&payment.meta)?,
+            integer(payment.revision)?,
+            integer(ends_ms)?,
+        ],
+        |row| row.next(),
+    )
 }
 
 /// Writes what may change of a payment, and when its deadline alone ends it, if it is still at the revision that was
 /// read.
-pub(super) fn update(
-    connection: &Connection,
-    payment: &Payment,
-    ends_ms: Ams,
-) -> Result<(), StoreError> {
+pub(super) fn update(link: &dyn Link, payment: &Payment, ends_ms: Ams) -> Result<(), StoreError> {
     let presentation = payment.presentation.as_ref();
-    let written = connection.prepare_cached(UPDATE)?.execute(params![
-        payment.id.to_string(),
-        integer(payment.revision)?,
-        payment.state.as_str(),
-        payment.fail_why.map(|why| why.as_str()),
-        payment.hold.as_ref().map(json).transpose()?,
-        payment.late,
-        integer(payment.changed_ms)?,
-        integer(payment.sent_ms)?,
-        integer(payment.closed_ms)?,
-        integer(payment.expires_ms)?,
-        payment.pay_type,
-        payment.target,
-        presentation.map(|shown| shown.kind.as_str()),
-        presentation.map(|shown| shown.content.as_str()),
-        presentation
-            .map(|shown| integer(shown.until_ms))
-            .transpose()?,
-        payment.buyer.tp,
-        payment.buyer.id,
-        payment.buyer.name,
-        json(&payment.platforms)?,
-        payment.refunded_minor,
-        integer(ends_ms)?,
-    ])?;
-    at_revision(written, payment)
+    at_revision(
+        link.execute(
+            UPDATE,
+            &params![
+                payment.id.to_string(),
+                integer(payment.revision)?,
+                payment.state.as_str(),
+                payment.fail_why.map(|why| why.as_str()),
+                payment.hold.as_ref().map(json).transpose()?,
+                payment.late,
+                integer(payment.changed_ms)?,
+                integer(payment.sent_ms)?,
+                integer(payment.closed_ms)?,
+                integer(payment.expires_ms)?,
+                payment.pay_type,
+                payment.target,
+                presentation.map(|shown| shown.kind.as_str()),
+                presentation.map(|shown| shown.content.as_str()),
+                presentation
+                    .map(|shown| integer(shown.until_ms))
+                    .transpose()?,
+                payment.buyer.tp,
+                payment.buyer.id,
+                payment.buyer.name,
+                json(&payment.platforms)?,
+                payment.refunded_minor,
+                integer(ends_ms)?,
+            ],
+        )?,
+        payment,
+    )
 }
 
 /// Records that the callback was applied; on a payment that has it applied already, nothing is written.
 pub(super) fn set_applied(
-    connection: &Connection,
+    link: &dyn Link,
     payment: &Payment,
     answer: &str,
     now: Ams,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE payment SET applied_ms = ?3, applied_result = ?4, changed_ms = ?3, \
         revision = revision + 1 WHERE id = ?1 AND revision = ?2 AND applied_ms = 0";
-    let written = connection.prepare_cached(sql)?.execute(params![
-        payment.id.to_string(),
-        integer(payment.revision)?,
-        integer(now)?,
-        answer
-    ])?;
-    at_revision(written, payment)
+    at_revision(
+        link.execute(
+            sql,
+            &params![
+                payment.id.to_string(),
+                integer(payment.revision)?,
+                integer(now)?,
+                answer
+            ],
+        )?,
+        payment,
+    )
 }
 
-/// The compare of compare-and-set. The writer has just read the row, so this never fails but by a bug.
+/// The compare of compare-and-set. The writer has just read the row and holds it, so this never fails but by a bug.
 fn at_revision(written: usize, payment: &Payment) -> Result<(), StoreError> {
     if written == 1 {
         return Ok(());
@@ -151,58 +161,37 @@ fn at_revision(written: usize, payment: &Payment) -> Result<(), StoreError> {
 }
 
 /// The short key of a payment.
-pub(in crate::store) fn seq(
-    connection: &Connection,
-    id: PaymentId,
-) -> Result<Option<i64>, StoreError> {
+pub(in crate::store) fn seq(link: &dyn Link, id: PaymentId) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT seq FROM payment WHERE id = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement
-        .query_row([id.to_string()], |row| row.get(0))
-        .optional()?)
+    one_row(link, sql, &params![id.to_string()], |row| row.next())
 }
 
-/// A payment with its short key.
-pub(super) fn load(
-    connection: &Connection,
-    id: PaymentId,
-) -> Result<Option<(i64, Payment)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM payment WHERE id = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([id.to_string()])?;
-    rows.next()?.map(decode).transpose()
+/// A payment with its short key; locked, where it is read to be changed.
+pub(super) fn load(link: &dyn Link, id: PaymentId) -> Result<Option<(i64, Payment)>, StoreError> {
+    let lock = link.lock_rows();
+    let sql = format!("SELECT {COLUMNS} FROM payment WHERE id = ?1{lock}");
+    one_row(link, &sql, &params![id.to_string()], decode)
 }
 
 /// At most `limit` payments that their deadline has ended.
 pub(in crate::store) fn expired(
-    connection: &Connection,
+    link: &dyn Link,
     now: Ams,
     limit: u32,
 ) -> Result<Vec<PaymentId>, StoreError> {
     let sql =
         "SELECT id FROM payment WHERE ends_ms > 0 AND ends_ms <= ?1 ORDER BY ends_ms LIMIT ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![integer(now)?, limit])?;
-    let mut ids = Vec::new();
-    while let Some(row) = rows.next()? {
-        ids.push(Columns::of(row).id()?);
-    }
-    Ok(ids)
+    all_rows(link, sql, &params![integer(now)?, limit], |row| row.id())
 }
 
 /// When the deadline ends the next payment.
-pub(in crate::store) fn next_expiry(connection: &Connection) -> Result<Option<Ams>, StoreError> {
+pub(in crate::store) fn next_expiry(link: &dyn Link) -> Result<Option<Ams>, StoreError> {
     let sql = "SELECT ends_ms FROM payment WHERE ends_ms > 0 ORDER BY ends_ms LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    rows.next()?
-        .map(|row| Columns::of(row).unsigned())
-        .transpose()
+    one_row(link, sql, &[], |row| row.unsigned())
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn decode(row: &Row<'_>) -> Result<(i64, Payment), StoreError> {
-    let mut columns = Columns::of(row);
+pub(super) fn decode(columns: &mut Columns<'_>) -> Result<(i64, Payment), StoreError> {
     let seq = columns.next()?;
     let payment = Payment {
         id: columns.id()?,
@@ -210,7 +199,7 @@ pub(super) fn decode(row: &Row<'_>) -> Result<(i64, Payment), StoreError> {
         domain_id: columns.next()?,
         test: columns.next()?,
         brief: columns.next()?,
-        total: money(&mut columns)?,
+        total: money(columns)?,
         price_minor: columns.next()?,
         state: columns.parsed(State::parse)?,
         fail_why: columns.parsed_or_null(FailWhy::parse)?,
@@ -224,13 +213,13 @@ pub(super) fn decode(row: &Row<'_>) -> Result<(i64, Payment), StoreError> {
         expires_ms: columns.unsigned()?,
         pay_type: columns.next()?,
         target: columns.next()?,
-        presentation: presentation(&mut columns)?,
+        presentation: presentation(columns)?,
         buyer: Buyer {
             tp: columns.next()?,
             id: columns.next()?,
             name: columns.next()?,
         },
-        callback: callback(&mut columns)?,
+        callback: callback(columns)?,
         applied_ms: columns.unsigned()?,
         applied_result: columns.next()?,
         offers: columns.json()?,

@@ -5,7 +5,6 @@ mod owners;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -13,6 +12,7 @@ use super::row::{Columns, integer};
 use super::turn::in_turn;
 use super::{history, kv, payment};
 use crate::payment::model::{Ams, Change, Payment};
+use crate::store::link::{Link, all_rows, one_row, params};
 use crate::store::{Delivery, DeliveryRoom, DeliveryState, Effects, Finished, Space, StoreError};
 
 pub(in crate::store) use owners::{list, retry, retry_dead};
@@ -24,15 +24,13 @@ const SELECT: &str = "SELECT key, payment.id, delivery.domain, payment.test, \
     FROM delivery JOIN payment ON payment.seq = delivery.payment";
 
 /// Puts the payment's delivery into the outbox; one that is there already stays as it is.
-pub(super) fn add(connection: &Connection, seq: i64, payment: &Payment) -> Result<(), StoreError> {
+pub(super) fn add(link: &dyn Link, seq: i64, payment: &Payment) -> Result<(), StoreError> {
     let sql = "INSERT INTO delivery (key, payment, domain, state, tries, fence, due_ms, \
         leased_until_ms, created_ms, ended_ms, log) \
         VALUES (?1, ?2, ?3, 'DUE', 0, 0, ?4, 0, ?4, 0, '') ON CONFLICT (payment) DO NOTHING";
     let key = Uuid::now_v7().simple().to_string();
     let at = integer(payment.changed_ms)?;
-    connection
-        .prepare_cached(sql)?
-        .execute(params![key, seq, payment.domain, at])?;
+    link.execute(sql, &params![key, seq, payment.domain, at])?;
     Ok(())
 }
 
@@ -40,7 +38,7 @@ pub(super) fn add(connection: &Connection, seq: i64, payment: &Payment) -> Resul
 /// the next lease goes on behind it. A lap costs two look-ups in an index for each domain with work, however
 /// long its backlog is.
 pub(in crate::store) fn lease(
-    connection: &Connection,
+    link: &dyn Link,
     turn: &Mutex<String>,
     now: Ams,
     until: Ams,
@@ -55,19 +53,18 @@ pub(in crate::store) fn lease(
     let places = usize::try_from(room.places).unwrap_or(usize::MAX);
     let lease = "UPDATE delivery SET state = 'LEASED', leased_until_ms = ?2, fence = fence + 1, \
         tries = tries + 1 WHERE key = ?1";
-    let mut lease = connection.prepare_cached(lease)?;
     let mut shares = Shares::of(room);
-    let next = |domain: &String| next_domain(connection, domain);
+    let next = |domain: &String| next_domain(link, domain);
     in_turn(turn, places, usize::MAX, next, |domain| {
         if !shares.has(domain) {
             return Ok(None);
         }
-        let Some(key) = ready(connection, domain, now)? else {
+        let Some(key) = ready(link, domain, now)? else {
             return Ok(None);
         };
         shares.take(domain);
-        lease.execute(params![key, until])?;
-        by_key(connection, &key)
+        link.execute(lease, &params![key, until])?;
+        by_key(link, &key)
     })
 }
 
@@ -100,139 +97,114 @@ impl Shares {
 }
 
 /// The domain behind this one that has anything in the outbox.
-fn next_domain(connection: &Connection, turn: &str) -> Result<Option<String>, StoreError> {
+fn next_domain(link: &dyn Link, turn: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT domain FROM delivery WHERE ready_ms IS NOT NULL AND domain > ?1 \
         ORDER BY domain LIMIT 1";
-    Ok(connection
-        .prepare_cached(sql)?
-        .query_row([turn], |row| row.get(0))
-        .optional()?)
+    one_row(link, sql, &params![turn], |row| row.next())
 }
 
-/// The domain's delivery that has been ready for the longest time.
-fn ready(connection: &Connection, domain: &str, now: i64) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT key FROM delivery WHERE domain = ?1 AND ready_ms <= ?2 \
-        ORDER BY ready_ms LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement
-        .query_row(params![domain, now], |row| row.get(0))
-        .optional()?)
+/// The domain's delivery that has been ready for the longest time and that nobody else is taking.
+fn ready(link: &dyn Link, domain: &str, now: i64) -> Result<Option<String>, StoreError> {
+    let lock = link.lock_free_row();
+    let sql = format!(
+        "SELECT key FROM delivery WHERE domain = ?1 AND ready_ms <= ?2 \
+        ORDER BY ready_ms LIMIT 1{lock}"
+    );
+    one_row(link, &sql, &params![domain, now], |row| row.next())
 }
 
-pub(in crate::store) fn by_key(
-    connection: &Connection,
-    key: &str,
-) -> Result<Option<Delivery>, StoreError> {
+pub(in crate::store) fn by_key(link: &dyn Link, key: &str) -> Result<Option<Delivery>, StoreError> {
     let sql = format!("{SELECT} WHERE key = ?1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([key])?;
-    rows.next()?.map(decode).transpose()
+    one_row(link, &sql, &params![key], decode)
 }
 
 /// Those that are leased.
-pub(in crate::store) fn leased(connection: &Connection) -> Result<Vec<Delivery>, StoreError> {
+pub(in crate::store) fn leased(link: &dyn Link) -> Result<Vec<Delivery>, StoreError> {
     let sql = format!("{SELECT} WHERE delivery.state = 'LEASED' AND ready_ms IS NOT NULL");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut deliveries = Vec::new();
-    while let Some(row) = rows.next()? {
-        deliveries.push(decode(row)?);
-    }
-    Ok(deliveries)
+    all_rows(link, &sql, &[], decode)
 }
 
 /// The short key of the payment, if this lease still holds. One that ran out holds until another begins.
-fn held(connection: &Connection, delivery: &Delivery) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT payment FROM delivery WHERE key = ?1 AND state = 'LEASED' AND fence = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
+fn held(link: &dyn Link, delivery: &Delivery) -> Result<Option<i64>, StoreError> {
+    let lock = link.lock_rows();
+    let sql = format!(
+        "SELECT payment FROM delivery WHERE key = ?1 AND state = 'LEASED' AND fence = ?2{lock}"
+    );
     let fence = integer(delivery.fence)?;
-    Ok(statement
-        .query_row(params![delivery.key, fence], |row| row.get(0))
-        .optional()?)
+    one_row(link, &sql, &params![delivery.key, fence], |row| row.next())
 }
 
 /// Commits a callback's effects with its payment's `apply_at`.
 pub(in crate::store) fn finish(
-    connection: &Connection,
+    link: &dyn Link,
     delivery: &Delivery,
     effects: &Effects,
     answer: &str,
     log: &str,
     now: Ams,
 ) -> Result<Finished, StoreError> {
-    let Some(seq) = held(connection, delivery)? else {
+    let Some(seq) = held(link, delivery)? else {
         return Ok(Finished::Fenced);
     };
-    let (_, payment) = payment::load(connection, delivery.payment)?
+    let (_, payment) = payment::load(link, delivery.payment)?
         .filter(|(found, _)| *found == seq)
         .ok_or_else(|| foreign(delivery))?;
     // The space is the payment's, whatever the caller says: effects cannot reach another one.
     let space = Space::of(&payment);
-    if !kv::unchanged(connection, &space, &effects.reads)? {
+    if !(effects.reads.is_empty() && effects.writes.is_empty()) {
+        kv::hold(link, &space)?;
+    }
+    if !kv::unchanged(link, &space, &effects.reads)? {
         return Ok(Finished::Conflict);
     }
-    kv::apply(connection, &space, seq, effects, now)?;
-    payment::set_applied(connection, &payment, answer, now)?;
+    kv::apply(link, &space, seq, effects, now)?;
+    payment::set_applied(link, &payment, answer, now)?;
     let sql = "UPDATE delivery SET state = 'DONE', leased_until_ms = 0, ended_ms = ?2, \
         last_error = NULL, log = ?3 WHERE key = ?1";
-    connection
-        .prepare_cached(sql)?
-        .execute(params![delivery.key, integer(now)?, log])?;
-    tell(connection, seq, &payment, "apply", delivery, now)?;
+    link.execute(sql, &params![delivery.key, integer(now)?, log])?;
+    tell(link, seq, &payment, "apply", delivery, now)?;
     Ok(Finished::Done)
 }
 
 /// Records a failed try.
 pub(in crate::store) fn fail(
-    connection: &Connection,
+    link: &dyn Link,
     delivery: &Delivery,
     error: &str,
     log: &str,
     again_at: Option<Ams>,
     now: Ams,
 ) -> Result<bool, StoreError> {
-    let Some(seq) = held(connection, delivery)? else {
+    let Some(seq) = held(link, delivery)? else {
         return Ok(false);
     };
     let Some(again_at) = again_at else {
         let (_, payment) =
-            payment::load(connection, delivery.payment)?.ok_or_else(|| foreign(delivery))?;
+            payment::load(link, delivery.payment)?.ok_or_else(|| foreign(delivery))?;
         let sql = "UPDATE delivery SET state = 'DEAD', leased_until_ms = 0, ended_ms = ?2, \
             last_error = ?3, log = ?4 WHERE key = ?1";
-        connection.prepare_cached(sql)?.execute(params![
-            delivery.key,
-            integer(now)?,
-            error,
-            log
-        ])?;
-        tell(connection, seq, &payment, "dead", delivery, now)?;
+        link.execute(sql, &params![delivery.key, integer(now)?, error, log])?;
+        tell(link, seq, &payment, "dead", delivery, now)?;
         return Ok(true);
     };
     let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0, due_ms = ?2, \
         last_error = ?3, log = ?4 WHERE key = ?1";
-    connection.prepare_cached(sql)?.execute(params![
-        delivery.key,
-        integer(again_at)?,
-        error,
-        log
-    ])?;
+    link.execute(sql, &params![delivery.key, integer(again_at)?, error, log])?;
     Ok(true)
 }
 
 /// Gives a lease back as if it had not been taken.
 pub(in crate::store) fn postpone(
-    connection: &Connection,
+    link: &dyn Link,
     delivery: &Delivery,
     again_at: Ams,
 ) -> Result<bool, StoreError> {
-    if held(connection, delivery)?.is_none() {
+    if held(link, delivery)?.is_none() {
         return Ok(false);
     }
     let sql = "UPDATE delivery SET state = 'DUE', leased_until_ms = 0, due_ms = ?2, \
         tries = tries - 1 WHERE key = ?1";
-    connection
-        .prepare_cached(sql)?
-        .execute(params![delivery.key, integer(again_at)?])?;
+    link.execute(sql, &params![delivery.key, integer(again_at)?])?;
     Ok(true)
 }
 
@@ -245,7 +217,7 @@ fn foreign(delivery: &Delivery) -> StoreError {
 
 /// A line in the payment's history about its delivery.
 fn tell(
-    connection: &Connection,
+    link: &dyn Link,
     seq: i64,
     payment: &Payment,
     cause: &str,
@@ -265,21 +237,16 @@ fn tell(
         statement: None,
         detail,
     };
-    history::append(connection, seq, &[line])
+    history::append(link, seq, &[line])
 }
 
 /// When the next delivery can be leased.
-pub(in crate::store) fn next(connection: &Connection) -> Result<Option<Ams>, StoreError> {
+pub(in crate::store) fn next(link: &dyn Link) -> Result<Option<Ams>, StoreError> {
     let sql = "SELECT ready_ms FROM delivery WHERE ready_ms IS NOT NULL ORDER BY ready_ms LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    rows.next()?
-        .map(|row| Columns::of(row).unsigned())
-        .transpose()
+    one_row(link, sql, &[], |row| row.unsigned())
 }
 
-fn decode(row: &Row<'_>) -> Result<Delivery, StoreError> {
-    let mut columns = Columns::of(row);
+fn decode(columns: &mut Columns<'_>) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         key: columns.next()?,
         payment: columns.id()?,

@@ -4,25 +4,37 @@
 //! row by row.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use crate::store::find::{
     Absent, Column, Condition, Cursor, Find, Interval, Operand, Order, Subject, Test,
 };
-use std::ops::Bound;
+use crate::store::link::{Bind, Dialect, Value};
 
 /// A value for a question mark.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Value {
+pub(super) enum Owned {
     Text(String),
     Integer(i64),
+    Flag(bool),
+}
+
+impl Bind for Owned {
+    fn bind(&self) -> Value<'_> {
+        match self {
+            Owned::Text(text) => text.bind(),
+            Owned::Integer(number) => number.bind(),
+            Owned::Flag(flag) => flag.bind(),
+        }
+    }
 }
 
 /// A question as SQL, from `WHERE` on.
 pub(super) struct Question {
-    /// The condition, with a question mark for each value.
+    /// The condition, with a numbered question mark for each value.
     pub(super) filter: String,
     /// What stands for the question marks, in order.
-    pub(super) values: Vec<Value>,
+    values: Vec<Owned>,
     /// `ORDER BY …`
     pub(super) order: String,
     /// What has to be looked at besides, for each row.
@@ -40,7 +52,7 @@ pub(super) struct Rest {
 
 impl Question {
     /// `last_seq` is the short key of the payment at the cursor.
-    pub(super) fn of(query: &Find, last_seq: Option<i64>) -> Question {
+    pub(super) fn of(query: &Find, last_seq: Option<i64>, dialect: Dialect) -> Question {
         let mut all = vec![];
         if let Some(domain) = &query.domain {
             all.push(equal(Column::SellerName, &Operand::Text(domain.clone())));
@@ -52,7 +64,7 @@ impl Question {
                 .map(|state| Operand::Text(state.as_str().to_owned()));
             all.push(any_of(Column::State, &words.collect::<Vec<_>>()));
         }
-        let condition = part(&query.condition);
+        let condition = part(&query.condition, dialect);
         let exact = condition.exact;
         all.push(condition);
         if let (Some(cursor), Some(seq)) = (&query.after, last_seq) {
@@ -69,23 +81,38 @@ impl Question {
             }
         });
         Question {
-            filter: whole.sql,
+            filter: numbered(&whole.sql),
             values: whole.values,
             order: order(query.order()),
             rest,
         }
     }
+
+    /// The values as a statement takes them.
+    pub(super) fn bound(&self) -> Vec<Value<'_>> {
+        self.values.iter().map(Bind::bind).collect()
+    }
+}
+
+/// Counts the question marks. None stands in a text: what is not from this file is a value.
+fn numbered(sql: &str) -> String {
+    let mut parts = sql.split('?');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (number, part) in (1..).zip(parts) {
+        text.push_str(&format!("?{number}{part}"));
+    }
+    text
 }
 
 /// A condition in SQL that is true for every row for which the condition holds, and when it is `exact` for no other.
 struct Part {
     sql: String,
-    values: Vec<Value>,
+    values: Vec<Owned>,
     exact: bool,
 }
 
 impl Part {
-    fn exact(sql: impl Into<String>, values: Vec<Value>) -> Part {
+    fn exact(sql: impl Into<String>, values: Vec<Owned>) -> Part {
         Part {
             sql: sql.into(),
             values,
@@ -120,14 +147,15 @@ fn join(parts: Vec<Part>, word: &str, empty: &str) -> Part {
     Part { sql, values, exact }
 }
 
-fn part(condition: &Condition) -> Part {
+fn part(condition: &Condition, dialect: Dialect) -> Part {
+    let parts_of = |parts: &[Condition]| parts.iter().map(|one| part(one, dialect)).collect();
     match condition {
-        Condition::All(parts) => join(parts.iter().map(part).collect(), " AND ", "true"),
+        Condition::All(parts) => join(parts_of(parts), " AND ", "true"),
         Condition::Any(parts) => match values_of_one(parts) {
             Some((column, values)) => any_of(column, &values),
-            None => join(parts.iter().map(part).collect(), " OR ", "false"),
+            None => join(parts_of(parts), " OR ", "false"),
         },
-        Condition::Not(inner) => match part(inner) {
+        Condition::Not(inner) => match part(inner, dialect) {
             Part {
                 sql,
                 values,
@@ -135,7 +163,7 @@ fn part(condition: &Condition) -> Part {
             } => Part::exact(format!("NOT {sql}"), values),
             _ => Part::open(),
         },
-        Condition::Is(Subject::Field(_), test) => field(test),
+        Condition::Is(Subject::Field(_), test) => field(test, dialect),
         Condition::Is(Subject::Column(column), test) => match test {
             Test::Given => given(*column),
             Test::Equal(operand) => equal(*column, operand),
@@ -183,14 +211,17 @@ fn equal(column: Column, operand: &Operand) -> Part {
 }
 
 fn any_of(column: Column, operands: &[Operand]) -> Part {
-    let values: Vec<Value> = operands.iter().filter_map(value).collect();
+    let values: Vec<Owned> = operands
+        .iter()
+        .filter_map(|one| value(column, one))
+        .collect();
     let name = sql(column);
     let equal = match values.len() {
         0 => return Part::exact("false", values),
         1 => format!("{name} = ?"),
         many => format!("{name} IN ({})", vec!["?"; many].join(", ")),
     };
-    let empty = values.contains(&Value::Text(String::new()));
+    let empty = values.contains(&Owned::Text(String::new()));
     Part::exact(
         match column.absent() {
             // NULL is neither equal nor unequal in SQL.
@@ -204,17 +235,21 @@ fn any_of(column: Column, operands: &[Operand]) -> Part {
     )
 }
 
-fn value(operand: &Operand) -> Option<Value> {
+fn value(column: Column, operand: &Operand) -> Option<Owned> {
     match operand {
-        Operand::Text(text) => Some(Value::Text(text.clone())),
-        Operand::Integer(number) => Some(Value::Integer(*number)),
+        Operand::Integer(number) if column.is_flag() => Some(Owned::Flag(*number != 0)),
+        Operand::Text(text) => Some(Owned::Text(text.clone())),
+        Operand::Integer(number) => Some(Owned::Integer(*number)),
         // No column holds one.
         Operand::Json(_) => None,
     }
 }
 
 fn within(column: Column, interval: &Interval) -> Part {
-    let name = sql(column);
+    let name = match column.is_flag() {
+        true => format!("CAST(CAST({} AS integer) AS bigint)", sql(column)),
+        false => sql(column).to_owned(),
+    };
     let mut ends = Vec::new();
     let mut values = Vec::new();
     for (bound, closed, open) in [(interval.low, ">=", ">"), (interval.high, "<=", "<")] {
@@ -224,7 +259,7 @@ fn within(column: Column, interval: &Interval) -> Part {
             Bound::Excluded(end) => (end, open),
         };
         ends.push(format!("{name} {sign} ?"));
-        values.push(Value::Integer(end));
+        values.push(Owned::Integer(end));
     }
     if column.absent() == Absent::Null || ends.is_empty() {
         ends.insert(0, format!("{name} IS NOT NULL"));
@@ -239,10 +274,10 @@ fn beginning(column: Column, prefix: &str) -> Part {
         return Part::open();
     }
     let mut sql = format!("{name} >= ?");
-    let mut values = vec![Value::Text(prefix.to_owned())];
+    let mut values = vec![Owned::Text(prefix.to_owned())];
     if let Some(behind) = next_text(prefix) {
         sql.push_str(&format!(" AND {name} < ?"));
-        values.push(Value::Text(behind));
+        values.push(Owned::Text(behind));
     }
     if matches!(column, Column::BuyerId | Column::BuyerName) {
         sql.push_str(&format!(" AND {name} <> ''"));
@@ -272,16 +307,20 @@ fn next_text(prefix: &str) -> Option<String> {
 }
 
 /// What callers added is JSON: a text in it that has no need of escapes stands there as it is.
-fn field(test: &Test) -> Part {
+fn field(test: &Test, dialect: Dialect) -> Part {
     match test {
         Test::Equal(Operand::Text(text))
             if text
                 .chars()
                 .all(|c| c != '"' && c != '\\' && !c.is_control()) =>
         {
-            let quoted = Value::Text(format!("\"{text}\""));
+            let quoted = Owned::Text(format!("\"{text}\""));
+            let place = match dialect {
+                Dialect::Sqlite => "instr",
+                Dialect::Postgres => "strpos",
+            };
             Part {
-                sql: "(instr(meta, ?) > 0 OR instr(platforms, ?) > 0)".to_owned(),
+                sql: format!("({place}(meta, ?) > 0 OR {place}(platforms, ?) > 0)"),
                 values: vec![quoted.clone(), quoted],
                 exact: false,
             }
@@ -298,12 +337,12 @@ fn behind(cursor: &Cursor, order: &[(Column, Order)], seq: i64) -> Part {
     };
     let (last, _) = signs(last_order(order));
     let mut sql_text = format!("seq {last} ?");
-    let mut values = vec![Value::Integer(seq)];
+    let mut values = vec![Owned::Integer(seq)];
     for ((column, order), operand) in order.iter().zip(&cursor.values).rev() {
         let name = sql(*column);
         let (strictly, _) = signs(*order);
         sql_text = format!("({name} {strictly} ? OR ({name} = ? AND {sql_text}))");
-        let value = value(operand).unwrap_or(Value::Integer(0));
+        let value = value(*column, operand).unwrap_or(Owned::Integer(0));
         values.splice(0..0, [value.clone(), value]);
     }
     if let (Some((column, order)), Some(first)) = (order.first(), values.first().cloned()) {
@@ -317,7 +356,8 @@ fn behind(cursor: &Cursor, order: &[(Column, Order)], seq: i64) -> Part {
 /// The last key makes the order total, and goes the way of the first, as the indexes do.
 fn order(keys: &[(Column, Order)]) -> String {
     let mut text = " ORDER BY ".to_owned();
-    for (column, order) in keys {
+    // PostgreSQL takes no constant here.
+    for (column, order) in keys.iter().filter(|(column, _)| *column != Column::Tp) {
         text.push_str(&format!("{} {}, ", sql(*column), direction(*order)));
     }
     text.push_str(&format!("seq {}", direction(last_order(keys))));

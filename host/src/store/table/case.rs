@@ -1,40 +1,34 @@
 //! A payment with everything around it: what `create` and `change` write in one transaction.
 
-use rusqlite::Connection;
-
 use super::{attempt, content, delivery, history, idempotency, payment, refund};
 use crate::payment::model::{Ams, Attempt, Case, Changes, Payment, PaymentId, State, TradeNo};
+use crate::store::link::Link;
 use crate::store::{Created, NewPayment, StoreError, invariants};
 
 /// Stores a new payment, unless its idempotency key was used before.
-pub(in crate::store) fn create(
-    connection: &Connection,
-    new: &NewPayment,
-) -> Result<Created, StoreError> {
+pub(in crate::store) fn create(link: &dyn Link, new: &NewPayment) -> Result<Created, StoreError> {
     if let Some(key) = &new.idempotency
-        && let Some(earlier) = idempotency::find(connection, &new.payment.domain, key)?
+        && let Some(earlier) = idempotency::find(link, &new.payment.domain, key)?
     {
         return Ok(earlier.into());
     }
     invariants::check_new(new)?;
-    if payment::seq(connection, new.payment.id)?.is_some() {
-        return Err(StoreError::Exists(format!("payment {}", new.payment.id)));
-    }
     if let Some(callback) = &new.payment.callback {
-        content::bind(connection, callback, new.callback_content.as_deref())?;
+        content::bind(link, callback, new.callback_content.as_deref())?;
     }
     let ends_ms = ends_ms(&new.payment, &new.attempts);
-    let seq = payment::insert(connection, &new.payment, ends_ms)?;
+    let seq = payment::insert(link, &new.payment, ends_ms)?
+        .ok_or_else(|| StoreError::Exists(format!("payment {}", new.payment.id)))?;
     for attempt in &new.attempts {
-        attempt::put(connection, seq, attempt)?;
+        attempt::put(link, seq, attempt)?;
     }
-    history::append(connection, seq, &new.history)?;
+    history::append(link, seq, &new.history)?;
     if new.deliver {
-        delivery::add(connection, seq, &new.payment)?;
+        delivery::add(link, seq, &new.payment)?;
     }
     if let Some(key) = &new.idempotency {
         idempotency::keep(
-            connection,
+            link,
             seq,
             &new.payment.domain,
             key,
@@ -45,59 +39,56 @@ pub(in crate::store) fn create(
     Ok(Created::Made)
 }
 
-/// A payment with its attempts.
-pub(in crate::store) fn load(
-    connection: &Connection,
-    id: PaymentId,
-) -> Result<Option<Case>, StoreError> {
-    let Some((seq, payment)) = payment::load(connection, id)? else {
+/// A payment with its attempts and refunds; locked, where it is read to be changed.
+pub(in crate::store) fn load(link: &dyn Link, id: PaymentId) -> Result<Option<Case>, StoreError> {
+    let Some((seq, payment)) = payment::load(link, id)? else {
         return Ok(None);
     };
     Ok(Some(Case {
         payment,
-        attempts: attempt::of(connection, seq)?,
-        refunds: refund::of(connection, seq)?,
+        attempts: attempt::of(link, seq)?,
+        refunds: refund::of(link, seq)?,
     }))
 }
 
 /// The payment that has this attempt, with all its attempts.
 pub(in crate::store) fn load_by_trade(
-    connection: &Connection,
+    link: &dyn Link,
     trade_no: &TradeNo,
 ) -> Result<Option<Case>, StoreError> {
-    match attempt::payment_of(connection, trade_no)? {
-        Some(id) => load(connection, id),
+    match attempt::payment_of(link, trade_no)? {
+        Some(id) => load(link, id),
         None => Ok(None),
     }
 }
 
 /// Writes what a rule returned. The evidence goes first, since the history refers to it.
 pub(in crate::store) fn apply(
-    connection: &Connection,
+    link: &dyn Link,
     before: &Case,
     changes: &Changes,
 ) -> Result<(), StoreError> {
     let id = changes.payment.id;
-    let seq = payment::seq(connection, id)?
+    let seq = payment::seq(link, id)?
         .ok_or_else(|| StoreError::Invariant(format!("payment {id} is gone")))?;
     if let Some(statement) = &changes.statement {
-        history::keep_statement(connection, statement)?;
+        history::keep_statement(link, statement)?;
     }
     let untouched = before.attempts.iter().filter(|known| {
         let mut changed = changes.attempts.iter();
         !changed.any(|attempt| attempt.trade_no == known.trade_no)
     });
     let ends_ms = ends_ms(&changes.payment, changes.attempts.iter().chain(untouched));
-    payment::update(connection, &changes.payment, ends_ms)?;
+    payment::update(link, &changes.payment, ends_ms)?;
     for attempt in &changes.attempts {
-        attempt::put(connection, seq, attempt)?;
+        attempt::put(link, seq, attempt)?;
     }
     for refund in &changes.refunds {
-        refund::put(connection, seq, refund)?;
+        refund::put(link, seq, refund)?;
     }
-    history::append(connection, seq, &changes.history)?;
+    history::append(link, seq, &changes.history)?;
     if changes.deliver {
-        delivery::add(connection, seq, &changes.payment)?;
+        delivery::add(link, seq, &changes.payment)?;
     }
     Ok(())
 }
