@@ -7,7 +7,7 @@ use crate::payment::model::{
 };
 use crate::payment::money::{Currency, Money};
 use crate::store::StoreError;
-use crate::store::link::{Link, all_rows, one_row, params};
+use crate::store::link::{Dialect, Link, Value, all_rows, one_row, params};
 
 /// In the order in which [`decode`] reads them; `seq` comes first.
 pub(super) const COLUMNS: &str = "seq, id, domain, domain_id, test, brief, fee_minor, currency, \
@@ -23,7 +23,7 @@ const INSERT: &str = "INSERT INTO payment (id, domain, domain_id, test, brief, f
     applied_ms, applied_result, offers, platforms, meta, revision, ends_ms) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
     ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37) \
-    ON CONFLICT (id) DO NOTHING RETURNING seq";
+    ON CONFLICT (id) DO NOTHING";
 
 /// Names no column that is fixed at creation, so that their indexes are not touched either.
 const UPDATE: &str = "UPDATE payment SET state = ?3, fail_why = ?4, hold = ?5, late = ?6, \
@@ -41,9 +41,8 @@ pub(super) fn insert(
 ) -> Result<Option<i64>, StoreError> {
     let presentation = payment.presentation.as_ref();
     let callback = payment.callback.as_ref();
-    one_row(
+    inserted(
         link,
-        INSERT,
         &params![
             payment.id.to_string(),
             payment.domain,
@@ -85,8 +84,19 @@ pub(super) fn insert(
             integer(payment.revision)?,
             integer(ends_ms)?,
         ],
-        |row| row.next(),
     )
+}
+
+fn inserted(link: &dyn Link, values: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
+    match link.dialect() {
+        Dialect::Postgres => {
+            let sql = format!("{INSERT} RETURNING seq");
+            one_row(link, &sql, values, |row| row.next())
+        }
+        // There RETURNING costs more than the row with all its indexes.
+        Dialect::Sqlite if link.execute(INSERT, values)? == 0 => Ok(None),
+        Dialect::Sqlite => one_row(link, "SELECT last_insert_rowid()", &[], |row| row.next()),
+    }
 }
 
 /// Writes what may change of a payment, and when its deadline alone ends it, if it is still at the revision that was
