@@ -124,6 +124,7 @@ impl Host {
     /// [`Patience::end`] is given up: it is taken up again at the next start.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
+        self.payments.end_following();
         let working = tokio::time::timeout(Patience::default().end, &mut self.working);
         let (served, worked) = tokio::join!(&mut self.serving, working);
         served.context("the server ended badly")?;

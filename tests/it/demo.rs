@@ -154,8 +154,18 @@ async fn what_the_demo_says_to_try_next_works_as_it_is_printed() {
     let title = |line: &String| line.starts_with("The host stays up until Ctrl-C");
     let next = printed.iter().skip_while(|line| !title(line));
     let lines = next.filter_map(|line| line.strip_prefix("  ").map(str::to_owned));
-    let (exports, commands): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("export "));
+    let (pages, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("the "));
+    let (exports, commands): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .partition(|line| line.starts_with("export "));
     assert_eq!(exports.len(), 2, "{printed:#?}");
+    assert_eq!(pages.len(), 3, "{printed:#?}");
+    for page in pages {
+        let address = page.split(' ').find(|word| word.starts_with("http"));
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let opened = http.get(address.unwrap()).send().await.unwrap();
+        assert_eq!(opened.status(), 200, "{page}");
+    }
     let [create, pay, get, list, post, query] = commands.as_slice() else {
         panic!("not the commands that this story is about: {commands:#?}");
     };

@@ -92,7 +92,7 @@ async fn show(host: &Host, alipay: &Alipay, account: &Account, once: bool) -> an
         serde_json::to_string_pretty(&payment)?
     );
     if !once {
-        say_what_next(&shop, alipay);
+        say_what_next(&shop, alipay).await?;
         std::future::pending::<()>().await;
     }
     Ok(())
@@ -240,13 +240,23 @@ async fn applied(shop: &Shop, id: &str) -> anyhow::Result<Value> {
         .context("the callback did not run")?
 }
 
-fn say_what_next(shop: &Shop, alipay: &Alipay) {
+/// The pages with a payment that waits for its buyer, and the same by commands.
+async fn say_what_next(shop: &Shop, alipay: &Alipay) -> anyhow::Result<()> {
     let (url, key) = (&shop.url, &shop.key);
+    let order = json!({ "brief": "一壶茶 a pot of tea", "fee": "4200RMB", "callback": CALLBACK });
+    let waiting = shop.post("/pay/ajax/create", &order).await?;
+    let (id, ticket) = (text(&waiting, "id")?, text(&waiting, "ticket")?);
     let walnut = std::env::current_exe()
         .map_or_else(|_| "walnut".to_owned(), |path| path.display().to_string());
     println!(
         "
-The host stays up until Ctrl-C. In another terminal:
+The host stays up until Ctrl-C. Open in a browser, side by side:
+
+  the buyer's page   {url}/pay/cashier/{id}?ticket={ticket}
+  the buyer's phone  {alipay}/phone
+  the till           {url}/pay/till   (sign in with the key below)
+
+In another terminal:
 
   export WALNUT_URL={url}
   export WALNUT_KEY={key}
@@ -265,6 +275,7 @@ The same over HTTP:
 ",
         alipay = alipay.url(),
     );
+    Ok(())
 }
 
 fn step(what: &str, how: &str) {

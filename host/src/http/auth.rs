@@ -1,5 +1,5 @@
 //! Who calls: an API key or a ticket, by `Authorization: Bearer …`; a ticket by `?ticket=` too, since
-//! the buyer's page is opened by its address.
+//! the buyer's page is opened by its address; whoever signed in to a page, by the session's cookie.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 
 use super::audit::Who;
 use super::envelope::Failure;
+use super::session;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
@@ -19,13 +20,16 @@ impl FromRequestParts<Payments> for By {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
-        let token = match bearer(parts)? {
-            Some(token) => token,
-            None => ticket_of_query(parts).ok_or_else(|| {
-                PayError::unauthorized("send the header Authorization: Bearer <key or ticket>")
-            })?,
+        let caller = match bearer(parts)?.or_else(|| ticket_of_query(parts)) {
+            Some(token) => payments.caller(&token).await?,
+            None => match session::of(parts)? {
+                Some(session) => payments.caller_of_session(&session).await?,
+                None => {
+                    let needed = "send the header Authorization: Bearer <key or ticket>";
+                    return Err(PayError::unauthorized(needed).into());
+                }
+            },
         };
-        let caller = payments.caller(&token).await?;
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&caller);
         }

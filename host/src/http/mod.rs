@@ -4,6 +4,8 @@
 //! | file | serves |
 //! |---|---|
 //! | [`payments`], [`endings`], [`deliveries`], [`reconcile`] | `/pay/ajax/…` |
+//! | [`pages`], [`cashier`], [`session`] | the pages, what the buyer's page asks, and signing in |
+//! | [`watch`], [`socket`] | `/pay/ajax/watch` and `/websocket`: payments as they change |
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
@@ -14,6 +16,7 @@
 mod audit;
 mod auth;
 mod callbacks;
+mod cashier;
 mod deliveries;
 mod domains;
 mod dry_run;
@@ -22,12 +25,16 @@ mod envelope;
 mod health;
 mod keys;
 mod notifications;
+mod pages;
 mod payments;
 mod providers;
 mod reconcile;
 pub(crate) mod serving;
+mod session;
+mod socket;
 mod targets;
 mod versions;
+mod watch;
 
 use std::time::Duration;
 
@@ -63,6 +70,9 @@ pub fn router(payments: Payments) -> Router {
         .route("/get", get(payments::get))
         .route("/check", get(payments::check).post(payments::check))
         .route("/query", get(payments::query))
+        .route("/watch", get(watch::watch))
+        .route("/offers", get(cashier::offers))
+        .route("/qrcode", get(cashier::qrcode))
         .route("/history", get(payments::history))
         .route("/content", get(payments::content))
         .route("/deliveries", get(deliveries::list))
@@ -111,12 +121,20 @@ pub fn router(payments: Payments) -> Router {
         )
         .route("/pay/key", get(keys::list).post(keys::add))
         .route("/pay/key/{id}", delete(keys::revoke))
+        .route(
+            "/pay/session",
+            get(session::get).post(session::begin).delete(session::end),
+        )
         .route("/pay/refused", get(notifications::refused))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
         .layer(from_fn(audit::refusals))
         .merge(notified)
         .merge(components)
+        .route("/pay/cashier/{id}", get(pages::cashier))
+        .route("/pay/till", get(pages::till))
+        .route("/pay/pages/{name}", get(pages::file))
+        .route("/websocket", any(socket::websocket))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .fallback(nothing_here)

@@ -83,21 +83,28 @@ impl Payments {
                 .map(Caller::Ticket)
                 .ok_or_else(refused);
         }
-        let id = token
-            .strip_prefix("wk_")
-            .and_then(|rest| rest.split('_').nth(1))
-            .filter(|id| id.len() == 2 * ID_BYTES)
-            .ok_or_else(refused)?;
+        let id = id_of(token).ok_or_else(refused)?;
         let stored = self.0.store.key(id).await?.ok_or_else(refused)?;
         verify_slices_are_equal(&stored.hash, &self.0.keys.hash(token)).map_err(|_| refused())?;
-        match (stored.role.as_str(), stored.domain) {
-            ("root", None) => Ok(Caller::Root),
-            ("op", None) => Ok(Caller::Op),
-            (_, Some(name)) => Ok(Caller::Domain {
-                name,
-                test: stored.test,
-            }),
-            _ => Err(refused()),
-        }
+        caller_of(stored).ok_or_else(refused)
+    }
+}
+
+/// The part of a key by which it is found.
+pub(super) fn id_of(key: &str) -> Option<&str> {
+    let id = key.strip_prefix("wk_")?.split('_').nth(1)?;
+    (id.len() == 2 * ID_BYTES).then_some(id)
+}
+
+/// Whom a key stands for.
+pub(super) fn caller_of(key: StoredKey) -> Option<Caller> {
+    match (key.role.as_str(), key.domain) {
+        ("root", None) => Some(Caller::Root),
+        ("op", None) => Some(Caller::Op),
+        (_, Some(name)) => Some(Caller::Domain {
+            name,
+            test: key.test,
+        }),
+        _ => None,
     }
 }

@@ -7,11 +7,11 @@
 //! | [`view`] | how it looks as JSON |
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
-//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching` | the verbs |
+//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`] | the verbs |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | `target_settings`, `routes`, [`address`] | an account's settings, and which one a notification is for |
-//! | [`caller`], [`keys`], [`ticket`], [`error`] | who may, and how a refusal reads |
+//! | [`caller`], [`keys`], [`ticket`], [`session`], [`error`] | who may, and how a refusal reads |
 
 pub mod address;
 pub mod ask;
@@ -23,6 +23,7 @@ pub mod deliveries;
 pub mod dry_run;
 mod ending;
 pub mod error;
+pub mod following;
 pub mod keys;
 pub mod look;
 pub mod model;
@@ -39,6 +40,7 @@ mod routes;
 pub mod schedule;
 pub mod send;
 mod sending;
+pub mod session;
 pub mod settle;
 pub mod state;
 mod target_settings;
@@ -58,11 +60,13 @@ use crate::store::Store;
 use address::BARE_AT_ONCE;
 use caller::{Act, Caller, no_such_payment};
 use error::{PayError, Result};
+use following::Followers;
 use keys::Keys;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
 use receive::Refused;
 use routes::Routes;
+use session::Sessions;
 use targets::Targets;
 use ticket::Tickets;
 
@@ -89,6 +93,7 @@ struct Inner {
     routes: Arc<Routes>,
     tickets: Tickets,
     keys: Keys,
+    sessions: Sessions,
     refused: Refused,
     /// Places for notifications to the bare address.
     bare: tokio::sync::Semaphore,
@@ -99,6 +104,7 @@ struct Inner {
     work: watch::Sender<u64>,
     /// Rung when any payment changed.
     changed: tokio::sync::broadcast::Sender<PaymentId>,
+    followers: Arc<Followers>,
 }
 
 /// How many changes a waiting caller may fall behind before it looks at the store instead.
@@ -114,6 +120,7 @@ impl Payments {
     ) -> anyhow::Result<Payments> {
         let tickets = Tickets::new(&home.key().subkey("ticket"));
         let keys = Keys::new(&home.key().subkey("api key"));
+        let sessions = Sessions::new(&home.key().subkey("session"));
         let routes = Routes::new(&home.key().subkey("account address"));
         let providers = Providers::load(&store, &plugins).await?;
         let payments = Payments(Arc::new(Inner {
@@ -125,12 +132,14 @@ impl Payments {
             routes: Arc::new(routes),
             tickets,
             keys,
+            sessions,
             refused: Refused::default(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),
             options,
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
+            followers: Arc::default(),
         }));
         payments.end_interrupted_tries().await?;
         let learnt = payments.learn_accounts(None).await;
@@ -146,6 +155,11 @@ impl Payments {
     /// The domains' homes, for the rooms above.
     pub fn home(&self) -> &DataRoot {
         &self.0.home
+    }
+
+    /// Whether browsers reach this host by TLS.
+    pub(crate) fn is_reached_by_tls(&self) -> bool {
+        self.0.options.public_url.starts_with("https:")
     }
 
     /// Issues and checks tickets.
@@ -168,6 +182,7 @@ impl Payments {
     fn rang(&self, id: PaymentId) {
         // Nobody listening is fine.
         let _ = self.0.changed.send(id);
+        self.0.followers.tell(id);
         self.ring();
     }
 

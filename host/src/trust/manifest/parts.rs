@@ -65,6 +65,13 @@ pub struct PayType {
 }
 
 impl PayType {
+    /// What a caller gives with it, in order: in words, and whether it may be left out.
+    pub fn takes(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.args
+            .iter()
+            .map(|argument| (argument.what.as_str(), argument.optional))
+    }
+
     /// Whether the caller's arguments will do. The error says what is needed, and repeats nothing that was given.
     pub fn check_args(&self, given: &[String]) -> Result<(), String> {
         for (at, argument) in self.args.iter().enumerate() {

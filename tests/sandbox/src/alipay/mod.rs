@@ -318,6 +318,7 @@ impl Drop for Alipay {
 async fn serve(platform: Arc<Platform>, listener: TcpListener) {
     let routes = Router::new()
         .route("/gateway.do", any(gateway::gateway))
+        .route("/phone", get(pages::phone))
         .route("/qr/{code}", get(pages::code))
         .route("/cashier/{token}", get(pages::cashier))
         .route("/downloadBillFile.resource", get(control::bill_file))

@@ -16,6 +16,12 @@ use super::platform::{BuyersWord, Platform};
 use super::trade::TradeStatus;
 use super::view::TradeView;
 
+/// `GET /phone`: the phone of a buyer, for whoever plays one: scans the seller's code, answers questions, shows payment
+/// codes.
+pub(super) async fn phone() -> Html<&'static str> {
+    Html(include_str!("phone.html"))
+}
+
 /// `GET /qr/{code}`: what a QR code leads to.
 pub(super) async fn code(
     State(platform): State<Arc<Platform>>,

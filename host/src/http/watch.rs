@@ -1,0 +1,92 @@
+//! `GET /pay/ajax/watch`: a payment as it changes, as server-sent events.
+//!
+//! ```text
+//! event: payment
+//! id: 4
+//! data: {"id":"…","st":"OK",…}
+//! ```
+//!
+//! The first event comes at once and is the payment as it is, unless `Last-Event-ID` (or `last`) says that the caller knows
+//! it. An `error` event has what a refusal has, and ends the stream; browsers come back by themselves.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::auth::By;
+use super::envelope::Failure;
+use super::payments::payment_id;
+use crate::payment::error::PayError;
+use crate::payment::following::Following;
+use crate::payment::{Payments, now_ms, view};
+
+/// Proxies give up a connection on which nothing comes for a minute, some after 30 s.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How long a browser waits before it comes back.
+const COME_BACK: Duration = Duration::from_secs(2);
+/// What some proxies have to be told, so that they pass events on as they come.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+#[derive(Deserialize)]
+pub(super) struct Watched {
+    id: String,
+    /// The same as the header, for callers that cannot set it.
+    #[serde(default)]
+    last: Option<u64>,
+}
+
+pub(super) async fn watch(
+    State(payments): State<Payments>,
+    by: By,
+    headers: HeaderMap,
+    watched: Result<Query<Watched>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(watched) = watched?;
+    let seen = match headers.get("last-event-id") {
+        None => watched.last,
+        Some(last) => last.to_str().ok().and_then(|last| last.parse().ok()),
+    };
+    let following = payments
+        .follow(by.0, payment_id(&watched.id)?, seen)
+        .await?;
+    let events = Sse::new(events(following)).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE));
+    let mut response = events.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(Some(following), |following| async move {
+        let mut following = following?;
+        match following.next().await {
+            Ok(None) => None,
+            Ok(Some(payment)) => {
+                let event = Event::default()
+                    .event("payment")
+                    .id(payment.revision.to_string())
+                    .retry(COME_BACK)
+                    .json_data(view::to_json(&payment, now_ms()));
+                Some((Ok(event.unwrap_or_default()), Some(following)))
+            }
+            Err(error) => Some((Ok(refusal(&error)), None)),
+        }
+    })
+}
+
+fn refusal(error: &PayError) -> Event {
+    let said = json!({ "errCode": error.code(), "msg": error.message() });
+    Event::default()
+        .event("error")
+        .data(said.to_string())
+        .retry(COME_BACK)
+}

@@ -1,0 +1,195 @@
+//! The pages: what the host serves to browsers, and signing in to them. `browser` drives them as people do.
+
+mod browser;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::world::{Answer, Shop, World};
+
+async fn open(world: &World, path: &str) -> Answer {
+    Shop::answer(world.shop.keyless(Method::GET, path)).await
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    let found = answer.headers.get(name);
+    found
+        .unwrap_or_else(|| panic!("no {name}"))
+        .to_str()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_page_loads_from_this_host_alone() {
+    let world = World::start().await;
+    let id = world.shop.create(json!({})).await;
+    for path in [format!("/pay/cashier/{id}"), "/pay/till".to_owned()] {
+        let page = open(&world, &path).await;
+        assert_eq!(page.status, 200);
+        let policy = header(&page, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "));
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(header(&page, "referrer-policy"), "no-referrer");
+        assert_eq!(header(&page, "x-content-type-options"), "nosniff");
+        let text = String::from_utf8(page.bytes).unwrap();
+        assert!(!text.contains("<style") && !text.contains("style=") && !text.contains(" on"));
+        // Whatever it loads is there, and is asked for again without being sent again.
+        let mut bytes = text.len();
+        let loads: Vec<&str> = text
+            .split(['"', '\''])
+            .filter(|part| part.starts_with("/pay/pages/"))
+            .collect();
+        assert!(loads.len() >= 3, "{loads:?}");
+        for file in loads
+            .iter()
+            .copied()
+            .chain(["/pay/pages/words.js", "/pay/pages/host.js"])
+        {
+            let loaded = open(&world, file).await;
+            assert_eq!(loaded.status, 200, "{file}");
+            bytes += loaded.bytes.len();
+            let tag = header(&loaded, "etag").to_owned();
+            let again = world.shop.keyless(Method::GET, file);
+            let again = Shop::answer(again.header("If-None-Match", tag)).await;
+            assert_eq!((again.status, again.bytes.len()), (304, 0), "{file}");
+        }
+        assert!(bytes < 60_000, "{path} has {bytes} bytes in all");
+    }
+    let nothing = open(&world, "/pay/pages/..%2Fmod.rs").await;
+    assert_eq!(nothing.refusal(), (404, "e.pay.notFound".to_owned()));
+}
+
+#[tokio::test]
+async fn the_buyers_page_is_told_how_to_pay_and_shows_the_code() {
+    let world = World::start().await;
+    let body = json!({ "brief": "tea", "fee": 2300 });
+    let made = world.shop.post("/pay/ajax/create", body).await.data();
+    let (id, ticket) = (
+        made["id"].as_str().unwrap(),
+        made["ticket"].as_str().unwrap(),
+    );
+    let asked = format!("id={id}&ticket={ticket}");
+    let offers = open(&world, &format!("/pay/ajax/offers?{asked}"))
+        .await
+        .data();
+    let ways = offers["pay_types"].as_array().unwrap();
+    let way = |name: &str| {
+        let found = ways.iter().find(|way| way["pay_tp"] == name);
+        found.unwrap_or_else(|| panic!("no {name}: {offers}"))
+    };
+    assert_eq!(way("zfb.qrcode")["platform"], "zfb");
+    assert_eq!(way("zfb.qrcode")["takes"], json!([]));
+    assert!(way("zfb.qrcode")["title"]["zh"].is_string());
+    assert_eq!(way("zfb.scan")["takes"][0]["optional"], false);
+    assert!(offers["now"].as_u64().unwrap() > 1_700_000_000_000);
+
+    let picture = format!("/pay/ajax/qrcode?{asked}");
+    let none = open(&world, &picture).await;
+    assert_eq!(none.refusal(), (404, "e.pay.notFound".to_owned()));
+    world.shop.send(id).await.data();
+    let code = open(&world, &picture).await;
+    assert_eq!(header(&code, "content-type"), "image/svg+xml");
+    assert_eq!(header(&code, "cache-control"), "no-store");
+    assert!(String::from_utf8(code.bytes).unwrap().contains("<svg"));
+    let rival = world.host.domain("rival").await;
+    for path in ["/pay/ajax/offers", "/pay/ajax/qrcode"] {
+        let foreign = rival.get(&format!("{path}?id={id}")).await;
+        assert_eq!(foreign.refusal(), (404, "e.pay.noexists".to_owned()));
+    }
+}
+
+/// A browser that signed in.
+struct Browser<'a> {
+    shop: &'a Shop,
+    cookie: String,
+}
+
+impl<'a> Browser<'a> {
+    fn sign_in(shop: &Shop, key: &str) -> RequestBuilder {
+        shop.keyless(Method::POST, "/pay/session")
+            .header("X-Walnut-Page", "till")
+            .json(&json!({ "key": key }))
+    }
+
+    async fn signed_in(shop: &'a Shop, key: &str) -> Browser<'a> {
+        let answer = Shop::answer(Browser::sign_in(shop, key)).await;
+        let cookie = header(&answer, "set-cookie").to_owned();
+        answer.data();
+        for word in ["HttpOnly", "SameSite=Strict", "Path=/pay", "Max-Age=43200"] {
+            assert!(cookie.contains(word), "{cookie}");
+        }
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        assert!(!cookie.contains("wk_"), "the key itself is not in it");
+        Browser { shop, cookie }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.shop.keyless(method, path);
+        request.header("Cookie", format!("other=1; {}", self.cookie))
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        Shop::answer(self.request(Method::GET, path)).await
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_its_keys_domain_and_ends_with_the_key() {
+    let world = World::start().await;
+    let id = world.shop.create(json!({})).await;
+    let browser = Browser::signed_in(&world.shop, world.shop.key()).await;
+    let who = browser.get("/pay/session").await.data();
+    assert_eq!(
+        who,
+        json!({ "role": "domain", "domain": "shop", "test": true })
+    );
+    let get = format!("/pay/ajax/get?id={id}");
+    assert_eq!(browser.get(&get).await.data()["id"], id);
+
+    let rival = world.host.domain("rival").await;
+    let foreign = Browser::signed_in(&rival, rival.key()).await;
+    assert_eq!(foreign.get(&get).await.refusal().0, 404);
+
+    // Another site's request has no such header, and a browser says where it comes from.
+    let create = || browser.request(Method::POST, "/pay/ajax/create");
+    let body = json!({ "brief": "tea", "fee": 100 });
+    for forged in [
+        create(),
+        create()
+            .header("X-Walnut-Page", "till")
+            .header("Sec-Fetch-Site", "cross-site"),
+    ] {
+        let refused = Shop::answer(forged.json(&body)).await;
+        assert_eq!(refused.refusal(), (403, "e.pay.nopvg".to_owned()));
+    }
+    let own = create()
+        .header("X-Walnut-Page", "till")
+        .header("Sec-Fetch-Site", "same-origin");
+    Shop::answer(own.json(&body)).await.data();
+
+    let tampered = Browser {
+        shop: &world.shop,
+        cookie: format!("{}A", browser.cookie),
+    };
+    let refused = tampered.get(&get).await.refusal();
+    assert_eq!(refused, (401, "e.auth.required".to_owned()));
+    let without = world.shop.keyless(Method::POST, "/pay/session");
+    let without = without.json(&json!({ "key": world.shop.key() }));
+    assert_eq!(Shop::answer(without).await.refusal().0, 403);
+    for wrong in ["", "wk_test_0011223344556677_AAAA", "wt_x"] {
+        let refused = Shop::answer(Browser::sign_in(&world.shop, wrong)).await;
+        assert_eq!(refused.refusal().0, 401, "{wrong}");
+    }
+
+    // Signing out takes the cookie away; a revoked key ends every session that was made from it.
+    let out = browser
+        .request(Method::DELETE, "/pay/session")
+        .header("X-Walnut-Page", "till");
+    let out = Shop::answer(out).await;
+    assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+    let key = world.shop.key().split('_').nth(2).unwrap().to_owned();
+    let revoked = world.host.root().delete(&format!("/pay/key/{key}")).await;
+    assert_eq!(revoked.json()["ok"], Value::Bool(true));
+    let ended = browser.get("/pay/session").await;
+    assert_eq!(ended.refusal(), (401, "e.auth.required".to_owned()));
+}
