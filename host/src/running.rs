@@ -15,7 +15,7 @@ use crate::http;
 use crate::http::serving::{Patience, serve};
 use crate::payment::{Options, Payments};
 use crate::plugin::{PluginOptions, Plugins};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::work;
 
 /// What a host is started with.
@@ -118,6 +118,12 @@ impl Host {
     /// The file with the root key, when this start made it.
     pub fn root_key_file(&self) -> Option<&PathBuf> {
         self.root_key_file.as_ref()
+    }
+
+    /// Returns when the host cannot go on and has to be ended and started again, with the reason. Never returns otherwise.
+    pub async fn failed(&self) -> StoreError {
+        self.payments.store().unsynced().await;
+        StoreError::Unsynced
     }
 
     /// Takes nothing new, finishes what runs, and closes the store. What has not come to its end within

@@ -2,6 +2,8 @@
 //! what was answered is there, nobody is ordered or applied twice, and what was begun comes to its
 //! end.
 
+mod clock;
+mod disk;
 mod storm;
 
 use reqwest::{Method, RequestBuilder};

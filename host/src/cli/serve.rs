@@ -46,9 +46,16 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         host.url(),
         data.display()
     );
-    signals.stop().await;
+    let failed = tokio::select! {
+        () = signals.stop() => None,
+        error = host.failed() => Some(error),
+    };
     println!("Stopping: finishing what runs.");
-    host.stop().await
+    host.stop().await?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
 }
 
 /// SIGINT and SIGTERM, noticed from when this is made: before that they end the process as it stands.

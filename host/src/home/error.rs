@@ -116,6 +116,14 @@ pub enum HomeError {
 }
 
 impl HomeError {
+    /// What the system said, where it is the system that refused.
+    pub fn system(&self) -> Option<io::ErrorKind> {
+        match self {
+            HomeError::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> HomeError {
         let doing = doing.into();
         move |source| HomeError::Io { doing, source }

@@ -79,7 +79,7 @@ impl Payments {
             return asked;
         };
         let way = self.way(attempt).await?;
-        match next_step(&case, attempt, &way, heard(&asked), now_ms()) {
+        match next_step(&case, attempt, &way, heard(&asked), self.deadline_now()) {
             Step::Wait => {
                 self.give_back(leased, &asked).await?;
                 asked
@@ -285,7 +285,9 @@ fn lease_for_check(
     now: Ams,
 ) -> (Option<Changes>, Option<Attempt>) {
     let free = case.attempt(trade_no).filter(|attempt| {
-        attempt.is_open() && attempt.leased_until_ms <= now && now >= attempt.asked_ms + PAUSE
+        // A question that was asked later than now was so before the clock was set back.
+        let paused = (attempt.asked_ms..attempt.asked_ms + PAUSE).contains(&now);
+        attempt.is_open() && attempt.leased_until_ms <= now && !paused
     });
     let Some(attempt) = free else {
         return (None, None);

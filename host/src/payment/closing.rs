@@ -73,13 +73,13 @@ impl Payments {
 
     /// Ends a payment past its deadline that nobody can pay any more.
     pub async fn expire(&self, id: PaymentId) -> Result<()> {
-        let now = now_ms();
+        let (now, judged_at) = (now_ms(), self.deadline_now());
         self.0
             .store
             .change(id, move |case| {
                 let payment = &case.payment;
                 let due = matches!(payment.state, State::New | State::Wait)
-                    && payment.expires_ms <= now
+                    && payment.expires_ms <= judged_at
                     && payment.hold.is_none()
                     && !case.attempts.iter().any(Attempt::is_open);
                 let changes = due.then(|| ending::fail(payment, FailWhy::Expired, "expire", now));
@@ -176,7 +176,7 @@ impl Payments {
         else {
             return Ok(ended(&case, &leased.trade_no));
         };
-        if ending::is_over(attempt, &way, heard(&asked), now_ms()) {
+        if ending::is_over(attempt, &way, heard(&asked), self.deadline_now()) {
             self.finish(leased, "expire").await?;
             return Ok(Ended::Over);
         }

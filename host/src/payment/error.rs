@@ -2,6 +2,7 @@
 //! English sentence that says what to do.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use crate::home::HomeError;
 use crate::plugin::{Kind, PluginError, Refusal};
@@ -122,6 +123,10 @@ refusals! {
     too_busy = 429 "e.pay.busy";
     /// The store cannot be written or read now.
     store_down = 503 "e.pay.store";
+    /// There is no room on the host's disk.
+    disk_full = 507 "e.pay.store.full";
+    /// The host's disk cannot be written.
+    disk_read_only = 503 "e.pay.store.readOnly";
     /// A fault of walnut's own.
     internal = 500 "e.pay.internal";
 }
@@ -176,12 +181,34 @@ impl From<StoreError> for PayError {
             _ => {}
         }
         tracing::error!(%error, "store");
-        store_down()
+        match error {
+            StoreError::Full(_) => disk_full(),
+            StoreError::ReadOnly(_) => disk_read_only(),
+            StoreError::Unsynced => PayError::store_down(
+                "the host's disk failed: nobody knows whether this was kept. The host ends, and can be asked again when \
+                 it was started again",
+            ),
+            _ => store_down(),
+        }
     }
 }
 
 fn store_down() -> PayError {
-    PayError::store_down("the payment store does not answer; nothing was changed, try again")
+    PayError::store_down(
+        "the payment store does not answer; nothing was changed by this, try again",
+    )
+}
+
+fn disk_full() -> PayError {
+    PayError::disk_full(
+        "the host's disk is full: this was not kept; try again when its operator has made room",
+    )
+}
+
+fn disk_read_only() -> PayError {
+    PayError::disk_read_only(
+        "the host's disk cannot be written: this was not kept; try again when its operator has mended it",
+    )
 }
 
 impl From<HomeError> for PayError {
@@ -192,8 +219,13 @@ impl From<HomeError> for PayError {
             HomeError::TooLarge { .. } => PayError::too_large(text),
             HomeError::TooMany { .. } => PayError::too_many(text),
             HomeError::OtherKind { .. } => PayError::exists(text),
-            _ => {
+            error => {
                 tracing::error!(error = text, "home");
+                match error.system() {
+                    Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => return disk_full(),
+                    Some(ErrorKind::ReadOnlyFilesystem) => return disk_read_only(),
+                    _ => {}
+                }
                 PayError::internal(
                     "the domain's home cannot be read or written; the host's log says why",
                 )
@@ -245,6 +277,10 @@ mod tests {
             (error.status(), error.code())
         };
         let what = || "callbacks of shop".to_owned();
+        let disk = |kind: ErrorKind| HomeError::Io {
+            doing: what(),
+            source: kind.into(),
+        };
         for (error, code) in [
             (
                 HomeError::TooMany {
@@ -268,6 +304,12 @@ mod tests {
                 (409, "e.pay.exists"),
             ),
             (HomeError::Random, (500, "e.pay.internal")),
+            (disk(ErrorKind::StorageFull), (507, "e.pay.store.full")),
+            (
+                disk(ErrorKind::ReadOnlyFilesystem),
+                (503, "e.pay.store.readOnly"),
+            ),
+            (disk(ErrorKind::Other), (500, "e.pay.internal")),
         ] {
             assert_eq!(told(error), code);
         }

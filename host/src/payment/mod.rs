@@ -8,6 +8,7 @@
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`] | the verbs |
+//! | `clock` | what happens when the machine's clock is set |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | `target_settings`, `routes`, [`address`] | an account's settings, and which one a notification is for |
@@ -16,6 +17,7 @@
 pub mod address;
 pub mod ask;
 pub mod caller;
+mod clock;
 mod closing;
 pub mod create;
 pub mod deliver;
@@ -95,6 +97,7 @@ struct Inner {
     keys: Keys,
     sessions: Sessions,
     refused: Refused,
+    watch: clock::Watch,
     /// Places for notifications to the bare address.
     bare: tokio::sync::Semaphore,
     /// One at a time: a large bill takes room and time.
@@ -134,6 +137,7 @@ impl Payments {
             keys,
             sessions,
             refused: Refused::default(),
+            watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),
             options,
@@ -141,6 +145,7 @@ impl Payments {
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
             followers: Arc::default(),
         }));
+        payments.look_at_clock_since_last_host().await?;
         payments.end_interrupted_tries().await?;
         let learnt = payments.learn_accounts(None).await;
         learnt.map_err(|error| anyhow::anyhow!("the domains' targets: {error}"))?;

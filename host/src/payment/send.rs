@@ -105,7 +105,7 @@ impl Payments {
         let ways = self.ways(&case).await?;
         let chosen = self.with_settings(&case.payment, provider, offer).await;
         let offer = offer.clone();
-        let now = now_ms();
+        let (now, judged_at) = (now_ms(), self.deadline_now());
         self.0
             .store
             .change(id, move |case| {
@@ -117,6 +117,7 @@ impl Payments {
                     client_ip,
                     ways,
                     options: &options,
+                    judged_at,
                 };
                 sending::claim(case, wish, now)
             })

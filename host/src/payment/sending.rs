@@ -48,6 +48,8 @@ pub(super) struct Wish<'a> {
     /// The pay types of the attempts that were open when the sender looked.
     pub(super) ways: Vec<(TradeNo, PayType)>,
     pub(super) options: &'a Options,
+    /// By this time deadlines are judged.
+    pub(super) judged_at: Ams,
 }
 
 /// Writes the intent, or says that there is nothing to do. What was sent stays sent, whatever became
@@ -78,7 +80,7 @@ pub(super) fn claim(case: &Case, wish: Wish<'_>, now: Ams) -> Result<(Option<Cha
     if let Some(earlier) = open.first().filter(|_| !wish.options.overlap) {
         return Err(cannot_switch(earlier));
     }
-    if now >= payment.expires_ms {
+    if wish.judged_at >= payment.expires_ms {
         // With an earlier attempt that may still be paid, its own end decides.
         let expired = open
             .is_empty()
@@ -149,7 +151,8 @@ fn again(
             current.pay_type
         )));
     }
-    let outdated = now >= current.payable_until_ms && now < payment.expires_ms && !way.reversible;
+    let over = wish.judged_at >= current.payable_until_ms;
+    let outdated = over && wish.judged_at < payment.expires_ms && !way.reversible;
     if !same || outdated {
         if current.leased_until_ms > now {
             return busy();
@@ -168,7 +171,7 @@ fn again(
     let shown = payment.presentation.as_ref();
     let to_show =
         current.state == AttemptState::Wait && shown.is_some_and(|shown| shown.is_of_use(now));
-    if to_show || way.resend == Resend::Never || now >= current.payable_until_ms {
+    if to_show || way.resend == Resend::Never || over {
         return if current.leased_until_ms > now && !to_show {
             busy()
         } else {

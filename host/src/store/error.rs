@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use super::find::FindError;
 
@@ -45,6 +45,22 @@ pub enum StoreError {
     /// The question cannot be asked like this.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// The disk failed. What was under way is undone in this process.
+    #[error("the disk fails: {0}")]
+    Disk(Arc<rusqlite::Error>),
+    /// The disk failed while it was synchronised, now or earlier: nobody knows what of the last changes it holds, and a
+    /// second synchronisation that succeeds would prove nothing. Nothing is written until another process opens the store.
+    #[error(
+        "the disk failed while the store was synchronised, so that nothing is written any more: the host has to be \
+         started again"
+    )]
+    Unsynced,
+    /// Another program has the file open, and the host has to have it alone after its disk failed.
+    #[error(
+        "another program has {} open: after the disk failed, a host has to read the log alone first; end that program",
+        .0.display()
+    )]
+    NotAlone(PathBuf),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -66,6 +82,8 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::Full(Arc::new(error)),
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(Arc::new(error)),
+            Some(ErrorCode::SystemIoFailure) if is_of_synchronising(&error) => StoreError::Unsynced,
+            Some(ErrorCode::SystemIoFailure) => StoreError::Disk(Arc::new(error)),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 StoreError::Corrupt(error.to_string())
             }
@@ -85,7 +103,26 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+fn is_of_synchronising(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        extended,
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
+}
+
 impl StoreError {
+    /// Whether somebody else has what it takes.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            StoreError::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            ),
+            _ => false,
+        }
+    }
+
     /// An I/O failure and what was tried.
     pub(super) fn io(what: impl Into<String>, source: std::io::Error) -> StoreError {
         StoreError::Io {

@@ -17,7 +17,7 @@
 //! | `domains`, `providers` | who may call, and which components may speak to platforms |
 //!
 //! A future that is dropped before it answers leaves open whether the change happened; so does a failed
-//! commit when the disk failed beneath it. Callers repeat by idempotency key, or look at the case.
+//! commit when the disk failed beneath it, and then nothing more is written ([`Store::unsynced`]). Callers repeat by idempotency key, or look at the case.
 
 mod books;
 mod care;
@@ -95,12 +95,20 @@ impl Store {
         self.database.close().await;
     }
 
-    /// Whether it can be read and written now: a look, and an empty transaction of the writer's.
+    /// Whether it can be read and written now: a look, and something that is written once more and durable when this
+    /// answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.database
             .read(|link| link::one_row(link, "SELECT 1", &[], |_| Ok(())))
             .await?;
-        self.database.write(|_| Ok(())).await
+        self.database.write_again().await
+    }
+
+    /// Returns when the disk failed while it was synchronised: every verb that writes is refused from then on
+    /// ([`StoreError::Unsynced`]), and the process has to end, so that the next one reads from the disk what it holds.
+    /// Never returns otherwise.
+    pub async fn unsynced(&self) {
+        self.database.unsynced().await;
     }
 
     /// Counts since the store was opened.

@@ -2,8 +2,7 @@
 
 use crate::payment::model::{Ams, Attempt, PaymentId, Refund};
 
-use super::table::attempt;
-use super::table::{payment, refund};
+use super::table::{attempt, clock, payment, refund};
 use super::{Store, StoreError};
 
 /// How much more platforms may be called at once, to ask about attempts or to work on refunds.
@@ -98,6 +97,18 @@ impl Store {
     pub async fn expired(&self, now: Ams, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
         self.database
             .read(move |link| payment::expired(link, now, limit))
+            .await
+    }
+
+    /// When a payment was last changed, by the clock of the host that did.
+    pub async fn newest_change(&self) -> Result<Option<Ams>, StoreError> {
+        self.database.read(clock::newest_change).await
+    }
+
+    /// Lets questions, refunds and deliveries that are due after `now` be due earlier by so much: the clock was set back.
+    pub async fn bring_forward(&self, now: Ams, by: Ams) -> Result<(), StoreError> {
+        self.database
+            .write(move |link| clock::bring_forward(link, now, by))
             .await
     }
 

@@ -117,7 +117,12 @@ async fn begin(
     if room == 0 {
         return Ok(AT_LEAST_EVERY);
     }
-    let now = now_ms();
+    // What waits is due by the clock, and somebody may have set it.
+    if let Err(error) = payments.look_at_clock().await {
+        tracing::error!(%error, "the clock");
+        return Ok(AFTER_FAILURE);
+    }
+    let now = clock(payments, work);
     let mut next = next_due(payments, work).await?;
     // Looking is a read, which holds up nobody; beginning is a write.
     if next.is_some_and(|at| at <= now) {
@@ -127,7 +132,15 @@ async fn begin(
             Begun::Looked => next = next_due(payments, work).await?,
         }
     }
-    Ok(until(next, running))
+    Ok(until(next, clock(payments, work), running))
+}
+
+/// The time by which this work is due.
+fn clock(payments: &Payments, work: Work) -> Ams {
+    match work {
+        Work::Expiring => payments.deadline_now(),
+        Work::Asking | Work::Delivering | Work::Refunding => now_ms(),
+    }
 }
 
 /// When the next of this work is due.
@@ -223,9 +236,9 @@ async fn begin_due(
 }
 
 /// What is due and has no room waits for a place.
-fn until(next: Option<Ams>, running: &Running) -> Duration {
+fn until(next: Option<Ams>, now: Ams, running: &Running) -> Duration {
     let pause = next.map_or(AT_LEAST_EVERY, |at| {
-        Duration::from_millis(at.saturating_sub(now_ms())).min(AT_LEAST_EVERY)
+        Duration::from_millis(at.saturating_sub(now)).min(AT_LEAST_EVERY)
     });
     if running.is_empty() {
         pause.max(SHORTEST)

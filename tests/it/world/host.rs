@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::Shop;
+use super::{Faults, Shop};
 
 /// A running host. Dropping it kills the process and removes its data.
 pub(crate) struct Host {
@@ -19,6 +19,7 @@ pub(crate) struct Host {
     url: String,
     root_key: String,
     log: PathBuf,
+    faults: Option<Arc<Faults>>,
 }
 
 /// Plenty for a machine under load; nothing depends on it when all is well.
@@ -31,8 +32,17 @@ impl Host {
 
     /// With more options of `walnut serve`.
     pub(crate) async fn start_with(options: &[&str]) -> Host {
+        Host::make(options, None).await
+    }
+
+    /// On a disk and by a clock that fail as they are told to, also after a restart.
+    pub(crate) async fn start_under(faults: &Arc<Faults>) -> Host {
+        Host::make(&[], Some(Arc::clone(faults))).await
+    }
+
+    async fn make(options: &[&str], faults: Option<Arc<Faults>>) -> Host {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let mut host = Host::run(data, None, "127.0.0.1:0", options).await;
+        let mut host = Host::run(data, None, "127.0.0.1:0", options, faults).await;
         let file = host.data.path().join("root/root.key");
         host.root_key = std::fs::read_to_string(file).unwrap().trim().to_owned();
         host
@@ -41,7 +51,7 @@ impl Host {
     /// On a data root that is there already, `root` in this directory, with the root key of the host that made it.
     pub(crate) async fn start_on(data: TempDir, root_key: &str) -> Host {
         let root_key = Some(root_key.to_owned());
-        Host::run(Arc::new(data), root_key, "127.0.0.1:0", &[]).await
+        Host::run(Arc::new(data), root_key, "127.0.0.1:0", &[], None).await
     }
 
     async fn run(
@@ -49,6 +59,7 @@ impl Host {
         root_key: Option<String>,
         listen: &str,
         options: &[&str],
+        faults: Option<Arc<Faults>>,
     ) -> Host {
         let log = data.path().join("log");
         let output = std::fs::OpenOptions::new()
@@ -56,7 +67,12 @@ impl Host {
             .append(true)
             .open(&log)
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_walnut"))
+        let root = data.path().join("root");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_walnut"));
+        if let Some(faults) = &faults {
+            command.envs(faults.environment(&root));
+        }
+        let mut child = command
             .args([
                 "serve",
                 "--allow-local-gateways",
@@ -66,7 +82,7 @@ impl Host {
                 listen,
             ])
             .arg("--data")
-            .arg(data.path().join("root"))
+            .arg(root)
             .args(options)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -96,6 +112,7 @@ impl Host {
             url,
             root_key: root_key.unwrap_or_default(),
             log,
+            faults,
         }
     }
 
@@ -107,10 +124,22 @@ impl Host {
     /// SIGKILL: nothing is flushed, nobody is told.
     pub(crate) async fn kill(mut self) -> Killed {
         self.child.kill().await.unwrap();
+        self.left()
+    }
+
+    /// Waits until the process has ended by itself, and gives its exit code: none when a signal ended it.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, Killed) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let code = status.expect("the host ends").unwrap().code();
+        (code, self.left())
+    }
+
+    fn left(self) -> Killed {
         Killed {
             data: self.data,
             url: self.url,
             root_key: self.root_key,
+            faults: self.faults,
         }
     }
 
@@ -188,6 +217,7 @@ pub(crate) struct Killed {
     data: Arc<TempDir>,
     url: String,
     root_key: String,
+    faults: Option<Arc<Faults>>,
 }
 
 impl Killed {
@@ -206,7 +236,31 @@ impl Killed {
 
     pub(crate) async fn restart(self) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
-        Host::run(self.data, Some(self.root_key), &listen, &[]).await
+        Host::run(self.data, Some(self.root_key), &listen, &[], self.faults).await
+    }
+
+    /// It cannot be started like this: what it says.
+    pub(crate) async fn refuses(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_walnut"));
+        command.args(["serve", "--instances", "16", "--listen", "127.0.0.1:0"]);
+        command.arg("--data").arg(self.data_root());
+        let ran = command.kill_on_drop(true).output();
+        let ran = tokio::time::timeout(PATIENCE, ran).await;
+        let ran = ran.expect("it ends").unwrap();
+        assert_eq!(ran.status.code(), Some(1));
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    }
+
+    /// The power fails too: of the payments there is what was synchronised. For hosts under [`Faults`].
+    pub(crate) fn without_power(self) -> Killed {
+        let faults = self.faults.as_ref().expect("a host under faults");
+        faults.cut_power(&self.data_root().join("var/payment"));
+        self
+    }
+
+    /// Everything that the host logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("log")).unwrap_or_default()
     }
 }
 

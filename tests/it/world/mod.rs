@@ -2,6 +2,7 @@
 
 mod alipay;
 mod books;
+mod faults;
 mod host;
 mod moment;
 mod past;
@@ -12,7 +13,8 @@ mod wechat;
 
 pub(crate) use alipay::{AlipayOrder, AlipayWay};
 pub(crate) use books::kinds;
-pub(crate) use host::{Host, Ran, run_walnut};
+pub(crate) use faults::{DiskError, Faults, Synced};
+pub(crate) use host::{Host, Killed, Ran, run_walnut};
 pub(crate) use moment::Moment;
 pub(crate) use past::PastDay;
 pub(crate) use paypal::{Page, order_at};
@@ -21,6 +23,7 @@ pub(crate) use shop::{Answer, Shop};
 pub(crate) use wechat::{ON_A_DEVICE, Till, dialects, link};
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use serde_json::json;
 use walnut_sandbox::alipay::{
@@ -58,8 +61,27 @@ impl World {
         })
         .await
         .unwrap();
+        World::of(alipay, Host::start_with(options).await).await
+    }
+
+    /// The same on a disk and by a clock that fail as they are told to.
+    pub(crate) async fn under(faults: &Arc<Faults>, time_scale: u32) -> World {
+        let alipay = Alipay::start(AlipayOptions {
+            time_scale,
+            ..AlipayOptions::default()
+        })
+        .await
+        .unwrap();
+        let world = World::of(alipay, Host::start_under(faults).await).await;
+        world
+            .shop
+            .put_callback(SCRIPTED, walnut_test_guests::SCRIPTED)
+            .await;
+        world
+    }
+
+    async fn of(alipay: Alipay, host: Host) -> World {
         let account = alipay.open_account().await.unwrap();
-        let host = Host::start_with(options).await;
         let shop = host.domain("shop").await;
         shop.put_target("zfb", "main", &alipay, &account).await;
         shop.put_callback(RECORD_SALE, walnut_bundle::RECORD_SALE)

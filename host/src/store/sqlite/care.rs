@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 
 use super::link::SqliteLink;
@@ -68,6 +69,8 @@ fn opened(dir: &Path) -> Result<Connection, StoreError> {
     std::fs::metadata(&path)
         .map_err(|error| StoreError::io(format!("cannot open {}", path.display()), error))?;
     let connection = connection::open(&path)?;
+    // Its end is no reason to carry the log into the file: that is the host's, which knows whether the disk failed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let found = schema::version(&connection, &path)?;
     if found != schema::current() {
         return Err(StoreError::Corrupt(format!(

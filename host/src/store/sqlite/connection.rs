@@ -18,9 +18,9 @@ const CACHED_STATEMENTS: usize = 128;
 /// Pages of 4 KiB, the size that disks and the page cache write whole.
 const PAGE_SIZE: i64 = 4096;
 
-/// Pages in the log before a commit carries them into the file: 16 MiB. A page that many commits touch is
+/// Pages in the log before they are carried into the file: 16 MiB. A page that many commits touch is
 /// carried once, and a restart reads back at most this much.
-const CHECKPOINT_PAGES: i64 = 4096;
+pub(super) const CHECKPOINT_PAGES: i64 = 4096;
 
 /// A log that grew beyond this while a long read held it is cut back.
 const LOG_BYTES: i64 = 64 << 20;
@@ -49,10 +49,58 @@ pub(super) fn prepare_for_writing(connection: &Connection, path: &Path) -> Resul
     connection.pragma_update(None, "foreign_keys", true)?;
     // REPLACE deletes without asking the append-only triggers otherwise.
     connection.pragma_update(None, "recursive_triggers", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // The writer does it: SQLite by itself would keep from us that it failed.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     Ok(())
+}
+
+/// A connection that keeps everybody else out, and takes nothing over from whoever had the file open before.
+///
+/// What it does first is busy ([`StoreError::is_busy`]) while another program has the file open.
+pub(super) fn open_alone(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path)?;
+    connection.busy_timeout(Duration::from_millis(500))?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    Ok(connection)
+}
+
+/// How much of the log is carried into the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Carried {
+    /// Pages in the log.
+    pub(super) pages: i64,
+    /// Of these, in the file.
+    pub(super) carried: i64,
+}
+
+/// Looks at the log, or carries it into the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Checkpoint {
+    /// Only looks.
+    Look,
+    /// Carries what nobody reads.
+    Passive,
+    /// Carries all of it and empties the log, unless somebody reads an earlier moment.
+    Truncate,
+}
+
+/// # Errors
+/// [`StoreError::Unsynced`] when the disk failed beneath it.
+pub(super) fn checkpoint(connection: &Connection, how: Checkpoint) -> Result<Carried, StoreError> {
+    let sql = match how {
+        Checkpoint::Look => "PRAGMA wal_checkpoint(NOOP)",
+        Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    let carried = connection.prepare_cached(sql)?.query_row([], |row| {
+        Ok(Carried {
+            pages: row.get(1)?,
+            carried: row.get(2)?,
+        })
+    })?;
+    Ok(carried)
 }
 
 /// A connection that cannot write.

@@ -2,6 +2,7 @@
 //! leases from its own memory.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
@@ -9,7 +10,7 @@ use crate::store::StoreError;
 /// Held for as long as any thread has the database open.
 pub(super) struct DirectoryLock {
     /// The operating system frees the lock with the file, also when the process is killed.
-    _file: File,
+    file: File,
     dir: PathBuf,
 }
 
@@ -26,12 +27,44 @@ impl DirectoryLock {
         let file = options.open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(DirectoryLock {
-                _file: file,
+                file,
                 dir: dir.to_owned(),
             }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// What the system says of writing here, when SQLite says no more than that it failed. The lock's file holds nothing
+    /// otherwise.
+    pub(super) fn try_writing(&self) -> std::io::Result<()> {
+        self.file.set_len(0)?;
+        let mut file = &self.file;
+        file.rewind()?;
+        file.write_all(b"\n")?;
+        file.sync_data()
+    }
+
+    /// Leaves a mark for the next process: the disk failed while it was synchronised.
+    pub(super) fn remember_failure(&self) {
+        if let Err(error) = make_private_file(&self.mark()) {
+            tracing::error!(%error, "the next host is not told that the disk failed");
+        }
+    }
+
+    /// Whether an earlier process left that mark.
+    pub(super) fn has_failed(&self) -> bool {
+        self.mark().exists()
+    }
+
+    /// All that was written is on the disk.
+    pub(super) fn forget_failure(&self) {
+        // It is hardly ever there.
+        let _ = fs::remove_file(self.mark());
+    }
+
+    fn mark(&self) -> PathBuf {
+        self.dir.join("payments.unsynced")
     }
 
     /// Makes the names of new files durable: SQLite synchronises what is in them, not that they exist.

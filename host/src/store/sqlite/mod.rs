@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::link::Link;
 use super::table::Lane;
 use super::{Stats, StoreError};
+use connection::Checkpoint;
 use lock::DirectoryLock;
 use readers::{Kind, Readers};
 use writer::Writer;
@@ -45,12 +46,14 @@ impl Database {
     pub(super) fn open(dir: &Path) -> Result<Database, StoreError> {
         let lock = DirectoryLock::take(dir)?;
         let path = dir.join(FILE);
-        let connection = open(&path).map_err(|error| match error {
-            StoreError::Corrupt(what) if !what.contains(FILE) => {
-                StoreError::Corrupt(format!("{}: {what}", path.display()))
-            }
-            other => other,
-        })?;
+        let connection = carry_log(&path, &lock)
+            .and_then(|()| open(&path))
+            .map_err(|error| match error {
+                StoreError::Corrupt(what) if !what.contains(FILE) => {
+                    StoreError::Corrupt(format!("{}: {what}", path.display()))
+                }
+                other => other,
+            })?;
         lock.sync()?;
         let lock = Arc::new(lock);
         let readers = Readers::start(&path, &lock, Kind::looking())?;
@@ -114,6 +117,16 @@ impl Database {
         self.writer.commits()
     }
 
+    /// Whether something can be written durably now.
+    pub(super) async fn write_again(&self) -> Result<(), StoreError> {
+        self.write(schema::write_again).await
+    }
+
+    /// Returns when the disk failed while it was synchronised.
+    pub(super) async fn unsynced(&self) {
+        self.writer.unsynced().await;
+    }
+
     pub(super) fn turn(&self) -> Arc<Mutex<String>> {
         Arc::clone(&self.turn)
     }
@@ -148,6 +161,38 @@ fn end_leases(connection: &Connection) -> Result<(), StoreError> {
         connection.execute(&sql, [])?;
     }
     Ok(())
+}
+
+/// Carries what an earlier process left in the log into the file, all of it from the beginning, before anything is written
+/// behind it. Where synchronising failed, what is read of the log may stand in the system's memory alone, and so may what
+/// was carried before: written once more it is on the disk when this succeeds.
+///
+/// Nobody else may have the file open, since with them SQLite would go on where the earlier process was. Unless the disk
+/// failed then, the log can wait for them.
+fn carry_log(path: &Path, lock: &DirectoryLock) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).map_or(0, |log| log.len()) == 0 {
+        lock.forget_failure();
+        return Ok(());
+    }
+    let alone = connection::open_alone(path)?;
+    let carried = schema::version(&alone, path)
+        .and_then(|_| connection::checkpoint(&alone, Checkpoint::Truncate));
+    match carried {
+        Ok(_) => {
+            lock.forget_failure();
+            Ok(())
+        }
+        Err(error) if !error.is_busy() => Err(error),
+        Err(_) if lock.has_failed() => Err(StoreError::NotAlone(path.to_owned())),
+        Err(_) => {
+            tracing::warn!(
+                "another program reads the store: what an earlier host left in its log stays there for now"
+            );
+            Ok(())
+        }
+    }
 }
 
 impl Drop for Database {

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
+use crate::store::link::Link;
 
 /// Each brings the schema from its index to the next version (`PRAGMA user_version`).
 const MIGRATIONS: &[&str] = &[
@@ -49,6 +50,12 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, Sto
             })
         }
     }
+}
+
+/// Writes what is there already: whether this commits shows whether anything would.
+pub(super) fn write_again(link: &dyn Link) -> Result<(), StoreError> {
+    let sql = format!("PRAGMA application_id = {APPLICATION}");
+    link.execute(&sql, &[]).map(drop)
 }
 
 /// Brings a file of version `found` up to date, each step in a transaction of its own.

@@ -3,7 +3,13 @@
 //! A commit costs one synchronisation of the disk, however much it carries. So the writer takes whatever
 //! waits, up to a bounded batch, and commits it together: each job in a savepoint of its own, so that a job
 //! that fails undoes itself alone, and every answer after the commit, so that an answer means durable.
+//!
+//! A disk that is full or cannot be written fails the commits that it fails, and the next one may succeed. A disk that
+//! fails while it is *synchronised* is another matter: the system may take what it could not write for written, so that
+//! the next synchronisation succeeds without it. Then nothing is written any more, nor carried into the file, until
+//! another process opens the store; what was answered before is on the disk.
 
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +20,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::connection::{CHECKPOINT_PAGES, Checkpoint, checkpoint};
 use super::link::SqliteLink;
 use super::lock::DirectoryLock;
 use super::threads::{Alive, Threads};
@@ -31,6 +38,9 @@ const QUEUE: usize = 4096;
 /// last commit took, so that waiting cannot cost more than it saves. A single caller never waits.
 const GATHER: Duration = Duration::from_millis(1);
 
+/// After carrying the log into the file failed: the log grows meanwhile.
+const CARRY_AGAIN: Duration = Duration::from_secs(1);
+
 type Work<T> = Box<dyn FnOnce(&dyn Link) -> Result<T, StoreError> + Send>;
 
 /// The writer's handle.
@@ -39,6 +49,7 @@ pub(super) struct Writer {
     room: Arc<Semaphore>,
     tally: Arc<Tally>,
     commits: watch::Receiver<u64>,
+    unsynced: watch::Receiver<bool>,
     threads: Threads,
 }
 
@@ -55,8 +66,8 @@ enum Message {
 
 /// A unit of work whose answer waits for the commit.
 trait Job: Send {
-    /// Does the work; whether what it wrote may stay.
-    fn run(&mut self, link: &dyn Link) -> bool;
+    /// Does the work, and gives the reason when what it wrote may not stay.
+    fn run(&mut self, link: &dyn Link) -> Option<StoreError>;
     /// Answers, after the commit or its failure.
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
 }
@@ -69,16 +80,14 @@ struct Pending<T> {
 }
 
 impl<T: Send> Job for Pending<T> {
-    fn run(&mut self, link: &dyn Link) -> bool {
-        let Some(work) = self.work.take() else {
-            return false;
-        };
+    fn run(&mut self, link: &dyn Link) -> Option<StoreError> {
+        let work = self.work.take()?;
         // A rule that panics must not take the writer, and all later payments, with it.
         let result = catch_unwind(AssertUnwindSafe(|| work(link)))
             .unwrap_or_else(|_| Err(StoreError::Invariant("the rule panicked".to_owned())));
-        let keep = result.is_ok();
+        let failed = result.as_ref().err().cloned();
         self.result = Some(result);
-        keep
+        failed
     }
 
     fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
@@ -102,11 +111,13 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = channel();
         let (announce, commits) = watch::channel(0);
+        let (give_up, unsynced) = watch::channel(false);
         let tally = Arc::new(Tally::default());
         let (threads, alive) = Threads::none();
         let main = Main {
             tally: Arc::clone(&tally),
             announce,
+            give_up,
             jobs,
             connection,
             lock,
@@ -118,6 +129,7 @@ impl Writer {
             room: Arc::new(Semaphore::new(QUEUE)),
             tally,
             commits,
+            unsynced,
             threads,
         })
     }
@@ -169,6 +181,19 @@ impl Writer {
     pub(super) fn commits(&self) -> watch::Receiver<u64> {
         self.commits.clone()
     }
+
+    /// Returns when the disk failed while it was synchronised; never when it did not.
+    pub(super) async fn unsynced(&self) {
+        if self
+            .unsynced
+            .clone()
+            .wait_for(|given_up| *given_up)
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// What the thread owns. It is dropped in this order: whoever waits for the end finds the files closed
@@ -176,6 +201,8 @@ impl Writer {
 struct Main {
     tally: Arc<Tally>,
     announce: watch::Sender<u64>,
+    /// Whether the disk failed while it was synchronised.
+    give_up: watch::Sender<bool>,
     jobs: Receiver<Message>,
     connection: Connection,
     lock: Arc<DirectoryLock>,
@@ -195,6 +222,7 @@ impl Main {
             took: Duration::ZERO,
         };
         let mut open = true;
+        let mut carry_from = Instant::now();
         while open {
             let batch = self.gather(&last, &mut open);
             if !batch.is_empty() {
@@ -205,14 +233,18 @@ impl Main {
                     jobs,
                     took: begun.elapsed(),
                 };
+                self.carry_log(&mut carry_from);
             }
         }
+        if self.has_given_up() {
+            return self.leave_as_it_is();
+        }
         // A clean end leaves one file. When it fails, the log is read at the next start.
-        let folded = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = folded {
+        if let Err(error) = checkpoint(&self.connection, Checkpoint::Truncate) {
             tracing::warn!(%error, "the store's log stays for the next start");
+            if matches!(self.judged(error), StoreError::Unsynced) {
+                return self.leave_as_it_is();
+            }
         }
         let Main {
             connection,
@@ -223,6 +255,37 @@ impl Main {
         drop(connection);
         drop(lock);
         drop(alive);
+    }
+
+    /// Ends without closing the files: SQLite would carry the log into the file and remove it, as if what it wrote before
+    /// were there. They are closed with the process, and so is the lock freed.
+    fn leave_as_it_is(self) {
+        std::mem::forget((self.connection, self.lock));
+    }
+
+    fn has_given_up(&self) -> bool {
+        *self.give_up.borrow()
+    }
+
+    /// Carries the log into the file when it has grown enough.
+    fn carry_log(&self, from: &mut Instant) {
+        if self.has_given_up() || Instant::now() < *from {
+            return;
+        }
+        let look = |how| checkpoint(&self.connection, how);
+        let carried = look(Checkpoint::Look).and_then(|log| {
+            let due = log.pages >= CHECKPOINT_PAGES && log.carried < log.pages;
+            if due {
+                look(Checkpoint::Passive).map(drop)
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(error) = carried {
+            let error = self.judged(error);
+            tracing::error!(%error, "the store's log cannot be carried into its file; it grows");
+            *from = Instant::now() + CARRY_AGAIN;
+        }
     }
 
     /// Waits for a job and takes what else is there.
@@ -251,36 +314,71 @@ impl Main {
 
     fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
         let jobs = batch.len();
-        let committed = self.transaction(&mut batch).map_err(StoreError::from);
+        let committed = match self.has_given_up() {
+            true => Err(StoreError::Unsynced),
+            false => self.transaction(&mut batch),
+        };
+        let committed = committed.map_err(|error| {
+            if !self.connection.is_autocommit()
+                && let Err(error) = self.connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "a failed transaction cannot be rolled back");
+            }
+            self.judged(error)
+        });
         if committed.is_ok() {
             self.tally.commits.fetch_add(1, Ordering::Relaxed);
             self.tally
                 .jobs
                 .fetch_add(u64::try_from(jobs).unwrap_or(0), Ordering::Relaxed);
             self.announce.send_modify(|commits| *commits += 1);
-        } else if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::error!(%error, "a failed transaction cannot be rolled back");
         }
         for job in batch {
             job.answer(committed.clone());
         }
     }
 
-    fn transaction(&self, batch: &mut [Box<dyn Job>]) -> Result<(), rusqlite::Error> {
+    /// What a failure comes to: whether the store goes on, and what the system says of a disk that SQLite only calls
+    /// failing.
+    fn judged(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unsynced => {
+                if !self.give_up.send_replace(true) {
+                    self.lock.remember_failure();
+                    tracing::error!(target: "audit", error = %StoreError::Unsynced, "ALERT: the disk fails");
+                }
+                StoreError::Unsynced
+            }
+            StoreError::Disk(error) => {
+                let system = self.lock.try_writing().err();
+                if let Some(says) = &system {
+                    tracing::error!(%says, "the store's directory cannot be written");
+                }
+                match system.map(|says| says.kind()) {
+                    Some(ErrorKind::ReadOnlyFilesystem) => StoreError::ReadOnly(error),
+                    Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                        StoreError::Full(error)
+                    }
+                    _ => StoreError::Disk(error),
+                }
+            }
+            other => other,
+        }
+    }
+
+    fn transaction(&self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
         let link = SqliteLink::writing(&self.connection);
         for job in batch {
             self.execute("SAVEPOINT job")?;
-            if !job.run(&link) {
-                // After a full disk or an I/O error SQLite may have rolled back everything by itself; then
-                // this fails, and all jobs with it.
-                self.execute("ROLLBACK TO job")?;
+            if let Some(reason) = job.run(&link) {
+                // After a full disk or an I/O error SQLite may have rolled back everything by itself; then all jobs fail
+                // for that reason.
+                self.execute("ROLLBACK TO job").map_err(|_| reason)?;
             }
             self.execute("RELEASE job")?;
         }
-        self.execute("COMMIT")
+        Ok(self.execute("COMMIT")?)
     }
 
     fn execute(&self, sql: &str) -> Result<(), rusqlite::Error> {

@@ -11,6 +11,7 @@ mod turn;
 pub(super) mod attempt;
 pub(super) mod care;
 pub(super) mod case;
+pub(super) mod clock;
 pub(super) mod content;
 pub(super) mod delivery;
 pub(super) mod domain;
