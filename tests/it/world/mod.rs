@@ -17,10 +17,10 @@ pub(crate) use faults::{DiskError, Faults, Synced};
 pub(crate) use host::{Host, Killed, Ran, run_walnut};
 pub(crate) use moment::Moment;
 pub(crate) use past::PastDay;
-pub(crate) use paypal::{Page, order_at};
+pub(crate) use paypal::{Page, account_settings, order_at};
 pub(crate) use receiver::Receiver;
 pub(crate) use shop::{Answer, Shop};
-pub(crate) use wechat::{ON_A_DEVICE, Till, dialects, link};
+pub(crate) use wechat::{ON_A_DEVICE, Till, dialects, link, merchant_settings};
 
 use std::io::Write as _;
 use std::sync::Arc;

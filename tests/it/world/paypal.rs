@@ -22,13 +22,7 @@ impl Page {
         let host = Host::start().await;
         paypal.listen(&account, format!("{}/pay/re", host.url()));
         let shop = host.domain("shop").await;
-        let body = json!({"test": true, "settings": {
-            "client_id": account.client_id(),
-            "client_secret": account.secret(),
-            "webhook_id": account.webhook_id(),
-            "webhook_authority": account.certificate_authority(),
-            "gateway": paypal.url(),
-        }});
+        let body = json!({"test": true, "settings": account_settings(&paypal, &account)});
         shop.put("/pay/target/paypal/main", body).await.data();
         Page {
             host,
@@ -90,6 +84,17 @@ impl Page {
         });
         requests
     }
+}
+
+/// What a target needs to know of the account.
+pub(crate) fn account_settings(paypal: &PayPal, account: &Account) -> Value {
+    json!({
+        "client_id": account.client_id(),
+        "client_secret": account.secret(),
+        "webhook_id": account.webhook_id(),
+        "webhook_authority": account.certificate_authority(),
+        "gateway": paypal.url(),
+    })
 }
 
 /// PayPal's number of the order behind a page's address.

@@ -68,18 +68,7 @@ impl Till {
 
     /// A target of the shop by the merchant's settings, with these on top; null leaves one out.
     pub(crate) async fn put_target(&self, name: &str, more: Value) {
-        let mut settings = json!({
-            "appid": self.merchant.appid(),
-            "mchid": self.merchant.mchid(),
-            "mch_serial_no": self.merchant.serial_no(),
-            "mch_private_key": self.merchant.private_key_pem(),
-            "mch_certificate": self.merchant.certificate_pem(),
-            "api_v3_key": self.merchant.api_v3_key(),
-            "api_key": self.merchant.api_key(),
-            "gateway": self.wechat.url(),
-            "tls_gateway": self.wechat.tls_url(),
-            "tls_authority": self.merchant.tls_ca_pem(),
-        });
+        let mut settings = merchant_settings(&self.wechat, &self.merchant);
         let settings = settings.as_object_mut().unwrap();
         settings.extend(more.as_object().unwrap().clone());
         settings.retain(|_, value| !value.is_null());
@@ -159,6 +148,22 @@ impl Till {
         });
         requests
     }
+}
+
+/// What a target needs to know of the merchant.
+pub(crate) fn merchant_settings(wechat: &WeChat, merchant: &Merchant) -> Value {
+    json!({
+        "appid": merchant.appid(),
+        "mchid": merchant.mchid(),
+        "mch_serial_no": merchant.serial_no(),
+        "mch_private_key": merchant.private_key_pem(),
+        "mch_certificate": merchant.certificate_pem(),
+        "api_v3_key": merchant.api_v3_key(),
+        "api_key": merchant.api_key(),
+        "gateway": wechat.url(),
+        "tls_gateway": wechat.tls_url(),
+        "tls_authority": merchant.tls_ca_pem(),
+    })
 }
 
 /// The code or the address that the buyer is shown.
