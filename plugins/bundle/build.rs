@@ -17,6 +17,8 @@ fn main() -> ExitCode {
         // Random numbers are the host's; and a parser that calls itself for every level wants a deep stack.
         Guest::new("script", "walnut-script", "plugins/script")
             .as_workspace()
+            // The realm takes longer to set up than ten lines to run.
+            .prepared()
             .with_flags(&[
                 "--cfg=getrandom_backend=\"custom\"",
                 "-Clink-arg=-zstack-size=1048576",

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`toolchain`] | finds a Rust that compiles for `wasm32-unknown-unknown` |
 //! | [`environment`] | keeps the outer build's flags away from the guests |
+//! | [`prepare`] | runs what a guest does first, and keeps what came of it |
 //! | [`component`] | wraps the compiled module, with the provider's manifest |
 //!
 //! The guests have a target directory of their own, `guests` in that of the outer build, which all
@@ -22,6 +23,7 @@
 
 pub mod component;
 pub mod environment;
+pub mod prepare;
 pub mod toolchain;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +60,7 @@ pub struct Guest<'a> {
     sources: &'a [&'a str],
     flags: &'a [&'a str],
     is_workspace: bool,
+    is_prepared: bool,
 }
 
 impl<'a> Guest<'a> {
@@ -71,6 +74,7 @@ impl<'a> Guest<'a> {
             sources: &[],
             flags: &[],
             is_workspace: false,
+            is_prepared: false,
         }
     }
 
@@ -83,6 +87,12 @@ impl<'a> Guest<'a> {
     /// Its directory is a workspace of its own, with a lock file and the profile of guests.
     pub fn as_workspace(mut self) -> Guest<'a> {
         self.is_workspace = true;
+        self
+    }
+
+    /// It exports [`prepare::EXPORT`], which is run while it is built: its instances start where that ended.
+    pub fn prepared(mut self) -> Guest<'a> {
+        self.is_prepared = true;
         self
     }
 
@@ -121,8 +131,12 @@ fn build_all(guests: &[Guest<'_>]) -> Result<()> {
         compile(&toolchain, &workspace, &target_dir, guest)?;
         let file = format!("{}.wasm", guest.package.replace('-', "_"));
         let compiled = target_dir.join(TARGET).join(PROFILE).join(file);
-        let module =
+        let mut module =
             fs::read(&compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+        if guest.is_prepared {
+            module = prepare::prepare(&module)
+                .with_context(|| format!("{} cannot be prepared", guest.package))?;
+        }
         let manifest = manifest(&workspace.join(guest.dir))?;
         let component = component::wrap(&module, manifest.as_deref())
             .with_context(|| format!("{} does not make a component", guest.package))?;

@@ -36,6 +36,14 @@ impl contract::Guest for Component {
 
 contract::export_component!(Component with_types_in contract);
 
+/// Run while the component is built: every instance starts with the engine ready. Where it traps there is no component.
+#[unsafe(export_name = "prepare")]
+extern "C" fn prepare() {
+    if crate::engine::prepare().is_err() {
+        std::process::abort();
+    }
+}
+
 /// A panic ends as a bare `unreachable`; its words go to the log first.
 fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {

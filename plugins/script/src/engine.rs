@@ -1,6 +1,6 @@
 //! The engine: a JavaScript realm with the host's clock and the capabilities, and one run of a script in it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 use std::path::Path;
 use std::rc::Rc;
@@ -23,13 +23,13 @@ const BUFFER_BYTES: u64 = 16 << 20;
 /// # Errors
 /// What it threw, in words, with the lines that it passed through.
 pub fn run(source: &str, payment: &str, delivery: &Delivery) -> Result<String, String> {
-    let jobs = Rc::new(NoJobs::default());
-    let mut context = engine(jobs.clone()).map_err(|error| error.to_string())?;
-    let answer = answer(&mut context, source, payment, delivery);
+    let mut engine = Engine::ready().map_err(|error| error.to_string())?;
+    let answer = answer(&mut engine.context, source, payment, delivery);
+    let queued = engine.jobs.queued.get();
     // The instance ends with the call: whatever the engine holds is thrown away with its memory.
-    mem::forget(context);
+    mem::forget(engine);
     match answer {
-        Ok(_) if jobs.queued.get() => Err(PROMISES.to_owned()),
+        Ok(_) if queued => Err(PROMISES.to_owned()),
         answer => answer,
     }
 }
@@ -70,8 +70,6 @@ fn returned(
     payment: JsValue,
     delivery: &Delivery,
 ) -> JsResult<JsValue> {
-    json::keep_writer(context)?;
-    capability::give(context)?;
     let function = function_of(context, source, &delivery.callback)?;
     let arguments = [payment, delivery_object(delivery, context)?];
     function.call(&JsValue::undefined(), &arguments, context)
@@ -84,20 +82,52 @@ pub(crate) fn function_of(context: &mut Context, source: &str, name: &str) -> Js
     function.to_object(context)
 }
 
-/// An engine without capabilities.
-pub(crate) fn plain() -> JsResult<Context> {
-    engine(Rc::new(NoJobs::default()))
+/// A realm that no script has run in yet, with the capabilities.
+pub(crate) struct Engine {
+    pub(crate) context: Context,
+    jobs: Rc<NoJobs>,
 }
 
-fn engine(jobs: Rc<NoJobs>) -> JsResult<Context> {
-    let mut context = ContextBuilder::new()
-        .host_hooks(Rc::new(Hooks))
-        .clock(Rc::new(HostClock))
-        .module_loader(Rc::new(IdleModuleLoader))
-        .job_executor(jobs)
-        .build()?;
-    context.strict(true);
-    Ok(context)
+thread_local! {
+    /// The one that [`prepare`] made.
+    static PREPARED: RefCell<Option<Engine>> = const { RefCell::new(None) };
+}
+
+/// Makes an engine before it is asked for: setting up the realm takes longer than running ten lines in it.
+///
+/// # Errors
+/// What went wrong in it.
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "components are prepared")
+)]
+pub(crate) fn prepare() -> JsResult<()> {
+    PREPARED.set(Some(Engine::new()?));
+    Ok(())
+}
+
+impl Engine {
+    /// The one that was prepared, or a new one. Each serves one script.
+    pub(crate) fn ready() -> JsResult<Engine> {
+        match PREPARED.take() {
+            Some(engine) => Ok(engine),
+            None => Engine::new(),
+        }
+    }
+
+    fn new() -> JsResult<Engine> {
+        let jobs = Rc::new(NoJobs::default());
+        let mut context = ContextBuilder::new()
+            .host_hooks(Rc::new(Hooks))
+            .clock(Rc::new(HostClock))
+            .module_loader(Rc::new(IdleModuleLoader))
+            .job_executor(jobs.clone())
+            .build()?;
+        context.strict(true);
+        json::keep_writer(&mut context)?;
+        capability::give(&mut context)?;
+        Ok(Engine { context, jobs })
+    }
 }
 
 fn delivery_object(delivery: &Delivery, context: &mut Context) -> JsResult<JsValue> {

@@ -7,7 +7,7 @@ use boa_engine::parser::error::Error;
 use boa_engine::parser::lexer::error::Error as LexError;
 use boa_engine::{JsError, Source};
 
-use crate::engine;
+use crate::engine::{self, Engine};
 use crate::thrown::PREFIX;
 
 /// What is wrong with a text, and where.
@@ -32,8 +32,8 @@ pub fn check(source: &str) -> Result<(), SyntaxError> {
         .parse_function_body(&mut Interner::default(), false, false)
         .map_err(|error| told(error, source))?;
     // A brace too many ends the body, and is a mistake in the whole function only.
-    engine::plain()
-        .and_then(|mut context| engine::function_of(&mut context, source, "script"))
+    Engine::ready()
+        .and_then(|mut engine| engine::function_of(&mut engine.context, source, "script"))
         .map(drop)
         .map_err(|error| in_function(&error))
 }
