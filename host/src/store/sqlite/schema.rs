@@ -4,15 +4,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::link::SqliteLink;
 use crate::store::StoreError;
 use crate::store::link::Link;
+use crate::store::table::field_key;
 
 /// Each brings the schema from its index to the next version (`PRAGMA user_version`).
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_first.sql"),
     include_str!("schema/0002_callbacks.sql"),
     include_str!("schema/0003_refund_turns.sql"),
+    include_str!("schema/0004_field_keys.sql"),
 ];
+
+/// The version that has keys of what callers added, which no SQL makes.
+const FIELD_KEYS: i64 = 4;
 
 /// Marks the file as walnut's (`PRAGMA application_id`): "WLNT".
 const APPLICATION: i64 = 0x574c_4e54;
@@ -63,6 +69,9 @@ pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), S
     for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(found) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(migration)?;
+        if version == FIELD_KEYS {
+            field_key::keep_all(&SqliteLink::writing(&step))?;
+        }
         step.pragma_update(None, "application_id", APPLICATION)?;
         step.pragma_update(None, "user_version", version)?;
         step.commit()?;
@@ -73,7 +82,6 @@ pub(super) fn migrate(connection: &mut Connection, found: usize) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::link::SqliteLink;
     use crate::store::table::domain;
 
     #[test]

@@ -1,6 +1,6 @@
 //! A payment with everything around it: what `create` and `change` write in one transaction.
 
-use super::{attempt, content, delivery, history, idempotency, payment, refund};
+use super::{attempt, content, delivery, field_key, history, idempotency, payment, refund};
 use crate::payment::model::{Ams, Attempt, Case, Changes, Payment, PaymentId, State, TradeNo};
 use crate::store::link::Link;
 use crate::store::{Created, NewPayment, StoreError, invariants};
@@ -23,6 +23,7 @@ pub(in crate::store) fn create(link: &dyn Link, new: &NewPayment) -> Result<Crea
         attempt::put(link, seq, attempt)?;
     }
     history::append(link, seq, &new.history)?;
+    field_key::keep(link, seq, &new.payment)?;
     if new.deliver {
         delivery::add(link, seq, &new.payment)?;
     }

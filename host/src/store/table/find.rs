@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::Map;
 
+use super::field_key;
 use super::payment::{self, COLUMNS, decode};
 use super::question::{Question, Rest, sql};
 use super::row::Columns;
@@ -21,8 +22,8 @@ pub(in crate::store) fn payments(
     let (skip, limit) = (query.skip as usize, query.limit as usize);
     let Some(rest) = &question.rest else {
         let sql = format!(
-            "SELECT {COLUMNS} FROM payment WHERE {}{} LIMIT {limit} OFFSET {skip}",
-            question.filter, question.order
+            "SELECT {COLUMNS} FROM {} WHERE {}{} LIMIT {limit} OFFSET {skip}",
+            question.from, question.filter, question.order
         );
         let mut answer = Answer::default();
         link.each_row(&sql, &question.bound(), &mut |row| answer.add(row))?;
@@ -56,7 +57,10 @@ pub(in crate::store) fn count(link: &dyn Link, query: &Find) -> Result<u64, Stor
     };
     let question = asked(link, &everything)?;
     let Some(rest) = &question.rest else {
-        let sql = format!("SELECT count(*) FROM payment WHERE {}", question.filter);
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            question.from, question.filter
+        );
         let count = one_row(link, &sql, &question.bound(), |row| row.unsigned())?;
         return Ok(count.unwrap_or(0));
     };
@@ -69,12 +73,13 @@ pub(in crate::store) fn count(link: &dyn Link, query: &Find) -> Result<u64, Stor
 }
 
 fn asked(link: &dyn Link, query: &Find) -> Result<Question, StoreError> {
+    let keys = field_key::leading(link, query)?;
     let Some(cursor) = &query.after else {
-        return Ok(Question::of(query, None, link.dialect()));
+        return Ok(Question::of(query, None, keys, link.dialect()));
     };
     let seq = payment::seq(link, cursor.id)?;
     let seq = seq.ok_or(FindError::Cursor)?;
-    Ok(Question::of(query, Some(seq), link.dialect()))
+    Ok(Question::of(query, Some(seq), keys, link.dialect()))
 }
 
 /// Gives the short key of every row for which the rest of the condition holds, until `wanted` wants no more.
@@ -91,8 +96,8 @@ fn each(
         .map(|column| format!(", {}", sql(*column)));
     let columns: String = columns.collect();
     let sql = format!(
-        "SELECT seq{fields}{columns} FROM payment WHERE {}{}",
-        question.filter, question.order
+        "SELECT seq{fields}{columns} FROM {} WHERE {}{}",
+        question.from, question.filter, question.order
     );
     link.each_row(&sql, &question.bound(), &mut |row| {
         let sight = RowSight::of(row, rest)?;
@@ -187,11 +192,26 @@ mod tests {
 
     fn plan(query: &Find) -> String {
         let seq = query.after.as_ref().map(|_| 7);
-        let question = Question::of(query, seq, Dialect::Sqlite);
+        planned(&Question::of(query, seq, None, Dialect::Sqlite))
+    }
+
+    fn planned(question: &Question) -> String {
         sqlite::plan(&format!(
-            "SELECT {COLUMNS} FROM payment WHERE {}{} LIMIT 10",
-            question.filter, question.order
+            "SELECT {COLUMNS} FROM {} WHERE {}{} LIMIT 10",
+            question.from, question.filter, question.order
         ))
+    }
+
+    #[test]
+    fn what_keys_lead_to_is_looked_up_and_not_met_on_the_way() {
+        let query = Find::new(Some("shop".to_owned()));
+        let question = Question::of(&query, None, Some([1, 2]), Dialect::Sqlite);
+        let plan = planned(&question);
+        assert!(
+            plan.contains("SEARCH payment USING INTEGER PRIMARY KEY (rowid=?)")
+                && plan.contains("SEARCH field_key USING PRIMARY KEY (key=?)"),
+            "{plan}"
+        );
     }
 
     #[test]

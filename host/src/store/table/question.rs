@@ -31,6 +31,8 @@ impl Bind for Owned {
 
 /// A question as SQL, from `WHERE` on.
 pub(super) struct Question {
+    /// The table that is read, with how.
+    pub(super) from: &'static str,
     /// The condition, with a numbered question mark for each value.
     pub(super) filter: String,
     /// What stands for the question marks, in order.
@@ -51,9 +53,18 @@ pub(super) struct Rest {
 }
 
 impl Question {
-    /// `last_seq` is the short key of the payment at the cursor.
-    pub(super) fn of(query: &Find, last_seq: Option<i64>, dialect: Dialect) -> Question {
+    /// `last_seq` is the short key of the payment at the cursor; `keys` lead to the few payments that are in question.
+    pub(super) fn of(
+        query: &Find,
+        last_seq: Option<i64>,
+        keys: Option<[i64; 2]>,
+        dialect: Dialect,
+    ) -> Question {
         let mut all = vec![];
+        if let Some(keys) = keys {
+            let sql = "seq IN (SELECT payment FROM field_key WHERE key IN (?, ?))";
+            all.push(Part::exact(sql, keys.map(Owned::Integer).to_vec()));
+        }
         if let Some(domain) = &query.domain {
             all.push(equal(Column::SellerName, &Operand::Text(domain.clone())));
         }
@@ -81,6 +92,11 @@ impl Question {
             }
         });
         Question {
+            // Otherwise SQLite reads along an index until it meets the few.
+            from: match (keys, dialect) {
+                (Some(_), Dialect::Sqlite) => "payment NOT INDEXED",
+                _ => "payment",
+            },
             filter: numbered(&whole.sql),
             values: whole.values,
             order: order(query.order()),

@@ -1,5 +1,6 @@
 //! The language of `match`, in the store and on what callers see: both give the same payments.
 
+use super::sqlite::FILE;
 use super::*;
 use crate::payment::view;
 
@@ -83,6 +84,18 @@ async fn what_owners_write_finds_what_they_mean() {
     for payment in &mut stock {
         payment.id = shop.make(payment.clone()).await;
     }
+    // What it told stands under its name.
+    let provider = ProviderRecord {
+        digest: Digest::of(b"bytes"),
+        name: "zfb".to_owned(),
+        version: "1".to_owned(),
+        manifest: "{}".to_owned(),
+        bytes: Arc::new(b"bytes".to_vec()),
+        approved_ms: 1,
+        current: true,
+        shipped: true,
+    };
+    shop.store.put_provider(provider).await.unwrap();
     let table: &[(Value, &[usize])] = &[
         (json!({}), &[0, 1, 2, 3, 4]),
         // Regular expressions, wildcards, keywords.
@@ -191,6 +204,71 @@ async fn what_owners_write_finds_what_they_mean() {
             .collect();
         assert_eq!(shown, *expected, "as shown: {matching}");
     }
+}
+
+#[tokio::test]
+async fn payments_of_an_earlier_schema_are_found_by_what_callers_added() {
+    let shop = Shop::open();
+    for payment in stock() {
+        shop.make(payment).await;
+    }
+    shop.store.close().await;
+    let keys = |sql: &str| {
+        let file = rusqlite::Connection::open(shop.dir.path().join(FILE)).unwrap();
+        let keys: i64 = file
+            .query_row("SELECT count(*) FROM field_key", [], |row| row.get(0))
+            .unwrap();
+        file.execute_batch(sql).unwrap();
+        keys
+    };
+    let made = keys("DROP TABLE field_key; PRAGMA user_version = 3;");
+    let shop = Shop {
+        store: Store::open(shop.dir.path()).unwrap(),
+        dir: shop.dir,
+    };
+    let found = shop.store.find(asking(&json!({"or.id": "A2"}))).await;
+    assert_eq!(found.unwrap()[0].brief, "black tea");
+    shop.store.close().await;
+    let file = rusqlite::Connection::open(shop.dir.path().join(FILE)).unwrap();
+    let sql = "SELECT count(*) FROM field_key";
+    let again: i64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!((made, again), (11, 11));
+}
+
+#[tokio::test]
+async fn values_that_have_no_key_are_found_all_the_same() {
+    let shop = Shop::open();
+    let many: Vec<u64> = (0..40).collect();
+    let long = "x".repeat(500);
+    for (brief, meta) in [
+        ("many", json!({"n": many, "z": "last"})),
+        ("long", json!({"z": long})),
+        ("one", json!({"z": "last"})),
+    ] {
+        shop.make(Payment {
+            brief: brief.to_owned(),
+            meta: object(meta),
+            ..payment("shop")
+        })
+        .await;
+    }
+    for (matching, expected) in [
+        (json!({"z": "last"}), &["many", "one"][..]),
+        (json!({"n": 39}), &["many"]),
+        (json!({"z": long}), &["long"]),
+        (json!({"z": "last", "n": 3}), &["many"]),
+        (json!({"z": "none"}), &[]),
+    ] {
+        let found = shop.store.find(asking(&matching)).await.unwrap();
+        let mut found: Vec<&str> = found.iter().map(|payment| payment.brief.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{matching}");
+    }
+    let elsewhere = Find {
+        domain: Some("other".to_owned()),
+        ..asking(&json!({"z": "last"}))
+    };
+    assert!(shop.store.find(elsewhere).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ async fn refunds_of_an_earlier_schema_get_their_domain_and_platform() {
     shop.store.close().await;
     let file = Connection::open(shop.dir.path().join(FILE)).unwrap();
     file.execute_batch(
-        "DROP INDEX refund_turn; ALTER TABLE refund DROP COLUMN domain; \
+        "DROP TABLE field_key; DROP INDEX refund_turn; ALTER TABLE refund DROP COLUMN domain; \
          ALTER TABLE refund DROP COLUMN platform; PRAGMA user_version = 2;",
     )
     .unwrap();
