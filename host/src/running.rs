@@ -15,7 +15,7 @@ use crate::http;
 use crate::http::serving::{Patience, serve};
 use crate::payment::{Options, Payments};
 use crate::plugin::{PluginOptions, Plugins};
-use crate::store::{Store, StoreError};
+use crate::store::{Address, Store, StoreError};
 use crate::work;
 
 /// What a host is started with.
@@ -23,6 +23,8 @@ use crate::work;
 pub struct HostOptions {
     /// The data root.
     pub data: PathBuf,
+    /// The address of a PostgreSQL database that keeps the payments; in the data root where there is none.
+    pub store: Option<Address>,
     /// Where to listen; port 0 lets the kernel pick one.
     pub listen: SocketAddr,
     /// Where platforms reach this host; the listening address when it is not given.
@@ -57,7 +59,10 @@ impl Host {
     /// revoked) one is made and left in `root.key` of the data root; only its hash is kept.
     pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
         let home = DataRoot::open(&options.data)?;
-        let store = Store::open(&home.payment_dir())?;
+        let store = match &options.store {
+            Some(address) => Store::connect(address)?,
+            None => Store::open(&home.payment_dir())?,
+        };
         let plugins = Plugins::start(PluginOptions {
             instances: options.instances,
             cache_dir: home.cache_dir(),

@@ -56,6 +56,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
     let host = during(
         "starting the host and compiling its components",
         Host::start(HostOptions {
+            store: None,
             data: data.path().to_owned(),
             listen: options.listen,
             public_url: None,

@@ -17,6 +17,7 @@ mod obj;
 mod options;
 mod output;
 mod pay;
+mod place;
 mod provider;
 pub mod qr;
 mod reconcile;

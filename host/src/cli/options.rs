@@ -16,6 +16,16 @@ pub struct ServeOptions {
         env = "WALNUT_DATA"
     )]
     pub data: PathBuf,
+    /// A PostgreSQL database that keeps the payments in place of the data root, and that several hosts may share:
+    /// postgres://user@host/database, or file:PATH of a file with that address. A password in it is seen by everybody on
+    /// this machine: give it in the environment or in the file
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "WALNUT_STORE",
+        hide_env_values = true
+    )]
+    pub store: Option<String>,
     /// Where to listen
     #[arg(
         long,

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::options::ServeOptions;
+use super::place;
 use crate::running::{Host, HostOptions};
 
 /// Runs the host until SIGINT or SIGTERM.
@@ -24,8 +25,10 @@ pub(super) async fn run(options: ServeOptions) -> ExitCode {
 async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let data = options.data.clone();
+    let store = options.store.as_deref().map(place::read).transpose()?;
     let host = Host::start(HostOptions {
         data: options.data,
+        store,
         listen: options.listen,
         public_url: options.public_url,
         instances: options.instances,

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::output::Output;
+use super::place;
 use crate::home::copy_homes;
 use crate::store::{Checked, Store as Payments};
 
@@ -16,8 +17,20 @@ const PAYMENTS: &str = "var/payment";
 #[derive(Subcommand)]
 pub(super) enum Store {
     /// Look through all payments: the file itself, and what has to hold between its rows
-    Check(OfRoot),
-    /// Write payments and homes as they are at this moment into a new directory; the master key stays apart
+    Check {
+        #[command(flatten)]
+        root: OfRoot,
+        /// Payments in a PostgreSQL database in place of those of the data root: as that of walnut serve
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            env = "WALNUT_STORE",
+            hide_env_values = true
+        )]
+        store: Option<String>,
+    },
+    /// Write payments and homes as they are at this moment into a new directory; the master key stays apart. Payments in
+    /// PostgreSQL are backed up by its own tools, such as pg_dump
     Backup {
         /// The directory, which is made
         to: PathBuf,
@@ -49,7 +62,10 @@ pub(super) struct OfRoot {
 impl Store {
     pub(super) async fn run(self) -> Result<Output, CliError> {
         let done = tokio::task::spawn_blocking(move || match self {
-            Store::Check(root) => check(&root.data),
+            Store::Check { root, store: None } => check(&root.data),
+            Store::Check {
+                store: Some(text), ..
+            } => check_at(&text),
             Store::Backup { to, root } => backup(&root.data, &to),
             Store::Restore { from, root } => restore(&from, &root.data),
         });
@@ -59,16 +75,27 @@ impl Store {
 }
 
 fn check(root: &Path) -> Result<Output, CliError> {
-    let checked = look(root)?;
+    Ok(told(&look(root)?))
+}
+
+fn check_at(text: &str) -> Result<Output, CliError> {
+    let address = place::read(text).map_err(|error| CliError::usage(format!("{error:#}")))?;
+    let checked = Payments::check_at(&address);
+    Ok(told(
+        &checked.map_err(|error| CliError::usage(error.to_string()))?,
+    ))
+}
+
+fn told(checked: &Checked) -> Output {
     let payments = format!("{} payments", checked.payments);
     if checked.problems.is_empty() {
-        return Ok(Output::text(format!("{payments}: all is well")));
+        return Output::text(format!("{payments}: all is well"));
     }
-    Ok(Output {
+    Output {
         code: 1,
         ..Output::text(checked.problems.join("\n"))
             .with_note(format!("{payments}, and these are not well"))
-    })
+    }
 }
 
 fn look(root: &Path) -> Result<Checked, CliError> {

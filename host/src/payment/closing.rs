@@ -50,7 +50,7 @@ impl Payments {
     async fn begin_and_go_on(
         &self,
         id: PaymentId,
-        rule: impl FnOnce(&Case) -> Result<(Option<Changes>, Vec<Attempt>)> + Send + 'static,
+        rule: impl FnOnce(&Case) -> Result<(Option<Changes>, Vec<Attempt>)> + Clone + Send + 'static,
     ) -> Result<Payment> {
         let leased = self
             .0

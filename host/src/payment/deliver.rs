@@ -39,8 +39,8 @@ const CONFLICTS_AT_ONCE: u32 = 5;
 impl Payments {
     /// Ends the tries that an earlier host began and did not end: each counts as one that failed, with its pause, so
     /// that a callback by which a host ends is not the first thing that the next one runs. To be called before anything
-    /// is delivered.
-    pub(super) async fn end_interrupted_tries(&self) -> Result<()> {
+    /// is delivered, and when another host was found dead.
+    pub(crate) async fn end_interrupted_tries(&self) -> Result<()> {
         for delivery in self.0.store.interrupted_deliveries().await? {
             let error = "the host ended while this try ran".to_owned();
             self.fail(&delivery, error, String::new()).await?;

@@ -9,7 +9,7 @@ use crate::plugin::{Kind, PluginError, Refusal};
 use crate::store::{FindError, StoreError};
 
 /// A refusal. What went wrong inside is logged where it happens and never shown to callers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PayError {
     code: &'static str,
     status: u16,
@@ -184,6 +184,13 @@ impl From<StoreError> for PayError {
         match error {
             StoreError::Full(_) => disk_full(),
             StoreError::ReadOnly(_) => disk_read_only(),
+            StoreError::Uncertain(_) => PayError::store_down(
+                "the payment store was lost while it kept this: nobody knows whether it did. Look at the payment, or repeat \
+                 the request with the same Idempotency-Key",
+            ),
+            StoreError::Contended(_) => PayError::store_down(
+                "too much is done with the same payment at the same time; nothing was changed by this, try again",
+            ),
             StoreError::Unsynced => PayError::store_down(
                 "the host's disk failed: nobody knows whether this was kept. The host ends, and can be asked again when \
                  it was started again",

@@ -191,7 +191,15 @@ impl Payments {
         self.ring();
     }
 
-    fn ring(&self) {
+    /// Another host changed this payment.
+    pub(crate) fn changed_elsewhere(&self, id: PaymentId) {
+        // Nobody listening is fine.
+        let _ = self.0.changed.send(id);
+        self.0.followers.tell(id);
+    }
+
+    /// Work may be due earlier than the workers think.
+    pub(crate) fn ring(&self) {
         self.0
             .work
             .send_modify(|count| *count = count.wrapping_add(1));

@@ -305,6 +305,7 @@ impl Ask<'_> {
 }
 
 /// What came of calling the platform, besides the statements that were settled.
+#[derive(Clone)]
 enum Called {
     /// The platform has it.
     Taken,

@@ -31,6 +31,7 @@ impl Default for Targets {
 }
 
 /// What `send` decided to use.
+#[derive(Clone)]
 pub(super) struct Chosen {
     pub(super) provider: Current,
     pub(super) target: TargetRef,

@@ -33,7 +33,9 @@ impl Store {
         let account = account.clone();
         let after = after.map(|last| (last.created_ms, last.trade_no.clone()));
         self.database
-            .find(move |link| attempt::paid_of(link, &account, &made, changed_since, after, limit))
+            .find(move |link| {
+                attempt::paid_of(link, &account, &made, changed_since, after.clone(), limit)
+            })
             .await
     }
 
@@ -60,7 +62,7 @@ impl Store {
         let account = account.clone();
         let after = after.map(|last| (last.created_ms, last.refund_no.clone()));
         self.database
-            .find(move |link| refund::given_of(link, &account, &ordered, after, limit))
+            .find(move |link| refund::given_of(link, &account, &ordered, after.clone(), limit))
             .await
     }
 

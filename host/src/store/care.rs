@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::sqlite::care;
-use super::{Store, StoreError};
+use super::{Address, Store, StoreError, postgres};
 
 /// What a look through a whole store found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,15 @@ impl Store {
     /// When it cannot be read as a store of this version. What is wrong in one that can is told in [`Checked`].
     pub fn check(dir: &Path) -> Result<Checked, StoreError> {
         care::check(dir)
+    }
+
+    /// Looks through the store at a PostgreSQL address: rules that hold between its rows, at one moment. Whether the
+    /// server's own files are sound is for its own tools to say. Blocks, and reads everything; hosts go on meanwhile.
+    ///
+    /// # Errors
+    /// As those of [`Store::check`].
+    pub fn check_at(address: &Address) -> Result<Checked, StoreError> {
+        postgres::check(address)
     }
 
     /// Writes the store in `dir`, as it is at this moment, into the directory `to`, which must not hold one. Blocks for

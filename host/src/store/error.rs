@@ -14,14 +14,13 @@ pub enum StoreError {
     /// Another process, or another part of this one, has the store open.
     #[error("the store in {} is in use by another process", .0.display())]
     Locked(PathBuf),
-    /// The file's schema is newer than this program.
+    /// The schema is newer than this program.
     #[error(
-        "{} was written by a newer walnut (schema {found}; this one knows up to {known}): start that version, or restore a backup made before it",
-        .path.display()
+        "{store} was written by a newer walnut (schema {found}; this one knows up to {known}): start that version, or restore a backup made before it"
     )]
     Newer {
-        /// The database's file.
-        path: PathBuf,
+        /// The database's file, or its address.
+        store: String,
         /// Its schema's version.
         found: i64,
         /// The newest version that this program knows.
@@ -35,10 +34,10 @@ pub enum StoreError {
     Exists(String),
     /// There is no room on the disk; nothing was written.
     #[error("the disk is full: {0}")]
-    Full(Arc<rusqlite::Error>),
+    Full(String),
     /// The disk or the file cannot be written; nothing was.
     #[error("the store cannot be written: {0}")]
-    ReadOnly(Arc<rusqlite::Error>),
+    ReadOnly(String),
     /// What was to be written breaks a rule that the store asserts; nothing was written. A bug of the caller.
     #[error("refused by the store: {0}")]
     Invariant(String),
@@ -72,6 +71,22 @@ pub enum StoreError {
         /// Why it failed.
         source: Arc<std::io::Error>,
     },
+    /// What was given as the store's address cannot be used.
+    #[error("the store's address: {0}")]
+    Address(String),
+    /// The database's server does not answer; nothing was written. It makes sense to try again later.
+    #[error("PostgreSQL does not answer: {0}")]
+    Unavailable(String),
+    /// The connection to the server was lost in the middle of a commit: it may have happened or not. Whoever tries again
+    /// has to look first, or to use an idempotency key.
+    #[error("the connection to PostgreSQL was lost while it committed: {0}")]
+    Uncertain(String),
+    /// Others held what was needed for too long; nothing was written. It makes sense to try again.
+    #[error("too many changes of the same at the same time: {0}")]
+    Contended(String),
+    /// Any other refusal of PostgreSQL; nothing was written.
+    #[error("PostgreSQL: {0}")]
+    Postgres(String),
     /// Any other failure of SQLite; nothing was written as far as it can tell.
     #[error("SQLite: {0}")]
     Sqlite(Arc<rusqlite::Error>),
@@ -80,8 +95,8 @@ pub enum StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => StoreError::Full(Arc::new(error)),
-            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(Arc::new(error)),
+            Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly(error.to_string()),
             Some(ErrorCode::SystemIoFailure) if is_of_synchronising(&error) => StoreError::Unsynced,
             Some(ErrorCode::SystemIoFailure) => StoreError::Disk(Arc::new(error)),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

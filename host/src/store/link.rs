@@ -20,10 +20,6 @@ use super::table::row::Columns;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::store) enum Dialect {
     Sqlite,
-    #[expect(
-        dead_code,
-        reason = "the engine that speaks it comes with its own change"
-    )]
     Postgres,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! The interface speaks of payments, not of tables: each verb is one transaction, and what it answers is
 //! durable when it answers. `payment`, `work`, `http` and `cli` may enter; SQL stays in [`table`], written
-//! once against a [`link`] to the engine, which is [`sqlite`].
+//! once against a [`link`] to the engine, which is [`sqlite`] or [`postgres`].
 //!
 //! | file | verbs |
 //! |---|---|
@@ -22,6 +22,7 @@
 mod books;
 mod care;
 mod domains;
+mod engine;
 mod error;
 mod find;
 mod invariants;
@@ -29,17 +30,21 @@ mod kv;
 mod link;
 mod outbox;
 mod payments;
+mod postgres;
 mod providers;
 mod schedule;
 mod sqlite;
 mod table;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+
+use crate::payment::model::PaymentId;
 
 pub use books::Account;
 pub use care::Checked;
@@ -53,12 +58,13 @@ pub use find::{
 pub use kv::{Event, Space};
 pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
+pub use postgres::Address;
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub use schedule::{CallRoom, DueAsk, DueRefund};
 
-use sqlite::Database;
+use engine::Database;
 
-/// The store of one data root. Clones share it.
+/// The store of one data root, or that several hosts share. Clones share it too.
 ///
 /// The last clone that is dropped waits until everything that was accepted is committed; [`Store::close`]
 /// does so without blocking the caller's thread.
@@ -76,6 +82,19 @@ pub struct Stats {
     pub jobs: u64,
 }
 
+/// What another host did to the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    /// It changed this payment.
+    Changed(PaymentId),
+    /// It changed something else.
+    Committed,
+    /// It was silent for too long, and what it had begun is free: there may be interrupted deliveries.
+    Dead,
+    /// Nobody knows: nothing was heard for a while.
+    Missed,
+}
+
 impl Store {
     /// Opens the store in `dir` (`<data>/var/payment`), which is made when missing, and brings its schema up
     /// to date. Blocks for the time that takes: call it before the runtime serves anybody.
@@ -85,7 +104,19 @@ impl Store {
     /// when a newer walnut wrote it, [`StoreError::Corrupt`] when the file is no store or damaged.
     pub fn open(dir: &Path) -> Result<Store, StoreError> {
         Ok(Store {
-            database: Arc::new(Database::open(dir)?),
+            database: Arc::new(Database::in_directory(dir)?),
+        })
+    }
+
+    /// Opens the store at a PostgreSQL address, and brings its schema up to date. Other hosts may have it open too. Blocks
+    /// as [`Store::open`] does.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server does not answer, [`StoreError::Address`] when it does not let this host
+    /// in, or the server or the database is not fit; [`StoreError::Newer`] and [`StoreError::Corrupt`] as above.
+    pub fn connect(address: &Address) -> Result<Store, StoreError> {
+        Ok(Store {
+            database: Arc::new(Database::at(address)?),
         })
     }
 
@@ -119,5 +150,11 @@ impl Store {
     /// A number that grows with every commit: whoever looks for work waits for it to change.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.database.commits()
+    }
+
+    /// What other hosts do to the store from now on; `None` where no other host can have it open. Whoever falls behind, or
+    /// hears that something was missed, looks at the store.
+    pub(crate) fn news(&self) -> Option<broadcast::Receiver<News>> {
+        self.database.news()
     }
 }

@@ -171,9 +171,10 @@ impl Store {
     }
 
     /// Deliveries whose try was begun by a host that has ended since. Their leases are held by nobody: whoever opened
-    /// the store says what becomes of each, before anything is leased.
+    /// the store says what becomes of each, before anything is leased; and so does every host that hears of another's end
+    /// ([`News::Dead`](super::News::Dead)).
     pub async fn interrupted_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
-        self.database.read(delivery::leased).await
+        self.database.read(delivery::interrupted).await
     }
 
     /// Commits a delivery: its `kv` writes and events, `apply_at` and `apply_re` (`answer`, a JSON text) of its

@@ -6,6 +6,7 @@ use crate::payment::model::{
     Ams, Attempt, Case, Change, Changes, Digest, Payment, PaymentId, StoredStatement, TradeNo,
 };
 
+use super::link::Link;
 use super::table::idempotency::{self, Earlier};
 use super::table::{case, content, history, payment};
 use super::{Store, StoreError, invariants};
@@ -67,9 +68,9 @@ impl Store {
     /// [`StoreError::Exists`] when the id is taken, [`StoreError::Invariant`] when the parts do not fit each
     /// other: a foreign attempt, content that is not what the callback names, a delivery without an OK.
     pub async fn create(&self, new: NewPayment) -> Result<Created, StoreError> {
-        self.database
-            .write(move |link| case::create(link, &new))
-            .await
+        let id = new.payment.id;
+        let create = move |link: &dyn Link| case::create(link, &new);
+        self.database.write_payment(id, create).await
     }
 
     /// What came of an earlier [`Store::create`] with this key; `None` when there was none.
@@ -101,8 +102,9 @@ impl Store {
     /// everything that the rule returns in one transaction, the payment with the next revision. No other
     /// change can come between.
     ///
-    /// The rule runs on the writer's thread: it computes, and does nothing that could wait. When it fails, or
-    /// returns no changes, nothing is written. `None` means that there is no such payment.
+    /// The rule runs on a writer's thread: it computes, and does nothing that could wait. It is run again, as the copy that
+    /// it was, when what it returned could not be written. When it fails, or returns no changes, nothing is written. `None`
+    /// means that there is no such payment.
     ///
     /// # Errors
     /// [`StoreError::Invariant`] when the changes would break a rule that holds for all: an illegal state, a
@@ -113,16 +115,16 @@ impl Store {
         rule: F,
     ) -> Result<Option<Result<T, E>>, StoreError>
     where
-        F: FnOnce(&Case) -> Result<(Option<Changes>, T), E> + Send + 'static,
+        F: FnOnce(&Case) -> Result<(Option<Changes>, T), E> + Clone + Send + 'static,
         T: Send + 'static,
         E: Send + 'static,
     {
         self.database
-            .write(move |link| {
+            .write_payment(id, move |link| {
                 let Some(before) = case::load(link, id)? else {
                     return Ok(None);
                 };
-                match rule(&before) {
+                match rule.clone()(&before) {
                     Err(refused) => Ok(Some(Err(refused))),
                     Ok((None, answer)) => Ok(Some(Ok(answer))),
                     Ok((Some(changes), answer)) => {
@@ -145,11 +147,11 @@ impl Store {
         rule: F,
     ) -> Result<Option<Result<Once, E>>, StoreError>
     where
-        F: FnOnce(&Case) -> Result<(Option<Changes>, String), E> + Send + 'static,
+        F: FnOnce(&Case) -> Result<(Option<Changes>, String), E> + Clone + Send + 'static,
         E: Send + 'static,
     {
         self.database
-            .write(move |link| {
+            .write_payment_and_more(id, move |link| {
                 let Some(before) = case::load(link, id)? else {
                     return Ok(None);
                 };
@@ -164,7 +166,7 @@ impl Store {
                     Some(_) => return Ok(Some(Ok(Once::KeyUsedForOtherBody))),
                     None => {}
                 }
-                match rule(&before) {
+                match rule.clone()(&before) {
                     Err(refused) => Ok(Some(Err(refused))),
                     Ok((changes, made)) => {
                         if let Some(changes) = changes {

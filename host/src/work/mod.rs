@@ -2,6 +2,7 @@
 //! can pay any more. Everything is in the store; this room only wakes up, leases and calls the verbs, so that
 //! a crash loses nothing but time.
 
+mod others;
 mod running;
 
 use std::time::Duration;
@@ -48,6 +49,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// Runs until `stop`, then lets what was begun come to its end.
 pub async fn run(payments: Payments, stop: CancellationToken) {
     tokio::join!(
+        others::listen(&payments, &stop),
         attend("asking", &payments, &stop, ASKS_AT_ONCE, Work::Asking),
         attend(
             "delivering",

@@ -7,19 +7,17 @@ mod link;
 mod lock;
 mod readers;
 mod schema;
-mod threads;
 mod writer;
 
 pub(super) mod care;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::link::Link;
-use super::table::Lane;
 use super::{Stats, StoreError};
 use connection::Checkpoint;
 use lock::DirectoryLock;
@@ -34,12 +32,6 @@ pub(super) struct Database {
     writer: Writer,
     readers: Readers,
     finders: Readers,
-    /// The domain that had the last turn in the outbox; see [`delivery::lease`](super::table::delivery::lease).
-    turn: Arc<Mutex<String>>,
-    /// The domain and platform that were asked about last; see [`attempt::claim_asks`](super::table::attempt::claim_asks).
-    asking_turn: Arc<Mutex<Lane>>,
-    /// Those whose refund was worked on last; see [`refund::claim`](super::table::refund::claim).
-    refund_turn: Arc<Mutex<Lane>>,
 }
 
 impl Database {
@@ -63,9 +55,6 @@ impl Database {
             writer,
             readers,
             finders,
-            turn: Arc::default(),
-            asking_turn: Arc::default(),
-            refund_turn: Arc::default(),
         })
     }
 
@@ -125,18 +114,6 @@ impl Database {
     /// Returns when the disk failed while it was synchronised.
     pub(super) async fn unsynced(&self) {
         self.writer.unsynced().await;
-    }
-
-    pub(super) fn turn(&self) -> Arc<Mutex<String>> {
-        Arc::clone(&self.turn)
-    }
-
-    pub(super) fn asking_turn(&self) -> Arc<Mutex<Lane>> {
-        Arc::clone(&self.asking_turn)
-    }
-
-    pub(super) fn refund_turn(&self) -> Arc<Mutex<Lane>> {
-        Arc::clone(&self.refund_turn)
     }
 }
 

@@ -18,9 +18,9 @@ use tokio::sync::{Semaphore, oneshot};
 use super::connection;
 use super::link::SqliteLink;
 use super::lock::DirectoryLock;
-use super::threads::Threads;
 use crate::store::StoreError;
 use crate::store::link::Link;
+use crate::store::threads::Threads;
 
 /// Reads that may wait; whoever comes after them waits outside, in order.
 const QUEUE: usize = 4096;

@@ -50,7 +50,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, Sto
         _ => {
             let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
             Err(StoreError::Newer {
-                path: path.to_owned(),
+                store: path.display().to_string(),
                 found,
                 known,
             })

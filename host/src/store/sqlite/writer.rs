@@ -23,8 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::connection::{CHECKPOINT_PAGES, Checkpoint, checkpoint};
 use super::link::SqliteLink;
 use super::lock::DirectoryLock;
-use super::threads::{Alive, Threads};
 use crate::store::link::Link;
+use crate::store::threads::{Alive, Threads};
 use crate::store::{Stats, StoreError};
 
 /// Jobs of one commit: bounds the time that the first of them waits for the last.
@@ -355,9 +355,9 @@ impl Main {
                     tracing::error!(%says, "the store's directory cannot be written");
                 }
                 match system.map(|says| says.kind()) {
-                    Some(ErrorKind::ReadOnlyFilesystem) => StoreError::ReadOnly(error),
+                    Some(ErrorKind::ReadOnlyFilesystem) => StoreError::ReadOnly(error.to_string()),
                     Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
-                        StoreError::Full(error)
+                        StoreError::Full(error.to_string())
                     }
                     _ => StoreError::Disk(error),
                 }

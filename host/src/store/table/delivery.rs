@@ -12,7 +12,7 @@ use super::row::{Columns, integer};
 use super::turn::in_turn;
 use super::{history, kv, payment};
 use crate::payment::model::{Ams, Change, Payment};
-use crate::store::link::{Link, all_rows, one_row, params};
+use crate::store::link::{Dialect, Link, all_rows, one_row, params};
 use crate::store::{Delivery, DeliveryRoom, DeliveryState, Effects, Finished, Space, StoreError};
 
 pub(in crate::store) use owners::{list, retry, retry_dead};
@@ -118,9 +118,14 @@ pub(in crate::store) fn by_key(link: &dyn Link, key: &str) -> Result<Option<Deli
     one_row(link, &sql, &params![key], decode)
 }
 
-/// Those that are leased.
-pub(in crate::store) fn leased(link: &dyn Link) -> Result<Vec<Delivery>, StoreError> {
-    let sql = format!("{SELECT} WHERE delivery.state = 'LEASED' AND ready_ms IS NOT NULL");
+/// Those that were leased by a host that has ended.
+pub(in crate::store) fn interrupted(link: &dyn Link) -> Result<Vec<Delivery>, StoreError> {
+    let ended = match link.dialect() {
+        // One host has the store, and it has not leased anything yet.
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " AND NOT EXISTS (SELECT 1 FROM host WHERE host.id = delivery.host)",
+    };
+    let sql = format!("{SELECT} WHERE delivery.state = 'LEASED' AND ready_ms IS NOT NULL{ended}");
     all_rows(link, &sql, &[], decode)
 }
 

@@ -9,7 +9,7 @@ use super::row::Columns;
 use crate::payment::model::{Digest, Payment};
 use crate::store::StoreError;
 use crate::store::find::{Condition, Find, Operand, Subject, Test};
-use crate::store::link::{Dialect, Link, all_rows, one_row, params};
+use crate::store::link::{Bind, Link, Value, all_rows, one_row, params};
 
 /// Keys of one payment: each costs a row at every create.
 const MOST: usize = 16;
@@ -24,20 +24,24 @@ const AT_ONCE: i64 = 10_000;
 /// The key under which payments stand that have more values than are kept.
 const MANY: &str = "\0many";
 
-/// Whether this engine keeps the table.
-fn is_kept(link: &dyn Link) -> bool {
-    link.dialect() == Dialect::Sqlite
-}
-
-/// Keeps the keys of a new payment.
+/// Keeps the keys of a new payment, in one journey to the engine.
 pub(super) fn keep(link: &dyn Link, seq: i64, payment: &Payment) -> Result<(), StoreError> {
-    if !is_kept(link) {
+    let keys = keys(&payment.domain, &payment.meta);
+    if keys.is_empty() {
         return Ok(());
     }
-    for key in keys(&payment.domain, &payment.meta) {
-        insert(link, key, seq)?;
-    }
-    Ok(())
+    let rows: Vec<String> = (2..keys.len() + 2)
+        .map(|at| format!("(?{at}, ?1)"))
+        .collect();
+    let sql = format!(
+        "INSERT INTO field_key (key, payment) VALUES {}",
+        rows.join(", ")
+    );
+    let values: Vec<Value<'_>> = std::iter::once(&seq)
+        .chain(&keys)
+        .map(Bind::bind)
+        .collect();
+    link.execute(&sql, &values).map(drop)
 }
 
 fn insert(link: &dyn Link, key: i64, seq: i64) -> Result<(), StoreError> {
@@ -74,7 +78,7 @@ pub(in crate::store) fn keep_all(link: &dyn Link) -> Result<(), StoreError> {
 
 /// The keys that lead to all payments for which the question's condition can hold, when they are few.
 pub(super) fn leading(link: &dyn Link, query: &Find) -> Result<Option<[i64; 2]>, StoreError> {
-    let Some(domain) = query.domain.as_deref().filter(|_| is_kept(link)) else {
+    let Some(domain) = query.domain.as_deref() else {
         return Ok(None);
     };
     let many = key(domain, MANY, &[]);
@@ -90,7 +94,7 @@ pub(super) fn leading(link: &dyn Link, query: &Find) -> Result<Option<[i64; 2]>,
         }
         let own = key(domain, path, &bytes);
         let sql =
-            "SELECT count(*) FROM (SELECT 1 FROM field_key WHERE key IN (?1, ?2) LIMIT ?3) AS some";
+            "SELECT count(*) FROM (SELECT 1 FROM field_key WHERE key IN (?1, ?2) LIMIT ?3) AS few";
         let found = one_row(link, sql, &params![own, many, FEW + 1], |row| {
             row.next::<i64>()
         })?;

@@ -14,10 +14,11 @@ impl Gate {
     async fn shut(store: &Store) -> Gate {
         let (_open, wait) = mpsc::channel::<()>();
         let (entered, inside) = tokio::sync::oneshot::channel();
+        let entered = std::sync::Mutex::new(Some(entered));
         let store = store.clone();
         let job = tokio::spawn(async move {
             let hold = move |_: &dyn crate::store::link::Link| {
-                entered.send(()).unwrap();
+                entered.lock().unwrap().take().unwrap().send(()).unwrap();
                 // Ends when the other side is dropped.
                 wait.recv().unwrap_err();
                 Ok(())
@@ -36,7 +37,7 @@ impl Gate {
 
 #[tokio::test]
 async fn what_waits_is_committed_together() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let before = shop.store.stats();
     let mut commits = shop.store.commits();
     commits.mark_unchanged();
@@ -61,7 +62,7 @@ async fn what_waits_is_committed_together() {
 
 #[tokio::test]
 async fn a_job_that_fails_undoes_only_itself() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let gate = Gate::shut(&shop.store).await;
     let callers: Vec<_> = (0..10)
         .map(|number| {
@@ -90,7 +91,7 @@ async fn a_job_that_fails_undoes_only_itself() {
 
 #[tokio::test]
 async fn a_commit_that_fails_is_nobodys_success() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let gate = Gate::shut(&shop.store).await;
     let store = shop.store.clone();
     let spoiler = tokio::spawn(async move {
@@ -128,7 +129,7 @@ async fn a_commit_that_fails_is_nobodys_success() {
 
 #[tokio::test]
 async fn a_full_disk_is_named_and_outlived() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let set = |pages: &'static str| {
         let sql = format!("PRAGMA max_page_count = {pages}");
         shop.store
@@ -151,7 +152,7 @@ async fn a_full_disk_is_named_and_outlived() {
 
 #[tokio::test]
 async fn closing_finishes_what_was_accepted_and_refuses_the_rest() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let gate = Gate::shut(&shop.store).await;
     let new = new(payment("shop"));
     let id = new.payment.id;
@@ -167,16 +168,16 @@ async fn closing_finishes_what_was_accepted_and_refuses_the_rest() {
     gate.open().await;
     assert_eq!(accepted.await.unwrap().unwrap(), Created::Made);
     closing.await.unwrap();
-    let again = Store::open(shop.dir.path()).unwrap();
+    let again = Store::open(shop.dir()).unwrap();
     assert!(again.case(id).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_write_is_not_ready() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     shop.store.ready().await.unwrap();
     // Somebody else holds the right to write, for longer than anybody waits.
-    let path = shop.dir.path().join(crate::store::sqlite::FILE);
+    let path = shop.dir().join(crate::store::sqlite::FILE);
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(shop.store.ready().await.is_err());

@@ -50,7 +50,7 @@ async fn sold(shop: &Shop, domain: &str, target: &str, at: Ams) -> TradeNo {
 
 #[tokio::test]
 async fn an_accounts_payments_and_refunds_of_a_time_come_page_by_page() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let mut inside = Vec::new();
     for at in [100, 150, 150, 199] {
         inside.push(sold(&shop, "shop", "main", at).await);
@@ -103,7 +103,7 @@ async fn an_accounts_payments_and_refunds_of_a_time_come_page_by_page() {
 
 #[tokio::test]
 async fn when_an_account_was_paid_last_is_known() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     for (domain, target, at) in [
         ("shop", "main", 150),
         ("shop", "main", 90),
@@ -123,7 +123,7 @@ async fn when_an_account_was_paid_last_is_known() {
 
 #[tokio::test]
 async fn a_trade_is_found_by_the_platforms_number_of_it_within_its_account() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let first = sold(&shop, "shop", "main", 1).await;
     let second = sold(&shop, "shop", "main", 2).await;
     sold(&shop, "shop", "second", 3).await;

@@ -76,7 +76,7 @@ fn asking(matching: &Value) -> Result<Find, FindError> {
 
 #[tokio::test]
 async fn payments_are_found_by_their_own_columns() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let ids = stock(&shop).await;
     let id = ids[1].to_string();
     let dashed = format!(
@@ -123,7 +123,7 @@ async fn payments_are_found_by_their_own_columns() {
 
 #[tokio::test]
 async fn answers_are_sorted_and_cut() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let ids = stock(&shop).await;
     use Order::{Ascending, Descending};
     let sorted = |sort: &[(Column, Order)]| Find {
@@ -244,7 +244,7 @@ fn a_wrong_value_names_its_column() {
 
 #[tokio::test]
 async fn questions_without_bounds_are_refused() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let find = || Find::new(None);
     for (query, error) in [
         (Find { limit: 0, ..find() }, FindError::Limit(0)),
@@ -293,7 +293,7 @@ async fn questions_without_bounds_are_refused() {
 
 #[tokio::test]
 async fn an_answer_is_bounded_in_bytes() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     for _ in 0..9 {
         let mut large = payment("shop");
         large.meta = object(json!({ "note": "x".repeat(Find::MAX_BYTES / 8) }));

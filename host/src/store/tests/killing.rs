@@ -2,19 +2,18 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::*;
 
-/// Tells the victim its directory.
-const DIRECTORY: &str = "WALNUT_TEST_STORE";
+/// Tells the victim where the store is.
+const PLACE: &str = "WALNUT_TEST_STORE";
 
 /// Run by the test below in a process of its own: makes and delivers payments, and says what was answered.
 #[test]
 #[ignore = "the victim of the test beside it"]
 fn victim() {
-    let Some(dir) = std::env::var_os(DIRECTORY).map(PathBuf::from) else {
+    let Ok(place) = std::env::var(PLACE) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -22,10 +21,7 @@ fn victim() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let shop = Arc::new(Shop {
-            store: Store::open(&dir).unwrap(),
-            dir: tempfile::tempdir().unwrap(),
-        });
+        let shop = Arc::new(Shop::at(Place::Elsewhere(place)));
         let callers: Vec<_> = (0..16)
             .map(|_| tokio::spawn(make_and_deliver(Arc::clone(&shop))))
             .collect();
@@ -87,19 +83,18 @@ fn say(what: &str, id: PaymentId) {
 
 #[tokio::test]
 async fn a_killed_process_loses_nothing_that_it_answered() {
-    let dir = tempfile::tempdir().unwrap();
+    let Some(shop) = open() else { return };
+    shop.store.close().await;
+    let place = shop.place;
+    let victim = format!("{}::victim", module_path!());
+    let (_, victim) = victim.split_once("::").unwrap();
     let mut made = HashSet::new();
     let mut done = HashSet::new();
     // Each round goes on with what the one before left, leases that nobody ends included.
     for answers in [1, 150, 400] {
         let mut victim = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "store::tests::killing::victim",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env(DIRECTORY, dir.path())
+            .args(["--exact", victim, "--ignored", "--nocapture"])
+            .env(PLACE, place.name())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -114,15 +109,17 @@ async fn a_killed_process_loses_nothing_that_it_answered() {
             assert!(known, "said twice: {line}");
             heard += 1;
             if heard == answers {
-                let second = Store::open(dir.path());
-                assert!(matches!(second.err(), Some(StoreError::Locked(_))));
+                if let Place::Directory(dir) = &place {
+                    let second = Store::open(dir.path());
+                    assert!(matches!(second.err(), Some(StoreError::Locked(_))));
+                }
                 victim.kill().unwrap();
             }
         }
         victim.wait().unwrap();
         assert!(heard >= answers, "the victim ended by itself");
 
-        let store = Store::open(dir.path()).unwrap();
+        let store = place.open();
         for id in &made {
             assert!(
                 store.case(*id).await.unwrap().is_some(),

@@ -1,6 +1,5 @@
 //! The language of `match`, in the store and on what callers see: both give the same payments.
 
-use super::sqlite::FILE;
 use super::*;
 use crate::payment::view;
 
@@ -9,7 +8,7 @@ const NOW: u64 = 1_795_422_600_000;
 const HOUR: u64 = 3_600_000;
 const TODAY: u64 = NOW - 8 * HOUR - HOUR / 2;
 
-fn asking(matching: &Value) -> Find {
+pub(super) fn asking(matching: &Value) -> Find {
     let mut query = Find::new(Some("shop".to_owned()));
     query.limit = 100;
     let clock = Clock::at(NOW.try_into().unwrap(), jiff::tz::TimeZone::UTC);
@@ -20,7 +19,7 @@ fn asking(matching: &Value) -> Find {
 }
 
 /// Five payments, the newest first.
-fn stock() -> Vec<Payment> {
+pub(super) fn stock() -> Vec<Payment> {
     let cny = |minor| Money::new(minor, Currency::parse("RMB").unwrap()).unwrap();
     vec![
         Payment {
@@ -79,7 +78,7 @@ fn stock() -> Vec<Payment> {
 
 #[tokio::test]
 async fn what_owners_write_finds_what_they_mean() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let mut stock = stock();
     for payment in &mut stock {
         payment.id = shop.make(payment.clone()).await;
@@ -207,37 +206,8 @@ async fn what_owners_write_finds_what_they_mean() {
 }
 
 #[tokio::test]
-async fn payments_of_an_earlier_schema_are_found_by_what_callers_added() {
-    let shop = Shop::open();
-    for payment in stock() {
-        shop.make(payment).await;
-    }
-    shop.store.close().await;
-    let keys = |sql: &str| {
-        let file = rusqlite::Connection::open(shop.dir.path().join(FILE)).unwrap();
-        let keys: i64 = file
-            .query_row("SELECT count(*) FROM field_key", [], |row| row.get(0))
-            .unwrap();
-        file.execute_batch(sql).unwrap();
-        keys
-    };
-    let made = keys("DROP TABLE field_key; PRAGMA user_version = 3;");
-    let shop = Shop {
-        store: Store::open(shop.dir.path()).unwrap(),
-        dir: shop.dir,
-    };
-    let found = shop.store.find(asking(&json!({"or.id": "A2"}))).await;
-    assert_eq!(found.unwrap()[0].brief, "black tea");
-    shop.store.close().await;
-    let file = rusqlite::Connection::open(shop.dir.path().join(FILE)).unwrap();
-    let sql = "SELECT count(*) FROM field_key";
-    let again: i64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
-    assert_eq!((made, again), (11, 11));
-}
-
-#[tokio::test]
 async fn values_that_have_no_key_are_found_all_the_same() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let many: Vec<u64> = (0..40).collect();
     let long = "x".repeat(500);
     for (brief, meta) in [
@@ -273,7 +243,7 @@ async fn values_that_have_no_key_are_found_all_the_same() {
 
 #[tokio::test]
 async fn parts_of_what_only_rows_can_tell_are_cut_alike() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     for number in 0..30_u64 {
         shop.make(Payment {
             created_ms: 100 + number,

@@ -1,52 +1,122 @@
-//! What every engine behind [`Store`] must do, on real files. [`Shop`] is the only place that knows how a
-//! store is opened, so that the same stories can be told of another engine.
-
-mod asking;
-mod changing;
-mod committing;
-mod comparing;
-mod creating;
-mod delivering;
-mod finding;
-mod killing;
-mod matching;
-mod opening;
-mod paging;
-mod refunding;
-mod registering;
-mod retrying;
+//! What every engine behind [`Store`] must do, on real files and on a real server. The same stories are told of both:
+//! [`Shop`] is the only place that knows how a store is opened. Where there is no server, they are left out.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
+use walnut_test_postgres::Server;
 
 use super::*;
 use crate::payment::model::*;
 use crate::payment::money::{Currency, Money};
 
-/// A store in a directory that goes with it.
+/// The stories that every engine tells.
+macro_rules! stories {
+    () => {
+        mod asking;
+        mod changing;
+        mod comparing;
+        mod creating;
+        mod delivering;
+        mod finding;
+        mod killing;
+        mod matching;
+        mod paging;
+        mod refunding;
+        mod registering;
+        mod retrying;
+    };
+}
+
+#[path = "."]
+#[allow(clippy::duplicate_mod)]
+mod on_sqlite {
+    use super::*;
+
+    fn open() -> Option<Shop> {
+        Some(Shop::in_directory())
+    }
+
+    stories!();
+    mod committing;
+    mod opening;
+}
+
+#[path = "."]
+#[allow(clippy::duplicate_mod)]
+mod on_postgres {
+    use super::*;
+
+    fn open() -> Option<Shop> {
+        let database = Server::shared()?.database().unwrap();
+        Some(Shop::at(Place::Database(database)))
+    }
+
+    stories!();
+    mod sharing;
+}
+
+/// Where a store is; what is there goes with this.
+enum Place {
+    Directory(TempDir),
+    Database(walnut_test_postgres::Database),
+    /// Another's, by its name.
+    Elsewhere(String),
+}
+
+impl Place {
+    fn open(&self) -> Store {
+        open_at(&self.name()).unwrap()
+    }
+
+    /// By which another process finds it.
+    fn name(&self) -> String {
+        match self {
+            Place::Directory(dir) => dir.path().to_str().unwrap().to_owned(),
+            Place::Database(database) => database.url().to_owned(),
+            Place::Elsewhere(name) => name.clone(),
+        }
+    }
+}
+
+fn open_at(name: &str) -> Result<Store, StoreError> {
+    match Address::is_one(name) {
+        true => Store::connect(&Address::parse(name)?),
+        false => Store::open(Path::new(name)),
+    }
+}
+
+/// A store in a place that goes with it.
 struct Shop {
     store: Store,
-    dir: TempDir,
+    place: Place,
 }
 
 impl Shop {
-    fn open() -> Shop {
-        let dir = tempfile::tempdir().unwrap();
+    fn in_directory() -> Shop {
+        Shop::at(Place::Directory(tempfile::tempdir().unwrap()))
+    }
+
+    fn at(place: Place) -> Shop {
         Shop {
-            store: Store::open(dir.path()).unwrap(),
-            dir,
+            store: place.open(),
+            place,
+        }
+    }
+
+    /// Where the embedded engine keeps it.
+    fn dir(&self) -> &Path {
+        match &self.place {
+            Place::Directory(dir) => dir.path(),
+            Place::Database(_) | Place::Elsewhere(_) => panic!("not in a directory of its own"),
         }
     }
 
     /// Closes the store and opens it again.
     async fn reopen(self) -> Shop {
         self.store.close().await;
-        Shop {
-            store: Store::open(self.dir.path()).unwrap(),
-            dir: self.dir,
-        }
+        Shop::at(self.place)
     }
 
     /// Stores a payment and its only line of history.

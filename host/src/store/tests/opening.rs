@@ -2,16 +2,18 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::sqlite::FILE;
+use super::matching::{asking, stock};
+use super::refunding::{lanes, ordered};
 use super::*;
+use crate::store::sqlite::FILE;
 
 #[tokio::test]
 async fn dropping_keeps_everything() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let id = shop.make_paid("shop").await;
-    let Shop { store, dir } = shop;
+    let Shop { store, place } = shop;
     drop(store);
-    let store = Store::open(dir.path()).unwrap();
+    let store = place.open();
     assert!(store.case(id).await.unwrap().is_some());
     let of = DeliveriesOf {
         payment: Some(id),
@@ -22,23 +24,23 @@ async fn dropping_keeps_everything() {
 
 #[tokio::test]
 async fn a_store_is_open_once() {
-    let shop = Shop::open();
-    let second = Store::open(shop.dir.path());
+    let shop = Shop::in_directory();
+    let second = Store::open(shop.dir());
     assert!(matches!(second.err(), Some(StoreError::Locked(_))));
     let _again = shop.reopen().await;
 }
 
 #[tokio::test]
 async fn a_newer_file_is_left_alone() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     shop.store.close().await;
-    let path = shop.dir.path().join(FILE);
+    let path = shop.dir().join(FILE);
     Connection::open(&path)
         .unwrap()
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let before = fs::read(&path).unwrap();
-    let error = Store::open(shop.dir.path()).err().unwrap();
+    let error = Store::open(shop.dir()).err().unwrap();
     assert!(
         matches!(error, StoreError::Newer { found: 99, .. }),
         "{error}"
@@ -70,18 +72,18 @@ fn what_is_no_store_is_named_and_left_alone() {
 
 #[tokio::test]
 async fn a_damaged_page_is_an_error_and_never_an_answer() {
-    let shop = Shop::open();
+    let shop = Shop::in_directory();
     let mut ids = Vec::new();
     for _ in 0..200 {
         ids.push(shop.make(payment("shop")).await);
     }
     shop.store.close().await;
-    let path = shop.dir.path().join(FILE);
+    let path = shop.dir().join(FILE);
     let mut bytes = fs::read(&path).unwrap();
     // Everything but the first page, which holds the schema.
     bytes[4096..].fill(0xa5);
     fs::write(&path, bytes).unwrap();
-    let damaged = match Store::open(shop.dir.path()) {
+    let damaged = match Store::open(shop.dir()) {
         Err(error) => error,
         Ok(store) => store.case(ids[0]).await.unwrap_err(),
     };
@@ -111,4 +113,47 @@ fn only_the_owner_may_look() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
+}
+
+#[tokio::test]
+async fn refunds_of_an_earlier_schema_get_their_domain_and_platform() {
+    let shop = Shop::in_directory();
+    ordered(&shop, "shop", "wx", 50).await;
+    shop.store.close().await;
+    let file = Connection::open(shop.dir().join(FILE)).unwrap();
+    file.execute_batch(
+        "DROP TABLE field_key; DROP INDEX refund_turn; ALTER TABLE refund DROP COLUMN domain; \
+         ALTER TABLE refund DROP COLUMN platform; PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(file);
+    let shop = shop.reopen().await;
+    let claimed = shop.store.claim_refunds(100, 200, CallRoom::of(9)).await;
+    assert_eq!(lanes(&claimed.unwrap()), [("shop", "wx")]);
+}
+
+#[tokio::test]
+async fn payments_of_an_earlier_schema_are_found_by_what_callers_added() {
+    let shop = Shop::in_directory();
+    for payment in stock() {
+        shop.make(payment).await;
+    }
+    shop.store.close().await;
+    let keys = |sql: &str| {
+        let file = Connection::open(shop.dir().join(FILE)).unwrap();
+        let keys: i64 = file
+            .query_row("SELECT count(*) FROM field_key", [], |row| row.get(0))
+            .unwrap();
+        file.execute_batch(sql).unwrap();
+        keys
+    };
+    let made = keys("DROP TABLE field_key; PRAGMA user_version = 3;");
+    let shop = shop.reopen().await;
+    let found = shop.store.find(asking(&json!({"or.id": "A2"}))).await;
+    assert_eq!(found.unwrap()[0].brief, "black tea");
+    shop.store.close().await;
+    let file = Connection::open(shop.dir().join(FILE)).unwrap();
+    let sql = "SELECT count(*) FROM field_key";
+    let again: i64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!((made, again), (11, 11));
 }

@@ -19,7 +19,7 @@ async fn everything(shop: &Shop, query: Find) -> Vec<PaymentId> {
 #[tokio::test]
 async fn pages_together_are_the_whole_in_any_order() {
     use Order::{Ascending, Descending};
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     for number in 0..50_u64 {
         shop.make(Payment {
             created_ms: 1_000 + number / 4,
@@ -77,7 +77,7 @@ async fn pages_together_are_the_whole_in_any_order() {
 
 #[tokio::test]
 async fn a_place_is_good_for_its_own_order_alone() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let id = shop.make(payment("shop")).await;
     let last = shop.store.case(id).await.unwrap().unwrap().payment;
     let newest = Find::new(Some("shop".to_owned()));

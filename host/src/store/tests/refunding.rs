@@ -1,10 +1,7 @@
-use rusqlite::Connection;
-
-use super::sqlite::FILE;
 use super::*;
 
 /// A refund that the platform is to be called about at this time, of a payment of its own.
-async fn ordered(shop: &Shop, domain: &str, platform: &str, ask_at_ms: Ams) -> RefundNo {
+pub(super) async fn ordered(shop: &Shop, domain: &str, platform: &str, ask_at_ms: Ams) -> RefundNo {
     let payment = Payment {
         state: State::Ok,
         ..payment(domain)
@@ -47,7 +44,7 @@ async fn ordered(shop: &Shop, domain: &str, platform: &str, ask_at_ms: Ams) -> R
     number
 }
 
-fn lanes(due: &[DueRefund]) -> Vec<(&str, &str)> {
+pub(super) fn lanes(due: &[DueRefund]) -> Vec<(&str, &str)> {
     due.iter()
         .map(|due| (due.domain.as_str(), due.platform.as_str()))
         .collect()
@@ -55,7 +52,7 @@ fn lanes(due: &[DueRefund]) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn what_is_due_is_claimed_once_with_a_fence() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     let number = ordered(&shop, "shop", "wx", 40).await;
     ordered(&shop, "shop", "wx", 500).await;
     assert_eq!(shop.store.next_refund().await.unwrap(), Some(40));
@@ -78,7 +75,7 @@ async fn what_is_due_is_claimed_once_with_a_fence() {
 
 #[tokio::test]
 async fn a_thousand_stuck_refunds_of_one_domain_delay_nobody_elses() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     for at in 1..=1_000 {
         ordered(&shop, "large", "wx", at).await;
     }
@@ -108,7 +105,7 @@ async fn a_thousand_stuck_refunds_of_one_domain_delay_nobody_elses() {
 
 #[tokio::test]
 async fn what_was_begun_when_the_host_ended_is_due_at_once() {
-    let shop = Shop::open();
+    let Some(shop) = open() else { return };
     ordered(&shop, "shop", "wx", 50).await;
     let claim = async |shop: &Shop| {
         let room = CallRoom::of(9);
@@ -118,21 +115,4 @@ async fn what_was_begun_when_the_host_ended_is_due_at_once() {
     assert!(claim(&shop).await.is_empty());
     let shop = shop.reopen().await;
     assert_eq!(claim(&shop).await[0].refund.fence, 2);
-}
-
-#[tokio::test]
-async fn refunds_of_an_earlier_schema_get_their_domain_and_platform() {
-    let shop = Shop::open();
-    ordered(&shop, "shop", "wx", 50).await;
-    shop.store.close().await;
-    let file = Connection::open(shop.dir.path().join(FILE)).unwrap();
-    file.execute_batch(
-        "DROP TABLE field_key; DROP INDEX refund_turn; ALTER TABLE refund DROP COLUMN domain; \
-         ALTER TABLE refund DROP COLUMN platform; PRAGMA user_version = 2;",
-    )
-    .unwrap();
-    drop(file);
-    let shop = shop.reopen().await;
-    let claimed = shop.store.claim_refunds(100, 200, CallRoom::of(9)).await;
-    assert_eq!(lanes(&claimed.unwrap()), [("shop", "wx")]);
 }

@@ -1,4 +1,4 @@
-//! The threads that SQLite's blocking calls run on, and how one waits for their end.
+//! The threads that blocking calls of an engine run on, and how one waits for their end.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
