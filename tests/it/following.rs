@@ -13,20 +13,20 @@ use crate::world::{Shop, World};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stream of server-sent events.
-struct Events {
+pub(crate) struct Events {
     response: reqwest::Response,
     text: String,
 }
 
 /// One event: its name, its number, its data.
-struct Told {
+pub(crate) struct Told {
     name: String,
     id: Option<u64>,
-    data: Value,
+    pub(crate) data: Value,
 }
 
 impl Events {
-    async fn open(shop: &Shop, query: &str, last: Option<u64>) -> Events {
+    pub(crate) async fn open(shop: &Shop, query: &str, last: Option<u64>) -> Events {
         let path = format!("/pay/ajax/watch?{query}");
         let mut request = match query.contains("ticket=") {
             true => shop.keyless(Method::GET, &path),
@@ -78,7 +78,7 @@ impl Events {
         })
     }
 
-    async fn until(&mut self, state: &str) -> Told {
+    pub(crate) async fn until(&mut self, state: &str) -> Told {
         loop {
             let told = self.next().await.expect("the stream goes on");
             assert_eq!(told.name, "payment");

@@ -30,6 +30,7 @@ mod notifications;
 mod original_defects;
 mod pages;
 mod paypal;
+mod postgres;
 mod reconcile;
 mod sandbox;
 mod scripts;

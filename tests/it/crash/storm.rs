@@ -10,16 +10,19 @@
 //! |---|---|
 //! | `customer` | what customers do, and what they were answered |
 //! | `outcome` | what has to be true of it afterwards, payment by payment |
+//! | `several` | the same of several hosts that share a PostgreSQL |
 //! | this | where it blows: how the host is started and struck, and what the store as a whole has to hold |
 
 mod customer;
 mod outcome;
+mod several;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::task::JoinHandle;
 use walnut_sandbox::alipay::{Alipay, AlipayOptions};
 use walnut_sandbox::paypal::{PayPal, PayPalOptions};
 use walnut_sandbox::wechat::{WeChat, WeChatOptions};
@@ -74,10 +77,18 @@ struct Stage {
     host: Host,
     platforms: Arc<Platforms>,
     shop: Shop,
+    /// Where the payments are, if they are not in the host's data root.
+    store: Option<String>,
 }
 
 impl Stage {
     async fn on(host: Host) -> Stage {
+        let url = host.url().to_owned();
+        Stage::behind(&url, host, None).await
+    }
+
+    /// Called at `url`, which leads to the host.
+    async fn behind(url: &str, host: Host, store: Option<String>) -> Stage {
         let alipay = Alipay::start(AlipayOptions::default()).await.unwrap();
         // Refunds are made within half a second.
         let wechat = WeChat::start(WeChatOptions {
@@ -86,12 +97,12 @@ impl Stage {
         });
         let wechat = wechat.await.unwrap();
         let paypal = PayPal::start(PayPalOptions::default()).await.unwrap();
-        let shop = host.domain("shop").await;
+        let shop = host.domain("shop").await.at(url);
         let account = alipay.open_account().await.unwrap();
         shop.put_target("zfb", "main", &alipay, &account).await;
         let merchant = wechat.open_merchant().await.unwrap();
         let account = paypal.open_account();
-        paypal.listen(&account, format!("{}/pay/re", host.url()));
+        paypal.listen(&account, format!("{url}/pay/re"));
         for (platform, settings) in [
             ("wx", merchant_settings(&wechat, &merchant)),
             ("paypal", account_settings(&paypal, &account)),
@@ -111,6 +122,14 @@ impl Stage {
                 paypal,
             }),
             shop,
+            store,
+        }
+    }
+
+    async fn moment(&self) -> Moment {
+        match &self.store {
+            None => Moment::of(&self.host.data_root()),
+            Some(url) => Moment::in_database(url).await,
         }
     }
 }
@@ -154,13 +173,7 @@ async fn blows(host: Host, blow: Blow, times: u64) {
     let mut stage = Stage::on(host).await;
     let ends = Arc::new(AtomicBool::new(false));
     let mut chance = Chance::from_environment();
-    let customers: Vec<_> = (0..CUSTOMERS)
-        .map(|number| {
-            let chance = Chance(chance.below(u64::MAX));
-            let customer = Customer::new(number, &stage, chance, &ends);
-            tokio::spawn(customer.shops())
-        })
-        .collect();
+    let customers = customers(&stage, &mut chance, &ends);
     for _ in 0..times {
         tokio::time::sleep(Duration::from_millis(chance.below(400))).await;
         stage.host = blow.strikes(stage.host).await;
@@ -172,6 +185,21 @@ async fn blows(host: Host, blow: Blow, times: u64) {
     }
     let tale = agree(&stage, &done).await;
     println!("{times} times {blow:?}, {} payments: {tale:?}", done.len());
+}
+
+/// They begin at once.
+fn customers(
+    stage: &Stage,
+    chance: &mut Chance,
+    ends: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<Vec<Done>>> {
+    (0..CUSTOMERS)
+        .map(|number| {
+            let chance = Chance(chance.below(u64::MAX));
+            let customer = Customer::new(number, stage, chance, ends);
+            tokio::spawn(customer.shops())
+        })
+        .collect()
 }
 
 /// Everything that was done came to its end, the books agree, and the store holds nothing else. What became of how many.
@@ -190,7 +218,7 @@ async fn agree(stage: &Stage, done: &[Done]) -> BTreeMap<String, u32> {
         done.len(),
         "each created once"
     );
-    let moment = Moment::of(&stage.host.data_root());
+    let moment = stage.moment().await;
     assert_eq!(moment.kept("sold").unwrap_or("0"), applied.to_string());
     assert_eq!(
         moment.left.len() as u64,

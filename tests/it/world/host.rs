@@ -19,6 +19,7 @@ pub(crate) struct Host {
     url: String,
     root_key: String,
     log: PathBuf,
+    options: Vec<String>,
     faults: Option<Arc<Faults>>,
 }
 
@@ -52,6 +53,20 @@ impl Host {
     pub(crate) async fn start_on(data: TempDir, root_key: &str) -> Host {
         let root_key = Some(root_key.to_owned());
         Host::run(Arc::new(data), root_key, "127.0.0.1:0", &[], None).await
+    }
+
+    /// Another host with the same options, on a copy of what this one has in its data root.
+    pub(crate) async fn beside(&self) -> Host {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.data_root())
+            .arg(data.path().join("root"))
+            .status();
+        assert!(copied.await.unwrap().success());
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        let root_key = Some(self.root_key.clone());
+        Host::run(data, root_key, "127.0.0.1:0", &options, None).await
     }
 
     async fn run(
@@ -112,6 +127,7 @@ impl Host {
             url,
             root_key: root_key.unwrap_or_default(),
             log,
+            options: options.iter().map(|&option| option.to_owned()).collect(),
             faults,
         }
     }
@@ -139,6 +155,7 @@ impl Host {
             data: self.data,
             url: self.url,
             root_key: self.root_key,
+            options: self.options,
             faults: self.faults,
         }
     }
@@ -217,6 +234,7 @@ pub(crate) struct Killed {
     data: Arc<TempDir>,
     url: String,
     root_key: String,
+    options: Vec<String>,
     faults: Option<Arc<Faults>>,
 }
 
@@ -236,7 +254,9 @@ impl Killed {
 
     pub(crate) async fn restart(self) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
-        Host::run(self.data, Some(self.root_key), &listen, &[], self.faults).await
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        let root_key = Some(self.root_key);
+        Host::run(self.data, root_key, &listen, &options, self.faults).await
     }
 
     /// It cannot be started like this: what it says.

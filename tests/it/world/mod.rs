@@ -1,6 +1,7 @@
 //! What the stories need: a host of the real binary, a shop that calls it, the simulated platform.
 
 mod alipay;
+mod balancer;
 mod books;
 mod faults;
 mod host;
@@ -12,6 +13,7 @@ mod shop;
 mod wechat;
 
 pub(crate) use alipay::{AlipayOrder, AlipayWay};
+pub(crate) use balancer::Balancer;
 pub(crate) use books::kinds;
 pub(crate) use faults::{DiskError, Faults, Synced};
 pub(crate) use host::{Host, Killed, Ran, run_walnut};

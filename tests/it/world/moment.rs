@@ -59,6 +59,36 @@ impl Moment {
         Moment { left, kv }
     }
 
+    /// The same of payments in PostgreSQL.
+    pub(crate) async fn in_database(url: &str) -> Moment {
+        let (mut client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let moment = client.build_transaction();
+        let moment = moment.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead);
+        let moment = moment.start().await.unwrap();
+        let number =
+            |row: &tokio_postgres::Row, at: usize| u32::try_from(row.get::<_, i64>(at)).unwrap();
+        let left = moment.query(LEFT, &[]).await.unwrap();
+        let left = left.iter().map(|row| {
+            let left = Left {
+                applied: row.get(1),
+                done: row.get(2),
+                tries: number(row, 3),
+                told: number(row, 4),
+                events: number(row, 5),
+            };
+            (row.get(0), left)
+        });
+        let left = left.collect();
+        let kv = "SELECT domain, key, convert_from(value, 'UTF8') FROM kv";
+        let kv = moment.query(kv, &[]).await.unwrap();
+        let kv = kv.iter().map(|row| ((row.get(0), row.get(1)), row.get(2)));
+        let kv = kv.collect();
+        Moment { left, kv }
+    }
+
     /// The value under a key of the domain `shop`.
     pub(crate) fn kept(&self, key: &str) -> Option<&str> {
         let key = ("shop".to_owned(), key.to_owned());

@@ -69,6 +69,14 @@ impl Shop {
         &self.key
     }
 
+    /// The same caller at another address.
+    pub(crate) fn at(&self, url: &str) -> Shop {
+        Shop {
+            url: url.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same caller with another key or ticket.
     pub(crate) fn with_key(&self, key: &str) -> Shop {
         Shop {

@@ -37,10 +37,7 @@ pub(super) fn keep(link: &dyn Link, seq: i64, payment: &Payment) -> Result<(), S
         "INSERT INTO field_key (key, payment) VALUES {}",
         rows.join(", ")
     );
-    let values: Vec<Value<'_>> = std::iter::once(&seq)
-        .chain(&keys)
-        .map(Bind::bind)
-        .collect();
+    let values: Vec<Value<'_>> = std::iter::once(&seq).chain(&keys).map(Bind::bind).collect();
     link.execute(&sql, &values).map(drop)
 }
 
