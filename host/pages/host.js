@@ -49,8 +49,35 @@ export class Host {
    * @param {Record<string, string>} [headers]
    */
   post(path, body, headers = {}) {
-    return this.#ask(this.address(path), {
-      method: "POST",
+    return this.#tell("POST", path, body, headers);
+  }
+
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @param {Record<string, string>} headers
+   */
+  put(path, body, headers) {
+    return this.#tell("PUT", path, body, headers);
+  }
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string>} headers
+   */
+  delete(path, headers) {
+    return this.#ask(path, { method: "DELETE", headers });
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} body
+   * @param {Record<string, string>} headers
+   */
+  #tell(method, path, body, headers) {
+    return this.#ask(this.ticket ? this.address(path) : path, {
+      method,
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify(body),
     });

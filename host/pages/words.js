@@ -90,6 +90,14 @@ export class Words {
     return format ? format.format(/** @type {any} */ (decimal)) : `${decimal} ${currency}`;
   }
 
+  /**
+   * How many decimals a currency has.
+   * @param {string} currency
+   */
+  places(currency) {
+    return this.#format(currency === "RMB" ? "CNY" : currency).places;
+  }
+
   /** @param {string} code */
   #format(code) {
     try {

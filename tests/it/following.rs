@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::world::{Shop, World};
+use crate::world::{Shop, World, left_out};
 
 /// Plenty for a machine under load; nothing depends on it when all is well.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -184,6 +184,75 @@ async fn a_host_that_stops_ends_what_is_followed() {
     let (clean, _data) = world.host.terminate().await;
     assert!(clean, "it ended in time");
     assert!(page.next().await.is_none());
+}
+
+/// As many pages as a busy shop has open.
+const PAGES: usize = 10_000;
+const PAGES_OF_ONE: usize = 50;
+
+/// A page as the network sees it: one connection on which events come.
+async fn hold(address: &str, request: &str) -> tokio::net::TcpStream {
+    use tokio::io::AsyncWriteExt as _;
+    let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+    line.write_all(request.as_bytes()).await.unwrap();
+    line
+}
+
+/// Reads on until it says this.
+async fn hears(line: &mut tokio::net::TcpStream, what: &str) {
+    use tokio::io::AsyncReadExt as _;
+    let mut heard = Vec::new();
+    let reading = async {
+        while !String::from_utf8_lossy(&heard).contains(what) {
+            assert_ne!(line.read_buf(&mut heard).await.unwrap(), 0, "it goes on");
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+}
+
+#[tokio::test]
+async fn ten_thousand_pages_are_told_each_of_its_own_payment() {
+    // Two ends of each connection, in a process each, and what they have open besides.
+    let open = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if open.maximum.is_some_and(|most| most < PAGES as u64 + 1_000) {
+        left_out(
+            "ten thousand pages",
+            "a process may not open so many connections here",
+        );
+        return;
+    }
+    let all = rustix::process::Rlimit {
+        current: open.maximum,
+        maximum: open.maximum,
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, all).unwrap();
+    let world = World::start().await;
+    let address = world.host.url().strip_prefix("http://").unwrap().to_owned();
+    let mut payments = Vec::new();
+    let mut pages = Vec::new();
+    for _ in 0..PAGES / PAGES_OF_ONE {
+        let (id, ticket) = ticket_of(&world.shop).await;
+        let request = format!(
+            "GET /pay/ajax/watch?id={id}&ticket={ticket} HTTP/1.1\r\nHost: pay.example.com\r\n\r\n"
+        );
+        for _ in 0..PAGES_OF_ONE {
+            pages.push(hold(&address, &request).await);
+        }
+        payments.push(id);
+    }
+    for page in &mut pages {
+        hears(page, r#""st":"NEW""#).await;
+    }
+    // Each hears of its own payment, and the host serves everybody else meanwhile.
+    for (number, id) in payments.iter().enumerate().step_by(40) {
+        let body = json!({ "id": id });
+        world.shop.post("/pay/ajax/close", body).await.data();
+        for page in &mut pages[number * PAGES_OF_ONE..(number + 1) * PAGES_OF_ONE] {
+            hears(page, r#""st":"FAIL""#).await;
+        }
+    }
+    let (other, _) = world.sent().await;
+    assert_eq!(world.shop.payment(&other).await["st"], "WAIT");
 }
 
 /// A page of the original.

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +25,7 @@ pub(super) async fn run(options: ServeOptions) -> ExitCode {
 
 async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    take_all_descriptors();
     let data = options.data.clone();
     let store = options.store.as_deref().map(place::read).transpose()?;
     let host = Host::start(HostOptions {
@@ -58,6 +60,19 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     match failed {
         Some(error) => Err(error.into()),
         None => Ok(()),
+    }
+}
+
+/// Every page that follows a payment holds a connection. Systems give a program fewer descriptors than it may have, for the
+/// sake of programs that cannot count far.
+fn take_all_descriptors() {
+    let now = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: now.maximum,
+        maximum: now.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "the limit of descriptors stays as it is");
     }
 }
 

@@ -19,7 +19,7 @@ use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::dry_run::{DryRun, Verdict};
 use crate::payment::error::PayError;
-use crate::plugin::{Run, WebRequest};
+use crate::plugin::{Run, Spent, WebRequest};
 
 /// Runs an uploaded callback with a sample payment, in a domain without data.
 pub(super) async fn test(
@@ -195,6 +195,10 @@ fn shown_run(run: &Run) -> Value {
         "log": run.log,
         "micros": run.spent.micros,
         "memory_bytes": run.spent.memory_bytes,
+        "limits": {
+            "micros": Spent::LIMITS.micros,
+            "memory_bytes": Spent::LIMITS.memory_bytes,
+        },
     })
 }
 

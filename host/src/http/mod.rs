@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`payments`], [`endings`], [`deliveries`], [`reconcile`] | `/pay/ajax/…` |
 //! | [`pages`], [`cashier`], [`session`] | the pages, what the buyer's page asks, and signing in |
+//! | [`summary`] | sums for charts and the till |
 //! | [`watch`], [`socket`] | `/pay/ajax/watch` and `/websocket`: payments as they change |
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
@@ -32,6 +33,7 @@ mod reconcile;
 pub(crate) mod serving;
 mod session;
 mod socket;
+mod summary;
 mod targets;
 mod versions;
 mod watch;
@@ -70,10 +72,12 @@ pub fn router(payments: Payments) -> Router {
         .route("/get", get(payments::get))
         .route("/check", get(payments::check).post(payments::check))
         .route("/query", get(payments::query))
+        .route("/summary", get(summary::summary))
         .route("/watch", get(watch::watch))
         .route("/offers", get(cashier::offers))
         .route("/qrcode", get(cashier::qrcode))
         .route("/history", get(payments::history))
+        .route("/evidence", get(payments::evidence))
         .route("/content", get(payments::content))
         .route("/deliveries", get(deliveries::list))
         .route("/replay", post(deliveries::replay))
@@ -133,6 +137,7 @@ pub fn router(payments: Payments) -> Router {
         .merge(components)
         .route("/pay/cashier/{id}", get(pages::cashier))
         .route("/pay/till", get(pages::till))
+        .route("/pay/console", get(pages::console))
         .route("/pay/pages/{name}", get(pages::file))
         .route("/websocket", any(socket::websocket))
         .route("/healthz", get(health::healthz))

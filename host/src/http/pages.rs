@@ -27,12 +27,21 @@ macro_rules! files {
 }
 
 /// What the pages load.
-const FILES: [File; 6] = files! {
+const FILES: [File; 15] = files! {
     "style.css" "text/css; charset=utf-8";
     "words.js" "text/javascript; charset=utf-8";
     "host.js" "text/javascript; charset=utf-8";
     "cashier.js" "text/javascript; charset=utf-8";
     "till.js" "text/javascript; charset=utf-8";
+    "console.js" "text/javascript; charset=utf-8";
+    "console-words.js" "text/javascript; charset=utf-8";
+    "console-overview.js" "text/javascript; charset=utf-8";
+    "console-payments.js" "text/javascript; charset=utf-8";
+    "console-payment.js" "text/javascript; charset=utf-8";
+    "console-callbacks.js" "text/javascript; charset=utf-8";
+    "console-targets.js" "text/javascript; charset=utf-8";
+    "console-operator.js" "text/javascript; charset=utf-8";
+    "parts.js" "text/javascript; charset=utf-8";
     "icon.svg" "image/svg+xml";
 };
 
@@ -61,6 +70,15 @@ pub(super) async fn till() -> Response {
         include_str!("../../pages/till.html"),
         POLICY,
         "camera=(self)",
+    )
+}
+
+/// The owner's and the operator's page.
+pub(super) async fn console() -> Response {
+    page(
+        include_str!("../../pages/console.html"),
+        POLICY,
+        "camera=()",
     )
 }
 

@@ -161,6 +161,25 @@ pub(super) async fn history(State(payments): State<Payments>, by: By, id: OneId)
     Data::of(payments.history(&by.0, payment_id(&id?.id)?).await?)
 }
 
+/// What platforms stated of the payment, as the host verified it.
+pub(super) async fn evidence(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+    let stated = payments.evidence(&by.0, payment_id(&id?.id)?).await?;
+    let shown: Vec<Value> = stated
+        .iter()
+        .map(|stated| {
+            json!({
+                "digest": stated.digest,
+                "trade_no": stated.trade_no,
+                "scheme": stated.scheme,
+                "claim": stated.claim,
+                "at": stated.at,
+                "text": String::from_utf8_lossy(&stated.text),
+            })
+        })
+        .collect();
+    Data::of(shown)
+}
+
 pub(super) async fn content(
     State(payments): State<Payments>,
     by: By,

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::model::{Case, Change, Payment, PaymentId};
+use super::model::{Case, Change, Digest, Payment, PaymentId, StoredStatement};
 use super::{Payments, now_ms};
-use crate::store::{Clock, Column, Cursor, Find, FindError, Order};
+use crate::store::{Clock, Column, Cursor, Find, FindError, Order, Span, Sum};
 
 /// What `query` is asked.
 pub struct Question<'a> {
@@ -62,6 +62,21 @@ impl Payments {
         Ok(self.0.store.history(id).await?)
     }
 
+    /// What platforms stated of a payment and was acted upon, in the order of its history.
+    pub async fn evidence(&self, caller: &Caller, id: PaymentId) -> Result<Vec<StoredStatement>> {
+        let mut found: Vec<StoredStatement> = Vec::new();
+        for line in self.history(caller, id).await? {
+            let Some(digest) = line.statement.as_deref().and_then(Digest::parse) else {
+                continue;
+            };
+            if found.iter().any(|known| known.digest == digest) {
+                continue;
+            }
+            found.extend(self.0.store.statement(digest).await?);
+        }
+        Ok(found)
+    }
+
     /// The content of the callback that the payment was created with; `None` when it has none.
     pub async fn content(&self, caller: &Caller, id: PaymentId) -> Result<Option<Arc<Vec<u8>>>> {
         let case = self.case_for(caller, Act::Inspect, id).await?;
@@ -69,6 +84,32 @@ impl Payments {
             None => Ok(None),
             Some(bound) => Ok(self.0.store.content(bound.digest).await?),
         }
+    }
+
+    /// Payments of a span of time in sums, of the caller's domain; the operator may name one, or sum all. A test key sums
+    /// test payments.
+    pub async fn summary(&self, caller: &Caller, asked: Span) -> Result<Vec<Sum>> {
+        const MOST_STEPS: u64 = 1_000;
+        let length = asked.created.end.saturating_sub(asked.created.start);
+        if asked.step_ms == 0 || length.div_ceil(asked.step_ms.max(1)) > MOST_STEPS {
+            return Err(PayError::invalid(format!(
+                "from, until and step are milliseconds, with at most {MOST_STEPS} steps in between"
+            )));
+        }
+        let span = match caller {
+            Caller::Root | Caller::Op => asked,
+            Caller::Domain { name, test } => Span {
+                domain: Some(name.clone()),
+                test: if *test { Some(true) } else { asked.test },
+                ..asked
+            },
+            Caller::Ticket(_) => {
+                return Err(PayError::no_privilege(
+                    "a ticket is good for one payment: use get",
+                ));
+            }
+        };
+        Ok(self.0.store.summary(span).await?)
     }
 
     /// Payments that are like the question says, by default the ten latest. A domain finds its own only; a test key finds

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `payments` | create, look at a case, change it by a rule |
 //! | `find` | payments by their own columns |
+//! | `summary` | payments of a span of time, in sums |
 //! | `schedule` | what is to be asked of a platform, what has run out of time |
 //! | `outbox` | callback deliveries: lease, finish, fail, replay |
 //! | `books` | what a platform's bill is compared with |
@@ -34,6 +35,7 @@ mod postgres;
 mod providers;
 mod schedule;
 mod sqlite;
+mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -61,6 +63,7 @@ pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use postgres::Address;
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub use schedule::{CallRoom, DueAsk, DueRefund};
+pub use summary::{Span, Sum};
 
 use engine::Database;
 

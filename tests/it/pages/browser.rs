@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::world::{World, left_out};
 
 /// A browser on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Where the browser may be.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -44,6 +44,7 @@ async fn story(name: &str) {
         "host": world.host.url(),
         "alipay": world.alipay.url(),
         "key": world.shop.key(),
+        "root": world.host.root_key(),
     });
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/pages/drive.mjs");
     let driving = Command::new("node")
@@ -82,6 +83,16 @@ async fn what_ends_unpaid_says_so_in_the_readers_language() {
 #[tokio::test]
 async fn a_buyer_pays_by_the_keyboard_alone() {
     story("keyboard").await;
+}
+
+#[tokio::test]
+async fn an_owner_looks_payments_up_and_changes_what_is_theirs() {
+    story("console").await;
+}
+
+#[tokio::test]
+async fn the_operator_sees_every_domain_and_gives_keys() {
+    story("operator").await;
 }
 
 #[tokio::test]

@@ -24,5 +24,6 @@ pub(super) mod payment;
 pub(super) mod provider;
 pub(super) mod refund;
 pub(super) mod row;
+pub(super) mod summary;
 
 pub(super) use calls::Lane;

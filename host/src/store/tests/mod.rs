@@ -26,6 +26,7 @@ macro_rules! stories {
         mod refunding;
         mod registering;
         mod retrying;
+        mod summing;
     };
 }
 
