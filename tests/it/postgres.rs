@@ -29,6 +29,10 @@ async fn a_payment_is_paid_applied_and_given_back_in_postgresql() {
     let found = shop.get("/pay/ajax/query").await.data();
     assert!(found.to_string().contains(&id), "{found}");
     assert_eq!(shop.get("/readyz").await.data()["status"], "ready");
+    // What PostgreSQL cannot keep is refused in words.
+    let nul = json!({ "brief": "te\0a", "fee": 1 });
+    let refused = shop.post("/pay/ajax/create", nul).await;
+    assert_eq!(refused.refusal(), (400, "e.pay.invalid".to_owned()));
     // Nothing of it is in the data root.
     assert!(!world.host.data_root().join("var/payment").exists());
     let (success, _data) = world.host.terminate().await;

@@ -96,11 +96,19 @@ impl Payments {
                     writes: run.effects.writes,
                     events: run.effects.events,
                 };
-                let finished = self
+                let log = run.log.clone();
+                let finish = self
                     .0
                     .store
-                    .finish_delivery(delivery, effects, answer, run.log, now_ms())
-                    .await?;
+                    .finish_delivery(delivery, effects, answer, log, now_ms());
+                let finished = match finish.await {
+                    // It would not be kept the next time either; its owner is told why.
+                    Err(StoreError::Unkeepable(why)) => {
+                        self.fail(delivery, why, run.log).await?;
+                        return Ok(Finished::Fenced);
+                    }
+                    finished => finished?,
+                };
                 if finished == Finished::Done {
                     tracing::info!(payment = %delivery.payment, try_no = delivery.tries, runner, "callback applied");
                 }

@@ -173,13 +173,20 @@ impl From<StoreError> for PayError {
     fn from(error: StoreError) -> PayError {
         match error {
             StoreError::Find(error @ FindError::TooSlow) => {
-                return PayError::query_too_slow(error.to_string());
+                PayError::query_too_slow(error.to_string())
             }
             StoreError::Find(error @ FindError::TooLarge) => {
-                return PayError::query_too_large(error.to_string());
+                PayError::query_too_large(error.to_string())
             }
-            _ => {}
+            StoreError::Unkeepable(why) => PayError::invalid(why),
+            error => PayError::of_failed(&error),
         }
+    }
+}
+
+impl PayError {
+    /// Why nothing can be had of the store now.
+    fn of_failed(error: &StoreError) -> PayError {
         tracing::error!(%error, "store");
         match error {
             StoreError::Full(_) => disk_full(),

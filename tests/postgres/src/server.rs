@@ -30,6 +30,8 @@ pub struct Server {
     dir: PathBuf,
     programs: Programs,
     durability: Durability,
+    /// Where it listens besides its socket, with TLS.
+    port: Option<u16>,
     databases: AtomicU64,
     watcher: Option<Child>,
 }
@@ -53,6 +55,34 @@ impl Server {
     /// # Errors
     /// What the server's programs said.
     pub fn start(programs: Programs, durability: Durability) -> Result<Server, String> {
+        let server = Server::prepared(programs, durability)?;
+        server.launch()?;
+        Ok(server)
+    }
+
+    /// Starts one that listens on this machine's loopback too, under this certificate alone (PEM, with its key).
+    ///
+    /// # Errors
+    /// What the server's programs said.
+    pub fn encrypted(programs: Programs, certificate: &str, key: &str) -> Result<Server, String> {
+        let mut server = Server::prepared(programs, Durability::None)?;
+        let io = |error: std::io::Error| error.to_string();
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = server.dir.join("data").join(name);
+            std::fs::write(&path, text).map_err(io)?;
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).map_err(io)?;
+            Programs::give(&path).map_err(io)?;
+        }
+        // The server picks none by itself.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").map_err(io)?;
+        server.port = Some(free.local_addr().map_err(io)?.port());
+        drop(free);
+        server.launch()?;
+        Ok(server)
+    }
+
+    fn prepared(programs: Programs, durability: Durability) -> Result<Server, String> {
         let dir = tempfile::Builder::new()
             .prefix("walnut-pg-")
             .tempdir()
@@ -62,6 +92,7 @@ impl Server {
             dir,
             programs,
             durability,
+            port: None,
             databases: AtomicU64::new(0),
             watcher: None,
         };
@@ -102,16 +133,22 @@ impl Server {
             ]
             .concat(),
         )?;
-        self.launch(self.durability)
+        Ok(())
     }
 
-    fn launch(&self, durability: Durability) -> Result<(), String> {
+    fn launch(&self) -> Result<(), String> {
         let data = self.dir.join("data");
         let mut options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=400",
+            "-c unix_socket_directories='{}' -c max_connections=400",
             self.dir.display()
         );
-        if durability == Durability::None {
+        match self.port {
+            Some(port) => options.push_str(&format!(
+                " -c listen_addresses=localhost -c port={port} -c ssl=on"
+            )),
+            None => options.push_str(" -c listen_addresses=''"),
+        }
+        if self.durability == Durability::None {
             options.push_str(" -c fsync=off -c full_page_writes=off");
         }
         let log = self.dir.join("log");
@@ -148,7 +185,12 @@ impl Server {
     /// # Errors
     /// What `pg_ctl` said.
     pub fn start_again(&self) -> Result<(), String> {
-        self.launch(self.durability)
+        self.launch()
+    }
+
+    /// Where it listens with TLS.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Where its socket is.
@@ -174,7 +216,10 @@ impl Server {
 
     fn url(&self, database: &str) -> String {
         let host = self.dir.display();
-        format!("postgres://walnut@/{database}?host={host}")
+        let port = self
+            .port
+            .map_or(String::new(), |port| format!("&port={port}"));
+        format!("postgres://walnut@/{database}?host={host}{port}")
     }
 }
 

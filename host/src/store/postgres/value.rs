@@ -50,7 +50,7 @@ impl Kind {
 pub(super) fn check(values: &[Value<'_>]) -> Result<(), StoreError> {
     let has_nul = |value: &Value<'_>| matches!(value, Value::Text(text) if text.contains('\0'));
     if values.iter().any(has_nul) {
-        return Err(StoreError::Invariant(
+        return Err(StoreError::Unkeepable(
             "a text with the character U+0000, which PostgreSQL cannot keep".to_owned(),
         ));
     }

@@ -356,6 +356,35 @@ async fn a_text_that_the_server_cannot_keep_is_refused_in_words() {
     assert!(refused.to_string().contains("U+0000"), "{refused}");
 }
 
+#[test]
+fn a_server_proves_who_it_is() {
+    let Some(programs) = walnut_test_postgres::Programs::find() else {
+        return;
+    };
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let server = Server::encrypted(programs, &certificate, &key).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("roots.pem");
+    std::fs::write(&file, certificate).unwrap();
+    let trusted = format!("sslrootcert={}", file.display());
+    let port = server.port().unwrap();
+    let ask = |host: &str, how: &str| {
+        let url = format!("postgres://walnut@{host}:{port}/postgres?{how}");
+        let address = Address::parse(&url).unwrap();
+        Store::check_at(&address).unwrap_err().to_string()
+    };
+    // Whoever is let in finds that there is no store.
+    for how in ["sslmode=require", "sslmode=disable", &trusted] {
+        let said = ask("localhost", how);
+        assert!(said.contains("there is no store"), "{how}: {said}");
+    }
+    for (host, how) in [("localhost", ""), ("127.0.0.1", trusted.as_str())] {
+        let said = ask(host, how);
+        assert!(said.contains("certificate"), "{host} {how}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_newer_schema_and_another_programs_tables_are_left_alone() {
     let Some(shop) = open() else { return };
