@@ -23,7 +23,7 @@ use crate::work;
 pub struct HostOptions {
     /// The data root.
     pub data: PathBuf,
-    /// The address of a PostgreSQL database that keeps the payments; in the data root where there is none.
+    /// The address of a PostgreSQL database that keeps payments and homes; in the data root where there is none.
     pub store: Option<Address>,
     /// Where to listen; port 0 lets the kernel pick one.
     pub listen: SocketAddr,
@@ -58,10 +58,17 @@ impl Host {
     /// Opens the data root and serves. Where there is no root key (at the first start, or after the last one was
     /// revoked) one is made and left in `root.key` of the data root; only its hash is kept.
     pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
-        let home = DataRoot::open(&options.data)?;
-        let store = match &options.store {
-            Some(address) => Store::connect(address)?,
-            None => Store::open(&home.payment_dir())?,
+        let (home, store) = match &options.store {
+            Some(address) => {
+                let store = Store::connect(address)?;
+                let home = DataRoot::open_shared(&options.data, store.clone()).await?;
+                (home, store)
+            }
+            None => {
+                let home = DataRoot::open(&options.data)?;
+                let store = Store::open(&home.payment_dir())?;
+                (home, store)
+            }
         };
         let plugins = Plugins::start(PluginOptions {
             instances: options.instances,

@@ -34,6 +34,7 @@ mod postgres;
 mod reconcile;
 mod sandbox;
 mod scripts;
+mod sharing;
 mod terminal;
 mod watching;
 mod wechat;

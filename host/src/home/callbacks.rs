@@ -5,11 +5,12 @@
 
 mod versions;
 
-use cap_std::fs::Dir;
 use serde::Serialize;
 
+use super::folder::Folder;
 use super::name::{CALLBACK_FOLDER, TEST_CALLBACK_FOLDER};
-use super::{Home, HomeError, disk, name};
+use super::root::Files;
+use super::{Home, HomeError, name};
 use crate::payment::model::Ams;
 
 pub use versions::CallbackVersion;
@@ -76,23 +77,22 @@ impl Home {
             });
         }
         let name = name.to_owned();
-        self.blocking(move |home| {
-            let _turn = home.writing();
+        self.changing(move |home| {
             let dir = home.make_folder(&[folder(test)])?;
-            disk::sweep(&dir)?;
+            dir.sweep()?;
             let before = versions::of(&dir, &name)?;
             if before.is_none() {
                 // Of one that was being deleted when the host ended.
                 versions::remove(&dir, &name)?;
             }
             let room = room_beside_others(home, &dir, &name)?;
-            let put = versions::put(&dir, &name, before, new, now, room)?;
+            let put = versions::put(&dir, &name, before, &new, now, room)?;
             let current = put.ok_or_else(|| HomeError::TooLarge {
                 what: callbacks_of(home),
                 limit: MAX_CALLBACKS_BYTES,
             })?;
             Ok(CallbackFile {
-                name,
+                name: name.clone(),
                 test,
                 current,
             })
@@ -111,7 +111,7 @@ impl Home {
     ) -> Result<Vec<CallbackVersion>, HomeError> {
         name::check_callback(name)?;
         let name = name.to_owned();
-        self.blocking(move |home| {
+        self.reading(move |home| {
             let Some(dir) = home.folder(&[folder(test)])? else {
                 return Ok(Vec::new());
             };
@@ -134,7 +134,7 @@ impl Home {
     ) -> Result<Option<Vec<u8>>, HomeError> {
         name::check_callback(name)?;
         let name = name.to_owned();
-        self.blocking(move |home| {
+        self.reading(move |home| {
             let Some(dir) = home.folder(&[folder(test)])? else {
                 return Ok(None);
             };
@@ -153,7 +153,7 @@ impl Home {
     pub async fn callback(&self, test: bool, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
         name::check_callback(name)?;
         let name = name.to_owned();
-        self.blocking(move |home| match home.folder(&[folder(test)])? {
+        self.reading(move |home| match home.folder(&[folder(test)])? {
             Some(dir) => read(&dir, &name),
             None => Ok(None),
         })
@@ -177,13 +177,13 @@ impl Home {
 
     /// All callbacks: those of live payments by name, then those of test payments.
     pub async fn callbacks(&self) -> Result<Vec<CallbackFile>, HomeError> {
-        self.blocking(|home| {
+        self.reading(|home| {
             let mut found = Vec::new();
             for test in [false, true] {
                 let Some(dir) = home.folder(&[folder(test)])? else {
                     continue;
                 };
-                for name in disk::names(&dir, name::is_item)? {
+                for name in dir.names(name::is_item)? {
                     if let Some(versions) = versions::of(&dir, &name)? {
                         found.push(CallbackFile {
                             name,
@@ -206,12 +206,11 @@ impl Home {
     pub async fn delete_callback(&self, test: bool, name: &str) -> Result<bool, HomeError> {
         name::check_callback(name)?;
         let name = name.to_owned();
-        self.blocking(move |home| {
-            let _turn = home.writing();
+        self.changing(move |home| {
             let Some(dir) = home.folder(&[folder(test)])? else {
                 return Ok(false);
             };
-            let deleted = disk::remove(&dir, &name)?;
+            let deleted = dir.remove(&name)?;
             versions::remove(&dir, &name)?;
             Ok(deleted)
         })
@@ -227,13 +226,13 @@ fn folder(test: bool) -> &'static str {
     }
 }
 
-fn callbacks_of(home: &Home) -> String {
+fn callbacks_of(home: &Files<'_>) -> String {
     format!("callbacks of {}", home.domain())
 }
 
 /// Bytes that the callback of this name may have beside the others.
-fn room_beside_others(home: &Home, dir: &Dir, name: &str) -> Result<u64, HomeError> {
-    let mut others = disk::names(dir, name::is_item)?;
+fn room_beside_others(home: &Files<'_>, dir: &Folder<'_>, name: &str) -> Result<u64, HomeError> {
+    let mut others = dir.names(name::is_item)?;
     others.retain(|other| other != name);
     if others.len() >= MAX_CALLBACKS as usize {
         return Err(HomeError::TooMany {
@@ -248,9 +247,9 @@ fn room_beside_others(home: &Home, dir: &Dir, name: &str) -> Result<u64, HomeErr
     Ok(MAX_CALLBACKS_BYTES.saturating_sub(sum))
 }
 
-fn read(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
+fn read(dir: &Folder<'_>, name: &str) -> Result<Option<Vec<u8>>, HomeError> {
     // A callback is no secret, so its bytes may leave the buffer that would be wiped.
-    let content = disk::read(dir, name, MAX_CALLBACK_BYTES)?;
+    let content = dir.read(name, MAX_CALLBACK_BYTES)?;
     Ok(content.map(|mut content| std::mem::take(&mut *content)))
 }
 

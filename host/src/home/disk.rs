@@ -3,10 +3,11 @@
 use std::io::{self, Read, Write};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, Metadata, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use zeroize::Zeroizing;
 
 use super::HomeError;
+use super::folder::Found;
 
 /// What is being written has such a name until it is whole; no name that callers give starts so.
 pub(super) const UNFINISHED: &str = ".unfinished-";
@@ -75,9 +76,15 @@ pub(super) fn read(
 }
 
 /// What the system says of the file `name`, or `None` where there is none.
-pub(super) fn look(dir: &Dir, name: &str) -> Result<Option<Metadata>, HomeError> {
+pub(super) fn look(dir: &Dir, name: &str) -> Result<Option<Found>, HomeError> {
     match dir.symlink_metadata(name) {
-        Ok(found) if found.is_file() => Ok(Some(found)),
+        Ok(found) if found.is_file() => Ok(Some(Found {
+            len: found.len(),
+            changed: found
+                .modified()
+                .map_err(HomeError::io(format!("look at {name}")))?
+                .into_std(),
+        })),
         Ok(_) => Err(HomeError::NotPlain {
             what: name.to_owned(),
         }),

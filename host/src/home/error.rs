@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::store::StoreError;
+
 /// Why something in the data root could not be read or written. No variant carries a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
@@ -109,6 +111,18 @@ pub enum HomeError {
         doing: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// The store that hosts share does not answer, or its homes are not what walnut writes there.
+    #[error("the shared homes: {0}")]
+    Store(#[from] StoreError),
+    /// Hosts that share a store need the same key.
+    #[error(
+        "{path} is not the master key of the hosts that share this store: put theirs there (mode 600), since nothing \
+         that they sealed opens with another"
+    )]
+    OtherKey {
+        /// The key file.
+        path: String,
     },
     /// The host is shutting down.
     #[error("interrupted while the host stops")]

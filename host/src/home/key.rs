@@ -33,10 +33,15 @@ impl MasterKey {
         Ok(MasterKey(Arc::new(bytes)))
     }
 
+    /// Where the key of the data root at `path` lies.
+    pub(super) fn path_in(path: &str) -> String {
+        format!("{path}/{FILE}")
+    }
+
     /// The key of the data root `dir`. It is made when there is none and `fresh` says that nothing
     /// can have been sealed yet.
     pub(super) fn of_root(dir: &Dir, path: &str, fresh: bool) -> Result<MasterKey, HomeError> {
-        let path = || format!("{path}/{FILE}");
+        let path = || MasterKey::path_in(path);
         let Some(text) = disk::read(dir, FILE, 128)? else {
             if !fresh {
                 return Err(HomeError::KeyMissing { path: path() });

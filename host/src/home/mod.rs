@@ -19,14 +19,21 @@
 //! be named, and a symbolic link is refused wherever it points.
 //!
 //! What is written is written beside, synced and renamed, so that a crash leaves the old or the new.
+//!
+//! Where several hosts share a store, the homes lie in it ([`shared`]), each path below `.payment` as one row; the data
+//! root of each host keeps its lock and the master key, which is the same on all of them.
 
 mod callbacks;
 mod copy;
 mod disk;
 mod error;
+#[cfg(test)]
+mod everywhere;
+mod folder;
 mod key;
 pub mod name;
 mod root;
+mod shared;
 mod targets;
 
 pub use callbacks::{

@@ -4,13 +4,19 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 
+use super::folder::Folder;
+use super::shared::{SharedFolder, SharedHomes};
 use super::{HomeError, MasterKey, disk, name};
+use crate::store::Store;
+
+/// What hosts that share a store agree on, so that all have the same master key.
+const KEY_CHECK: &str = "master key check";
 
 /// Where the host keeps everything. One process holds it at a time, until the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -23,8 +29,16 @@ struct Root {
     key: MasterKey,
     /// Locked; the system unlocks it when it is closed, however the process ends.
     _lock: File,
-    /// Writers of homes take turns: they are rare, and a target is read before it is replaced.
-    writing: Mutex<()>,
+    homes: Homes,
+}
+
+/// Where the domains' homes are.
+#[derive(Debug)]
+enum Homes {
+    /// In the data root. Writers take turns: they are rare, and a target is read before it is replaced.
+    Disk(Mutex<()>),
+    /// In the store that several hosts share.
+    Shared(SharedHomes),
 }
 
 /// A domain's home.
@@ -42,6 +56,35 @@ impl DataRoot {
     /// [`HomeError::InUse`] while another host holds it, [`HomeError::LoosePermissions`] when others
     /// can read the master key, [`HomeError::KeyMissing`] when it is gone but needed.
     pub fn open(path: &Path) -> Result<DataRoot, HomeError> {
+        DataRoot::with_homes(path, true, Homes::Disk(Mutex::new(())))
+    }
+
+    /// The same for a host that shares `store` with others: the homes are there. A master key is made by the first host
+    /// alone; the operator gives it to the others.
+    ///
+    /// # Errors
+    /// As [`DataRoot::open`]; [`HomeError::KeyMissing`] and [`HomeError::OtherKey`] where the other hosts have a key
+    /// already and this one has not the same.
+    pub async fn open_shared(path: &Path, store: Store) -> Result<DataRoot, HomeError> {
+        if path.join("home").exists() {
+            tracing::warn!(
+                "the homes in {} are not used: those in the store are",
+                path.display()
+            );
+        }
+        let first = store.agreed(KEY_CHECK).await?.is_none();
+        let root =
+            DataRoot::with_homes(path, first, Homes::Shared(SharedHomes::of(store.clone())))?;
+        let (name, own) = root.key_check();
+        if store.agree(name, own.clone()).await? == own {
+            return Ok(root);
+        }
+        Err(HomeError::OtherKey {
+            path: MasterKey::path_in(&path.display().to_string()),
+        })
+    }
+
+    fn with_homes(path: &Path, may_make_key: bool, homes: Homes) -> Result<DataRoot, HomeError> {
         let shown = path.display().to_string();
         if !path.is_dir() {
             DirBuilder::new()
@@ -54,9 +97,10 @@ impl DataRoot {
             .map_err(HomeError::io(format!("open the data root {shown}")))?;
         let lock = lock(&dir, &shown)?;
         disk::sweep(&dir)?;
-        let fresh = ["home", "var"]
+        let unused = ["home", "var"]
             .iter()
             .all(|used| dir.symlink_metadata(used).is_err());
+        let fresh = may_make_key && unused;
         let key = MasterKey::of_root(&dir, &shown, fresh)?;
         let path = path.to_owned();
         Ok(DataRoot(Arc::new(Root {
@@ -64,8 +108,13 @@ impl DataRoot {
             dir,
             key,
             _lock: lock,
-            writing: Mutex::new(()),
+            homes,
         })))
+    }
+
+    /// What all hosts of a store agree on, so that each has the same key.
+    pub(super) fn key_check(&self) -> (&'static str, Vec<u8>) {
+        (KEY_CHECK, self.key().subkey("master key check").to_vec())
     }
 
     /// The path that it was opened by.
@@ -107,28 +156,94 @@ impl Home {
         &self.domain
     }
 
+    /// Looks at the home where it does not hold up other requests. `work` may be run more than once, as if it had not been
+    /// run before.
+    pub(super) async fn reading<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Files<'_>) -> Result<T, HomeError> + Send + 'static,
+    ) -> Result<T, HomeError> {
+        let home = self.clone();
+        match &self.root.0.homes {
+            Homes::Disk(_) => blocking(move || work(&home.on_disk())).await,
+            Homes::Shared(shared) => {
+                let look = move |folder: SharedFolder<'_>| work(&home.in_store(folder));
+                shared.reading(&self.domain, look).await
+            }
+        }
+    }
+
+    /// The same for whoever changes it: nobody else does so meanwhile.
+    pub(super) async fn changing<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Files<'_>) -> Result<T, HomeError> + Send + 'static,
+    ) -> Result<T, HomeError> {
+        let home = self.clone();
+        match &self.root.0.homes {
+            Homes::Disk(_) => {
+                let change = move || {
+                    let Homes::Disk(turn) = &home.root.0.homes else {
+                        return Err(HomeError::Interrupted);
+                    };
+                    // A writer that panicked left at most something unfinished, which the next one sweeps.
+                    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                    work(&home.on_disk())
+                };
+                blocking(change).await
+            }
+            Homes::Shared(shared) => {
+                let change = move |folder: SharedFolder<'_>| work(&home.in_store(folder));
+                shared.changing(&self.domain, change).await
+            }
+        }
+    }
+
+    fn on_disk(&self) -> Files<'_> {
+        Files {
+            home: self,
+            shared: None,
+        }
+    }
+
+    fn in_store<'w>(&'w self, folder: SharedFolder<'w>) -> Files<'w> {
+        Files {
+            home: self,
+            shared: Some(folder),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, HomeError> + Send + 'static,
+) -> Result<T, HomeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| HomeError::Interrupted)?
+}
+
+/// A home that is open for one piece of work.
+pub(super) struct Files<'w> {
+    home: &'w Home,
+    /// `None` for one on the disk.
+    shared: Option<SharedFolder<'w>>,
+}
+
+impl<'w> Files<'w> {
+    /// The domain whose home it is.
+    pub(super) fn domain(&self) -> &str {
+        self.home.domain()
+    }
+
     pub(super) fn key(&self) -> &MasterKey {
-        self.root.key()
+        self.home.root.key()
     }
 
-    /// The right to write below the data root.
-    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
-        // A writer that panicked left at most something unfinished, which the next one sweeps.
-        self.root
-            .0
-            .writing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The folder at `below` in `home/<domain>/.payment`, or `None` where it does not exist.
-    pub(super) fn folder(&self, below: &[&str]) -> Result<Option<Dir>, HomeError> {
-        self.walk(below, disk::folder)
+    /// The folder at `below` in the home, or `None` where it does not exist.
+    pub(super) fn folder(&self, below: &[&str]) -> Result<Option<Folder<'w>>, HomeError> {
+        self.walk(below, Folder::folder)
     }
 
     /// The same, made where it does not exist.
-    pub(super) fn make_folder(&self, below: &[&str]) -> Result<Dir, HomeError> {
-        let made = self.walk(below, |dir, name| disk::make_folder(dir, name).map(Some))?;
+    pub(super) fn make_folder(&self, below: &[&str]) -> Result<Folder<'w>, HomeError> {
+        let made = self.walk(below, |folder, name| folder.make_folder(name).map(Some))?;
         made.ok_or(HomeError::NotPlain {
             what: ".payment".to_owned(),
         })
@@ -138,26 +253,24 @@ impl Home {
     fn walk(
         &self,
         below: &[&str],
-        step: impl Fn(&Dir, &str) -> Result<Option<Dir>, HomeError>,
-    ) -> Result<Option<Dir>, HomeError> {
-        let mut here = None;
-        for name in ["home", &self.domain, ".payment"].iter().chain(below) {
-            let next = step(here.as_ref().unwrap_or(&self.root.0.dir), name)?;
-            let Some(next) = next else { return Ok(None) };
-            here = Some(next);
+        step: impl Fn(&Folder<'w>, &str) -> Result<Option<Folder<'w>>, HomeError>,
+    ) -> Result<Option<Folder<'w>>, HomeError> {
+        let on_disk = ["home", &self.home.domain, ".payment"];
+        let (mut here, above) = match &self.shared {
+            Some(folder) => (Folder::Shared(folder.clone()), &[][..]),
+            None => {
+                let root = self.home.root.0.dir.try_clone();
+                let root = root.map_err(HomeError::io("open the data root"))?;
+                (Folder::Disk(root), &on_disk[..])
+            }
+        };
+        for name in above.iter().chain(below) {
+            match step(&here, name)? {
+                Some(next) => here = next,
+                None => return Ok(None),
+            }
         }
-        Ok(here)
-    }
-
-    /// Runs disk work where it does not hold up other requests.
-    pub(super) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Home) -> Result<T, HomeError> + Send + 'static,
-    ) -> Result<T, HomeError> {
-        let home = self.clone();
-        tokio::task::spawn_blocking(move || work(&home))
-            .await
-            .map_err(|_| HomeError::Interrupted)?
+        Ok(Some(here))
     }
 }
 

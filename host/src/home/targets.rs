@@ -104,7 +104,7 @@ impl Home {
         new: NewTarget,
     ) -> Result<u32, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::put(home, &place, new))
+        self.changing(move |home| folder::put(home, &place, &new))
             .await
     }
 
@@ -119,7 +119,7 @@ impl Home {
         name: &str,
     ) -> Result<Option<StoredTarget>, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::get(home, &place, None))
+        self.reading(move |home| folder::get(home, &place, None))
             .await
     }
 
@@ -134,7 +134,7 @@ impl Home {
         version: u32,
     ) -> Result<Option<StoredTarget>, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::get(home, &place, Some(version)))
+        self.reading(move |home| folder::get(home, &place, Some(version)))
             .await
     }
 
@@ -149,7 +149,7 @@ impl Home {
         limit: usize,
     ) -> Result<Vec<PublicVersion>, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| versions::public_versions(home, &place, limit))
+        self.reading(move |home| versions::public_versions(home, &place, limit))
             .await
     }
 
@@ -164,7 +164,7 @@ impl Home {
         version: u32,
     ) -> Result<String, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| versions::certificates(home, &place, version))
+        self.reading(move |home| versions::certificates(home, &place, version))
             .await
     }
 
@@ -181,13 +181,13 @@ impl Home {
         pem: String,
     ) -> Result<(), HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| versions::put_certificates(home, &place, version, &pem))
+        self.changing(move |home| versions::put_certificates(home, &place, version, &pem))
             .await
     }
 
     /// All targets, the retired ones too, by platform and name.
     pub async fn targets(&self) -> Result<Vec<TargetSummary>, HomeError> {
-        self.blocking(folder::list).await
+        self.reading(folder::list).await
     }
 
     /// Takes the target out of use for new attempts; its versions stay for those that were sent.
@@ -197,7 +197,7 @@ impl Home {
     /// As [`target`](Self::target).
     pub async fn retire_target(&self, platform: &str, name: &str) -> Result<bool, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.blocking(move |home| folder::retire(home, &place))
+        self.changing(move |home| folder::retire(home, &place))
             .await
     }
 }

@@ -44,6 +44,7 @@ pub mod send;
 mod sending;
 pub mod session;
 pub mod settle;
+mod sharing;
 pub mod state;
 mod target_settings;
 pub mod targets;
@@ -69,6 +70,7 @@ use providers::Providers;
 use receive::Refused;
 use routes::Routes;
 use session::Sessions;
+use sharing::Seen;
 use targets::Targets;
 use ticket::Tickets;
 
@@ -92,6 +94,7 @@ struct Inner {
     home: DataRoot,
     providers: Providers,
     targets: Targets,
+    seen: Seen,
     routes: Arc<Routes>,
     tickets: Tickets,
     keys: Keys,
@@ -132,6 +135,7 @@ impl Payments {
             home,
             providers,
             targets: Targets::default(),
+            seen: Seen::default(),
             routes: Arc::new(routes),
             tickets,
             keys,

@@ -10,7 +10,7 @@ use super::error::{PayError, Result};
 use super::model::Digest;
 use super::{Payments, now_ms, view};
 use crate::plugin::{Plugins, Provider};
-use crate::store::{ProviderRecord, Store};
+use crate::store::{ApprovedProvider, ProviderRecord, Store, StoreError};
 use crate::trust::Manifest;
 
 /// The current provider of a platform.
@@ -60,20 +60,31 @@ impl Providers {
             }
         }
         let providers = Providers::default();
-        for provider in store
-            .providers()
-            .await?
-            .into_iter()
-            .filter(|provider| provider.current)
-        {
-            let manifest = Manifest::parse(provider.manifest.as_bytes())
-                .with_context(|| format!("the stored manifest of {}", provider.name))?;
-            providers.set(Current {
-                digest: provider.digest,
-                manifest: Arc::new(manifest),
-            });
+        for provider in current(store).await? {
+            providers.set(read(&provider)?);
         }
         Ok(providers)
+    }
+
+    /// Reads those that became current since, and gives their platforms.
+    pub(super) async fn catch_up(&self, store: &Store) -> Result<Vec<String>> {
+        let mut changed = Vec::new();
+        for provider in current(store).await? {
+            let known = self.of_platform(&provider.name);
+            if known.is_some_and(|known| known.digest == provider.digest) {
+                continue;
+            }
+            match read(&provider) {
+                Ok(current) => self.set(current),
+                // A newer host may approve what this one cannot read: it stays with what it has.
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "a provider of another host");
+                    continue;
+                }
+            }
+            changed.push(provider.name);
+        }
+        Ok(changed)
     }
 
     fn set(&self, current: Current) {
@@ -117,6 +128,21 @@ impl Providers {
             .find(|current| current.manifest.pay_type(pay_type).is_some())
             .cloned()
     }
+}
+
+async fn current(store: &Store) -> std::result::Result<Vec<ApprovedProvider>, StoreError> {
+    let mut all = store.providers().await?;
+    all.retain(|provider| provider.current);
+    Ok(all)
+}
+
+fn read(provider: &ApprovedProvider) -> anyhow::Result<Current> {
+    let manifest = Manifest::parse(provider.manifest.as_bytes())
+        .with_context(|| format!("the stored manifest of {}", provider.name))?;
+    Ok(Current {
+        digest: provider.digest,
+        manifest: Arc::new(manifest),
+    })
 }
 
 /// As an operator puts one.

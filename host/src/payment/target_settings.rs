@@ -157,11 +157,22 @@ impl Payments {
     /// Learns from the homes which accounts there are; of one platform or of all. What cannot be read is told, and
     /// holds up nobody else's.
     pub(super) async fn learn_accounts(&self, platform: Option<&str>) -> Result<()> {
+        let domains = self.0.store.domains().await?;
+        let domains: Vec<String> = domains.into_iter().map(|domain| domain.name).collect();
+        self.learn_accounts_of(&domains, platform).await
+    }
+
+    /// The same from the homes of these domains.
+    pub(super) async fn learn_accounts_of(
+        &self,
+        domains: &[String],
+        platform: Option<&str>,
+    ) -> Result<()> {
         let mut found = Vec::new();
-        for domain in self.0.store.domains().await? {
-            let home = self.0.home.home(&domain.name)?;
+        for domain in domains {
+            let home = self.0.home.home(domain)?;
             let targets = home.targets().await.unwrap_or_else(|error| {
-                tracing::error!(domain = domain.name, %error, "a domain's targets cannot be read");
+                tracing::error!(domain, %error, "a domain's targets cannot be read");
                 Vec::new()
             });
             for target in targets {
@@ -203,8 +214,9 @@ impl Payments {
             let (number, changed) = (version.version, version.changed_ms);
             self.0.routes.learn(account, number, keys, changed);
         }
-        if !target.retired {
-            self.0.routes.open(account);
+        match target.retired {
+            true => self.0.routes.close(account),
+            false => self.0.routes.open(account),
         }
         Ok(())
     }

@@ -15,6 +15,7 @@
 //! | `books` | what a platform's bill is compared with |
 //! | `care` | the whole looked through and copied, without a host |
 //! | `kv` | what callbacks keep for their domain |
+//! | `homes` | what domains keep where several hosts share a store |
 //! | `domains`, `providers` | who may call, and which components may speak to platforms |
 //!
 //! A future that is dropped before it answers leaves open whether the change happened; so does a failed
@@ -26,6 +27,7 @@ mod domains;
 mod engine;
 mod error;
 mod find;
+mod homes;
 mod invariants;
 mod kv;
 mod link;
@@ -57,6 +59,7 @@ pub use find::{
     Clock, Column, Condition, Cursor, Find, FindError, Interval, Operand, Order, Pattern, Subject,
     Test,
 };
+pub(crate) use homes::HomeFiles;
 pub use kv::{Event, Space};
 pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};

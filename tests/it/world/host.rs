@@ -51,8 +51,13 @@ impl Host {
 
     /// On a data root that is there already, `root` in this directory, with the root key of the host that made it.
     pub(crate) async fn start_on(data: TempDir, root_key: &str) -> Host {
+        Host::start_on_with(data, root_key, &[]).await
+    }
+
+    /// The same with more options of `walnut serve`.
+    pub(crate) async fn start_on_with(data: TempDir, root_key: &str, options: &[&str]) -> Host {
         let root_key = Some(root_key.to_owned());
-        Host::run(Arc::new(data), root_key, "127.0.0.1:0", &[], None).await
+        Host::run(Arc::new(data), root_key, "127.0.0.1:0", options, None).await
     }
 
     /// Another host with the same options, on a copy of what this one has in its data root.

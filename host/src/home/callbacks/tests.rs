@@ -3,6 +3,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::home::DataRoot;
+use crate::home::everywhere::everywhere;
 use crate::payment::model::Digest;
 
 fn new(content: Vec<u8>) -> NewCallback {
@@ -14,52 +15,46 @@ fn new(content: Vec<u8>) -> NewCallback {
 
 #[tokio::test]
 async fn an_owner_keeps_replaces_and_deletes_callbacks() {
-    let temp = tempfile::tempdir().unwrap();
-    let root = DataRoot::open(temp.path()).unwrap();
-    let home = root.home("shop").unwrap();
-    assert_eq!(home.callbacks().await.unwrap(), []);
-    assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
-    assert!(!home.delete_callback(false, "aaa").await.unwrap());
+    for place in everywhere().await {
+        let home = place.home("shop");
+        assert_eq!(home.callbacks().await.unwrap(), []);
+        assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
+        assert!(!home.delete_callback(false, "aaa").await.unwrap());
 
-    home.put_callback(false, "bbb", new(b"two".to_vec()), 1_000)
-        .await
-        .unwrap();
-    let put = home
-        .put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
-        .await
-        .unwrap();
-    assert_eq!(
-        (put.current.len, put.current.sha256),
-        (3, Digest::of(b"one"))
-    );
-    home.put_callback(false, "aaa", new(b"more".to_vec()), 1_000)
-        .await
-        .unwrap();
-    assert_eq!(home.callback(false, "aaa").await.unwrap().unwrap(), b"more");
-    let names: Vec<_> = home
-        .callbacks()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|found| found.name)
-        .collect();
-    assert_eq!(names, ["aaa", "bbb"]);
-
-    assert_eq!(
-        root.home("other")
-            .unwrap()
-            .callback(false, "aaa")
+        home.put_callback(false, "bbb", new(b"two".to_vec()), 1_000)
             .await
-            .unwrap(),
-        None
-    );
-    assert!(home.delete_callback(false, "aaa").await.unwrap());
-    assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
-    assert!(
-        temp.path()
-            .join("home/shop/.payment/callback/bbb")
-            .is_file()
-    );
+            .unwrap();
+        let put = home
+            .put_callback(false, "aaa", new(b"one".to_vec()), 1_000)
+            .await
+            .unwrap();
+        assert_eq!(
+            (put.current.len, put.current.sha256),
+            (3, Digest::of(b"one"))
+        );
+        home.put_callback(false, "aaa", new(b"more".to_vec()), 1_000)
+            .await
+            .unwrap();
+        assert_eq!(home.callback(false, "aaa").await.unwrap().unwrap(), b"more");
+        let names: Vec<_> = home
+            .callbacks()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|found| found.name)
+            .collect();
+        assert_eq!(names, ["aaa", "bbb"]);
+
+        assert_eq!(
+            place.home("other").callback(false, "aaa").await.unwrap(),
+            None
+        );
+        assert!(home.delete_callback(false, "aaa").await.unwrap());
+        assert_eq!(home.callback(false, "aaa").await.unwrap(), None);
+        if let Some(folder) = place.folder("shop") {
+            assert!(folder.join("callback/bbb").is_file());
+        }
+    }
 }
 
 #[tokio::test]
@@ -219,46 +214,47 @@ async fn what_a_crash_left_is_swept_and_never_shown() {
 
 #[tokio::test]
 async fn what_a_test_key_puts_is_for_test_payments_alone() {
-    let temp = tempfile::tempdir().unwrap();
-    let home = DataRoot::open(temp.path()).unwrap().home("shop").unwrap();
-    let put = async |test, name: &str, content: &[u8]| {
-        let content = content.to_vec();
-        home.put_callback(test, name, new(content), 1_000)
-            .await
-            .unwrap();
-    };
-    put(false, "sale", b"live").await;
-    put(true, "sale", b"trial").await;
-    put(true, "new", b"new").await;
-    put(false, "old", b"old").await;
-    let bound = async |test, name| {
-        let content = home.callback_to_bind(test, name).await.unwrap();
-        content.map(|content| String::from_utf8(content).unwrap())
-    };
-    for (test, name, content) in [
-        (false, "sale", Some("live")),
-        (true, "sale", Some("trial")),
-        (false, "new", None),
-        (true, "new", Some("new")),
-        (true, "old", Some("old")),
-    ] {
-        assert_eq!(bound(test, name).await.as_deref(), content, "{test} {name}");
+    for place in everywhere().await {
+        let home = place.home("shop");
+        let put = async |test, name: &str, content: &[u8]| {
+            let content = content.to_vec();
+            home.put_callback(test, name, new(content), 1_000)
+                .await
+                .unwrap();
+        };
+        put(false, "sale", b"live").await;
+        put(true, "sale", b"trial").await;
+        put(true, "new", b"new").await;
+        put(false, "old", b"old").await;
+        let bound = async |test, name| {
+            let content = home.callback_to_bind(test, name).await.unwrap();
+            content.map(|content| String::from_utf8(content).unwrap())
+        };
+        for (test, name, content) in [
+            (false, "sale", Some("live")),
+            (true, "sale", Some("trial")),
+            (false, "new", None),
+            (true, "new", Some("new")),
+            (true, "old", Some("old")),
+        ] {
+            assert_eq!(bound(test, name).await.as_deref(), content, "{test} {name}");
+        }
+        let listed = home.callbacks().await.unwrap();
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|file| (file.test, file.name.as_str()))
+            .collect();
+        let all = [
+            (false, "old"),
+            (false, "sale"),
+            (true, "new"),
+            (true, "sale"),
+        ];
+        assert_eq!(listed, all);
+        assert!(home.delete_callback(true, "sale").await.unwrap());
+        assert!(!home.delete_callback(true, "sale").await.unwrap());
+        assert_eq!(bound(true, "sale").await.as_deref(), Some("live"));
     }
-    let listed = home.callbacks().await.unwrap();
-    let listed: Vec<_> = listed
-        .iter()
-        .map(|file| (file.test, file.name.as_str()))
-        .collect();
-    let all = [
-        (false, "old"),
-        (false, "sale"),
-        (true, "new"),
-        (true, "sale"),
-    ];
-    assert_eq!(listed, all);
-    assert!(home.delete_callback(true, "sale").await.unwrap());
-    assert!(!home.delete_callback(true, "sale").await.unwrap());
-    assert_eq!(bound(true, "sale").await.as_deref(), Some("live"));
 }
 
 #[tokio::test]

@@ -5,13 +5,12 @@
 //! not come to its end or somebody replaced the file by hand: the content counts then as the next version.
 
 use std::collections::HashMap;
-use std::time::UNIX_EPOCH;
 
-use cap_std::fs::{Dir, Metadata};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_CALLBACK_VERSIONS, NewCallback, read};
-use crate::home::{HomeError, disk, name};
+use crate::home::folder::{Folder, Found};
+use crate::home::{HomeError, name};
 use crate::payment::model::{Ams, CallbackKind, Digest};
 
 /// One version of a callback.
@@ -54,14 +53,14 @@ fn folder_name(name: &str) -> String {
 }
 
 /// The versions of the callback; `None` where there is no such callback.
-pub(super) fn of(dir: &Dir, name: &str) -> Result<Option<Versions>, HomeError> {
-    let Some(content) = disk::look(dir, name)? else {
+pub(super) fn of(dir: &Folder<'_>, name: &str) -> Result<Option<Versions>, HomeError> {
+    let Some(content) = dir.look(name)? else {
         return Ok(None);
     };
     let (mut list, written) = listed(dir, name)?;
     if let Some(current) = list.pop() {
-        let is_behind = written.is_some_and(|written| is_behind(&written, &content));
-        if current.len == content.len() && is_behind {
+        let is_behind = written.is_some_and(|written| written.changed >= content.changed);
+        if current.len == content.len && is_behind {
             return Ok(Some(Versions {
                 earlier: list,
                 current,
@@ -76,15 +75,18 @@ pub(super) fn of(dir: &Dir, name: &str) -> Result<Option<Versions>, HomeError> {
 }
 
 /// The list as it is written, and what the system says of its file.
-fn listed(dir: &Dir, name: &str) -> Result<(Vec<CallbackVersion>, Option<Metadata>), HomeError> {
+fn listed(
+    dir: &Folder<'_>,
+    name: &str,
+) -> Result<(Vec<CallbackVersion>, Option<Found>), HomeError> {
     let none = Ok((Vec::new(), None));
-    let Some(folder) = disk::folder(dir, &folder_name(name))? else {
+    let Some(folder) = dir.folder(&folder_name(name))? else {
         return none;
     };
-    let Some(written) = disk::look(&folder, LIST)? else {
+    let Some(written) = folder.look(LIST)? else {
         return none;
     };
-    match disk::read(&folder, LIST, MAX_LIST_BYTES)? {
+    match folder.read(LIST, MAX_LIST_BYTES)? {
         // A list that is damaged tells nothing, and the content speaks for itself.
         Some(text) => Ok((
             serde_json::from_slice(&text).unwrap_or_default(),
@@ -96,10 +98,10 @@ fn listed(dir: &Dir, name: &str) -> Result<(Vec<CallbackVersion>, Option<Metadat
 
 /// A content that may not be the list's last one.
 fn adopted(
-    dir: &Dir,
+    dir: &Folder<'_>,
     name: &str,
     mut list: Vec<CallbackVersion>,
-    content: &Metadata,
+    content: &Found,
     bytes: &[u8],
 ) -> Result<Versions, HomeError> {
     let sha256 = Digest::of(bytes);
@@ -122,7 +124,7 @@ fn adopted(
         kind: CallbackKind::of(bytes),
         sha256,
         len: bytes.len() as u64,
-        ct: changed_ms(content),
+        ct: content.changed_ms(),
         note: String::new(),
         from: None,
     };
@@ -132,33 +134,15 @@ fn adopted(
     })
 }
 
-fn is_kept(dir: &Dir, name: &str, digest: Digest) -> Result<bool, HomeError> {
-    match disk::folder(dir, &folder_name(name))? {
-        Some(folder) => Ok(disk::look(&folder, &digest.to_string())?.is_some()),
+fn is_kept(dir: &Folder<'_>, name: &str, digest: Digest) -> Result<bool, HomeError> {
+    match dir.folder(&folder_name(name))? {
+        Some(folder) => Ok(folder.look(&digest.to_string())?.is_some()),
         None => Ok(false),
     }
 }
 
 fn next(list: &[CallbackVersion]) -> u32 {
     list.last().map_or(1, |last| last.version.saturating_add(1))
-}
-
-fn is_behind(this: &Metadata, other: &Metadata) -> bool {
-    match (this.modified(), other.modified()) {
-        (Ok(this), Ok(other)) => this >= other,
-        _ => false,
-    }
-}
-
-fn changed_ms(found: &Metadata) -> Ams {
-    let changed = found
-        .modified()
-        .ok()
-        .map(cap_std::time::SystemTime::into_std);
-    let since = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 impl Versions {
@@ -173,7 +157,7 @@ impl Versions {
     /// The content of the version of this number; `None` where it is not kept.
     pub(super) fn content(
         &self,
-        dir: &Dir,
+        dir: &Folder<'_>,
         name: &str,
         version: u32,
     ) -> Result<Option<Vec<u8>>, HomeError> {
@@ -184,7 +168,7 @@ impl Versions {
         let content = if wanted.sha256 == self.current.sha256 {
             read(dir, name)?
         } else {
-            match disk::folder(dir, &folder_name(name))? {
+            match dir.folder(&folder_name(name))? {
                 Some(folder) => read(&folder, &wanted.sha256.to_string())?,
                 None => None,
             }
@@ -204,10 +188,10 @@ impl Versions {
 ///
 /// `None` where there is no room even for the new one alone; nothing is written then.
 pub(super) fn put(
-    dir: &Dir,
+    dir: &Folder<'_>,
     name: &str,
     before: Option<Versions>,
-    new: NewCallback,
+    new: &NewCallback,
     now: Ams,
     room: u64,
 ) -> Result<Option<CallbackVersion>, HomeError> {
@@ -220,25 +204,25 @@ pub(super) fn put(
         sha256: Digest::of(&new.content),
         len: new.content.len() as u64,
         ct: now,
-        note: new.note,
+        note: new.note.clone(),
         from: new.from,
     };
     list.push(version.clone());
     if !fit(&mut list, room) {
         return Ok(None);
     }
-    let folder = disk::make_folder(dir, &folder_name(name))?;
+    let folder = dir.make_folder(&folder_name(name))?;
     if let Some(replaced) = replaced.filter(|replaced| {
         *replaced != version.sha256 && list.iter().any(|kept| kept.sha256 == *replaced)
     }) {
         keep(dir, name, &folder, replaced)?;
     }
-    disk::write(dir, name, &new.content)?;
+    dir.write(name, &new.content)?;
     let text = serde_json::to_vec(&list).map_err(|error| HomeError::Damaged {
         what: format!("the list of versions of {name}"),
         why: error.to_string(),
     })?;
-    disk::write(&folder, LIST, &text)?;
+    folder.write(LIST, &text)?;
     sweep(&folder, &list)?;
     Ok(Some(version))
 }
@@ -263,39 +247,44 @@ fn bytes(list: &[CallbackVersion]) -> u64 {
 }
 
 /// Keeps the content that is about to be replaced.
-fn keep(dir: &Dir, name: &str, folder: &Dir, digest: Digest) -> Result<(), HomeError> {
+fn keep(
+    dir: &Folder<'_>,
+    name: &str,
+    folder: &Folder<'_>,
+    digest: Digest,
+) -> Result<(), HomeError> {
     let Some(content) = read(dir, name)? else {
         return Ok(());
     };
-    disk::write(folder, &digest.to_string(), &content)
+    folder.write(&digest.to_string(), &content)
 }
 
 /// Removes contents that no version has, and that of the last one, which stands outside.
-fn sweep(folder: &Dir, list: &[CallbackVersion]) -> Result<(), HomeError> {
-    disk::sweep(folder)?;
+fn sweep(folder: &Folder<'_>, list: &[CallbackVersion]) -> Result<(), HomeError> {
+    folder.sweep()?;
     let current = list.last().map(|last| last.sha256);
-    for found in disk::names(folder, |found| found != LIST)? {
+    for found in folder.names(|found| found != LIST)? {
         let kept = |version: &CallbackVersion| {
             version.sha256.to_string() == found && Some(version.sha256) != current
         };
         if !list.iter().any(kept) {
-            disk::remove(folder, &found)?;
+            folder.remove(&found)?;
         }
     }
     Ok(())
 }
 
 /// Forgets all versions.
-pub(super) fn remove(dir: &Dir, name: &str) -> Result<(), HomeError> {
-    disk::remove_folder(dir, &folder_name(name))
+pub(super) fn remove(dir: &Folder<'_>, name: &str) -> Result<(), HomeError> {
+    dir.remove_folder(&folder_name(name))
 }
 
 /// Bytes of all contents that are kept under the name.
-pub(super) fn size(dir: &Dir, name: &str) -> Result<u64, HomeError> {
-    let mut sum = disk::look(dir, name)?.map_or(0, |found| found.len());
-    if let Some(folder) = disk::folder(dir, &folder_name(name))? {
-        for kept in disk::names(&folder, name::is_item)? {
-            sum += disk::look(&folder, &kept)?.map_or(0, |found| found.len());
+pub(super) fn size(dir: &Folder<'_>, name: &str) -> Result<u64, HomeError> {
+    let mut sum = dir.look(name)?.map_or(0, |found| found.len);
+    if let Some(folder) = dir.folder(&folder_name(name))? {
+        for kept in folder.names(name::is_item)? {
+            sum += folder.look(&kept)?.map_or(0, |found| found.len);
         }
     }
     Ok(sum)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -11,7 +10,9 @@ use zeroize::Zeroizing;
 use super::{
     MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, StoredTarget, TargetSummary,
 };
-use crate::home::{Home, HomeError, disk, name};
+use crate::home::folder::Folder;
+use crate::home::root::Files;
+use crate::home::{HomeError, name};
 
 const CURRENT: &str = "current.json";
 pub(super) const SETTINGS: &str = "settings.json";
@@ -43,20 +44,19 @@ pub(super) struct Place {
 }
 
 /// All targets of the domain, by platform and name.
-pub(super) fn list(home: &Home) -> Result<Vec<TargetSummary>, HomeError> {
+pub(super) fn list(home: &Files<'_>) -> Result<Vec<TargetSummary>, HomeError> {
     let Some(payment) = home.folder(&[])? else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
-    for platform in disk::names(&payment, name::is_platform)? {
+    for platform in payment.names(name::is_platform)? {
         found.extend(of_platform(home, &platform)?);
     }
     Ok(found)
 }
 
 /// Marks the target as retired; false where it does not exist or is so already.
-pub(super) fn retire(home: &Home, place: &Place) -> Result<bool, HomeError> {
-    let _turn = home.writing();
+pub(super) fn retire(home: &Files<'_>, place: &Place) -> Result<bool, HomeError> {
     let Some(dir) = home.folder(&place.below())? else {
         return Ok(false);
     };
@@ -75,10 +75,10 @@ pub(super) fn retire(home: &Home, place: &Place) -> Result<bool, HomeError> {
 }
 
 /// Writes the next version and switches to it.
-pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, HomeError> {
+pub(super) fn put(home: &Files<'_>, place: &Place, new: &NewTarget) -> Result<u32, HomeError> {
     let settings = to_json(&Public {
         test: new.test,
-        settings: new.settings,
+        settings: new.settings.clone(),
     })?;
     let plain: BTreeMap<&str, &str> = new
         .secrets
@@ -96,9 +96,8 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
         }
     }
 
-    let _turn = home.writing();
     let platform = home.make_folder(&[&place.platform])?;
-    let names = disk::names(&platform, name::is_item)?;
+    let names = platform.names(name::is_item)?;
     if names.len() >= MAX_TARGETS as usize && !names.contains(&place.name) {
         let what = format!("targets of {} at {}", home.domain(), place.platform);
         return Err(HomeError::TooMany {
@@ -106,7 +105,7 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
             limit: MAX_TARGETS,
         });
     }
-    let dir = disk::make_folder(&platform, &place.name)?;
+    let dir = platform.make_folder(&place.name)?;
     // Before anything is written: whoever has a test key alone must not take a live target out of service.
     if let Some(known) = current(&dir, place)?.filter(|known| known.test != new.test) {
         return Err(HomeError::OtherKind {
@@ -114,10 +113,10 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
             test: known.test,
         });
     }
-    disk::sweep(&dir)?;
+    dir.sweep()?;
     // The highest version on the disk counts, not the current one: a crash may have come between
     // the version and the switch, and a version is never written twice.
-    let versions = disk::names(&dir, |name| version_of(name).is_some())?;
+    let versions = dir.names(|name| version_of(name).is_some())?;
     let last = versions
         .iter()
         .filter_map(|name| version_of(name))
@@ -133,8 +132,7 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
     let sealed = home
         .key()
         .seal(&place.seal_context(home, version, new.test), &secrets)?;
-    disk::write_folder(
-        &dir,
+    dir.write_folder(
         &version_name(version),
         &[(SETTINGS, &settings), (SECRETS, &sealed)],
     )?;
@@ -178,7 +176,7 @@ pub(super) fn put(home: &Home, place: &Place, new: NewTarget) -> Result<u32, Hom
 
 /// Reads a version, without one the current.
 pub(super) fn get(
-    home: &Home,
+    home: &Files<'_>,
     place: &Place,
     version: Option<u32>,
 ) -> Result<Option<StoredTarget>, HomeError> {
@@ -189,12 +187,12 @@ pub(super) fn get(
         return Ok(None);
     };
     let version = version.unwrap_or(current.version);
-    let Some(dir) = disk::folder(&dir, &version_name(version))? else {
+    let Some(dir) = dir.folder(&version_name(version))? else {
         return Ok(None);
     };
     let file = |name: &str| format!("{place}/{}/{name}", version_name(version));
     let read = |name: &str, limit: u64| {
-        disk::read(&dir, name, limit)?.ok_or_else(|| HomeError::Damaged {
+        dir.read(name, limit)?.ok_or_else(|| HomeError::Damaged {
             what: file(name),
             why: "it is missing".to_owned(),
         })
@@ -221,28 +219,28 @@ pub(super) fn get(
     }))
 }
 
-pub(super) fn version_folder(
-    home: &Home,
+pub(super) fn version_folder<'w>(
+    home: &Files<'w>,
     place: &Place,
     version: u32,
-) -> Result<Option<Dir>, HomeError> {
+) -> Result<Option<Folder<'w>>, HomeError> {
     let Some(dir) = home.folder(&place.below())? else {
         return Ok(None);
     };
-    disk::folder(&dir, &version_name(version))
+    dir.folder(&version_name(version))
 }
 
-fn of_platform(home: &Home, platform: &str) -> Result<Vec<TargetSummary>, HomeError> {
+fn of_platform(home: &Files<'_>, platform: &str) -> Result<Vec<TargetSummary>, HomeError> {
     let Some(dir) = home.folder(&[platform])? else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
-    for name in disk::names(&dir, name::is_item)? {
+    for name in dir.names(name::is_item)? {
         let place = Place {
             platform: platform.to_owned(),
             name,
         };
-        let Some(dir) = disk::folder(&dir, &place.name)? else {
+        let Some(dir) = dir.folder(&place.name)? else {
             continue;
         };
         // Without `current.json` its first put never came to its end.
@@ -261,15 +259,15 @@ fn of_platform(home: &Home, platform: &str) -> Result<Vec<TargetSummary>, HomeEr
     Ok(found)
 }
 
-fn current(dir: &Dir, place: &Place) -> Result<Option<Current>, HomeError> {
-    let Some(bytes) = disk::read(dir, CURRENT, 4096)? else {
+fn current(dir: &Folder<'_>, place: &Place) -> Result<Option<Current>, HomeError> {
+    let Some(bytes) = dir.read(CURRENT, 4096)? else {
         return Ok(None);
     };
     from_json(&bytes, || format!("{place}/{CURRENT}")).map(Some)
 }
 
-fn write_current(dir: &Dir, current: Current) -> Result<(), HomeError> {
-    disk::write(dir, CURRENT, &to_json(&current)?)
+fn write_current(dir: &Folder<'_>, current: Current) -> Result<(), HomeError> {
+    dir.write(CURRENT, &to_json(&current)?)
 }
 
 pub(super) fn version_name(version: u32) -> String {
@@ -317,7 +315,7 @@ impl Place {
 
     /// What the secrets are sealed for. A name has no `/`, so two places never read the same; and
     /// live secrets cannot be passed off as a test target's, whose gateway its owner chooses.
-    fn seal_context(&self, home: &Home, version: u32, test: bool) -> Vec<u8> {
+    fn seal_context(&self, home: &Files<'_>, version: u32, test: bool) -> Vec<u8> {
         let kind = if test { "test" } else { "live" };
         format!("secrets of {}/{self}/v{version} ({kind})", home.domain()).into_bytes()
     }

@@ -1,36 +1,34 @@
 //! A target's versions without their secrets, and the platform's certificates beside each.
 
-use std::time::UNIX_EPOCH;
-
-use cap_std::fs::Dir;
-
 use super::folder::{Place, Public, SETTINGS, from_json, version_folder, version_name, version_of};
 use super::{MAX_SETTINGS_BYTES, PublicVersion};
-use crate::home::{Home, HomeError, disk};
+use crate::home::HomeError;
+use crate::home::folder::Folder;
+use crate::home::root::Files;
 
 const CERTIFICATES: &str = "platform.pem";
 
 /// The newest versions without their secrets, the last one first.
 pub(super) fn public_versions(
-    home: &Home,
+    home: &Files<'_>,
     place: &Place,
     limit: usize,
 ) -> Result<Vec<PublicVersion>, HomeError> {
     let Some(dir) = home.folder(&place.below())? else {
         return Ok(Vec::new());
     };
-    let names = disk::names(&dir, |name| version_of(name).is_some())?;
+    let names = dir.names(|name| version_of(name).is_some())?;
     let mut versions: Vec<u32> = names.iter().filter_map(|name| version_of(name)).collect();
     versions.sort_unstable_by(|one, other| other.cmp(one));
     versions.truncate(limit);
     let mut found = Vec::with_capacity(versions.len());
     for version in versions {
         let name = version_name(version);
-        let Some(dir) = disk::folder(&dir, &name)? else {
+        let Some(dir) = dir.folder(&name)? else {
             continue;
         };
         let file = || format!("{place}/{name}/{SETTINGS}");
-        let Some(bytes) = disk::read(&dir, SETTINGS, MAX_SETTINGS_BYTES)? else {
+        let Some(bytes) = dir.read(SETTINGS, MAX_SETTINGS_BYTES)? else {
             continue;
         };
         let public: Public = from_json(&bytes, file)?;
@@ -45,24 +43,20 @@ pub(super) fn public_versions(
 }
 
 /// When a file was written, in milliseconds since 1970; 0 where there is none.
-fn changed_ms(dir: &Dir, name: &str) -> Result<u64, HomeError> {
-    let Some(found) = disk::look(dir, name)? else {
-        return Ok(0);
-    };
-    let at = found
-        .modified()
-        .map_err(HomeError::io(format!("look at {name}")))?
-        .into_std();
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+fn changed_ms(dir: &Folder<'_>, name: &str) -> Result<u64, HomeError> {
+    Ok(dir.look(name)?.map_or(0, |found| found.changed_ms()))
 }
 
 /// The platform's certificates beside a version; nothing where none came yet.
-pub(super) fn certificates(home: &Home, place: &Place, version: u32) -> Result<String, HomeError> {
+pub(super) fn certificates(
+    home: &Files<'_>,
+    place: &Place,
+    version: u32,
+) -> Result<String, HomeError> {
     let Some(dir) = version_folder(home, place, version)? else {
         return Ok(String::new());
     };
-    let Some(bytes) = disk::read(&dir, CERTIFICATES, MAX_SETTINGS_BYTES)? else {
+    let Some(bytes) = dir.read(CERTIFICATES, MAX_SETTINGS_BYTES)? else {
         return Ok(String::new());
     };
     let damaged = |_| HomeError::Damaged {
@@ -74,7 +68,7 @@ pub(super) fn certificates(home: &Home, place: &Place, version: u32) -> Result<S
 
 /// Puts certificates in the place of those before.
 pub(super) fn put_certificates(
-    home: &Home,
+    home: &Files<'_>,
     place: &Place,
     version: u32,
     pem: &str,
@@ -85,11 +79,10 @@ pub(super) fn put_certificates(
             limit: MAX_SETTINGS_BYTES,
         });
     }
-    let _turn = home.writing();
     let dir = version_folder(home, place, version)?.ok_or_else(|| HomeError::Damaged {
         what: format!("{place}/{}", version_name(version)),
         why: "it is missing".to_owned(),
     })?;
-    disk::sweep(&dir)?;
-    disk::write(&dir, CERTIFICATES, pem.as_bytes())
+    dir.sweep()?;
+    dir.write(CERTIFICATES, pem.as_bytes())
 }

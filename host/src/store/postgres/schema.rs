@@ -7,7 +7,10 @@ use super::address::Address;
 use super::session::{Ended, Session};
 
 /// Each brings the schema from its index to the next version.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_first.sql"),
+    include_str!("schema/0002_homes.sql"),
+];
 
 /// Of hosts that start at the same time, one migrates: "WLNT".
 const LOCK: i64 = 0x574c_4e54;

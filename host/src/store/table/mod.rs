@@ -18,6 +18,7 @@ pub(super) mod domain;
 pub(super) mod field_key;
 pub(super) mod find;
 pub(super) mod history;
+pub(super) mod home;
 pub(super) mod idempotency;
 pub(super) mod kv;
 pub(super) mod payment;

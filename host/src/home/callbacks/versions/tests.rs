@@ -1,9 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::home::everywhere::everywhere;
 use crate::home::{DataRoot, Home, MAX_CALLBACKS_BYTES};
 
 /// A home, and the folder of its live callbacks.
@@ -55,53 +57,71 @@ fn stored(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn every_put_is_a_version_and_every_content_is_stored_once() {
-    let (_temp, home, folder) = open();
-    assert!(
-        home.callback_versions(false, "sale")
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let first = put(&home, b"a", "the first").await;
-    assert_eq!(
-        (first.version, first.len, first.note.as_str()),
-        (1, 1, "the first")
-    );
-    put(&home, b"b", "").await;
-    let again = NewCallback {
-        content: b"a".to_vec(),
-        note: String::new(),
-        from: Some(1),
-    };
-    let again = home.put_callback(false, "sale", again, 2_000).await;
-    let again = again.unwrap().current;
-    assert_eq!((again.version, again.from, again.ct), (3, Some(1), 2_000));
-    put(&home, b"a", "").await;
-    assert_eq!(
-        kept(&home).await,
-        of(&[(4, "a"), (3, "a"), (2, "b"), (1, "a")])
-    );
-    assert_eq!(stored(&folder), [Digest::of(b"b").to_string()]);
-    assert_eq!(fs::read(folder.join("sale")).unwrap(), b"a");
-    assert_eq!(home.callback_version(false, "sale", 9).await.unwrap(), None);
-    assert_eq!(home.callback_version(true, "sale", 1).await.unwrap(), None);
+    for place in everywhere().await {
+        let home = place.home("shop");
+        assert!(
+            home.callback_versions(false, "sale")
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let first = put(&home, b"a", "the first").await;
+        assert_eq!(
+            (first.version, first.len, first.note.as_str()),
+            (1, 1, "the first")
+        );
+        put(&home, b"b", "").await;
+        let again = NewCallback {
+            content: b"a".to_vec(),
+            note: String::new(),
+            from: Some(1),
+        };
+        let again = home.put_callback(false, "sale", again, 2_000).await;
+        let again = again.unwrap().current;
+        assert_eq!((again.version, again.from, again.ct), (3, Some(1), 2_000));
+        put(&home, b"a", "").await;
+        assert_eq!(
+            kept(&home).await,
+            of(&[(4, "a"), (3, "a"), (2, "b"), (1, "a")])
+        );
+        if let Some(folder) = place.folder("shop") {
+            let folder = folder.join("callback");
+            assert_eq!(stored(&folder), [Digest::of(b"b").to_string()]);
+            assert_eq!(fs::read(folder.join("sale")).unwrap(), b"a");
+        }
+        assert_eq!(home.callback_version(false, "sale", 9).await.unwrap(), None);
+        assert_eq!(home.callback_version(true, "sale", 1).await.unwrap(), None);
 
-    assert!(home.delete_callback(false, "sale").await.unwrap());
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-    assert_eq!(put(&home, b"c", "").await.version, 1);
+        assert!(home.delete_callback(false, "sale").await.unwrap());
+        let left = home.reading(|files| match files.folder(&["callback"])? {
+            Some(folder) => folder.names(|_| true),
+            None => Ok(Vec::new()),
+        });
+        assert!(left.await.unwrap().is_empty());
+        assert_eq!(put(&home, b"c", "").await.version, 1);
+    }
 }
 
 #[tokio::test]
 async fn so_many_versions_are_kept_and_the_earliest_go() {
-    let (_temp, home, folder) = open();
-    for number in 1..=MAX_CALLBACK_VERSIONS + 3 {
-        put(&home, number.to_string().as_bytes(), "").await;
+    for place in everywhere().await {
+        let home = place.home("shop");
+        for number in 1..=MAX_CALLBACK_VERSIONS + 3 {
+            put(&home, number.to_string().as_bytes(), "").await;
+        }
+        let versions = home.callback_versions(false, "sale").await.unwrap();
+        let numbers: Vec<u32> = versions.iter().map(|kept| kept.version).collect();
+        let expected: Vec<u32> = (4..=MAX_CALLBACK_VERSIONS + 3).rev().collect();
+        assert_eq!(numbers, expected);
+        let others = home.reading(|files| {
+            let folder = files.folder(&["callback", ".versions-sale"])?.unwrap();
+            folder.names(|name| name != LIST)
+        });
+        assert_eq!(
+            others.await.unwrap().len(),
+            MAX_CALLBACK_VERSIONS as usize - 1
+        );
     }
-    let versions = home.callback_versions(false, "sale").await.unwrap();
-    let numbers: Vec<u32> = versions.iter().map(|kept| kept.version).collect();
-    let expected: Vec<u32> = (4..=MAX_CALLBACK_VERSIONS + 3).rev().collect();
-    assert_eq!(numbers, expected);
-    assert_eq!(stored(&folder).len(), MAX_CALLBACK_VERSIONS as usize - 1);
 }
 
 #[tokio::test]
