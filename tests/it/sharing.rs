@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use walnut_test_postgres::{Database, Server};
 
-use crate::world::{Host, RECORD_SALE, Shop, World};
+use crate::world::{Host, RECORD_SALE, Shop, World, run_walnut};
 
 fn database() -> Option<Database> {
     Some(Server::shared()?.database().unwrap())
@@ -53,4 +53,53 @@ async fn any_host_serves_what_another_was_given() {
     for host in [&world.host, &second] {
         assert!(!host.data_root().join("home").exists());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_root_goes_over_to_a_database_and_its_host_goes_on() {
+    let Some(database) = database() else { return };
+    let world = World::start().await;
+    let shop = &world.shop;
+    let (paid, code) = world.sent_with(json!({ "callback": RECORD_SALE })).await;
+    world.alipay.pay(&code).await.unwrap();
+    shop.until_applied(&paid).await;
+    let waiting = shop.create(json!({ "callback": RECORD_SALE })).await;
+    let root = world.host.data_root();
+    let shown = root.to_str().unwrap();
+    let words = [
+        "store",
+        "migrate",
+        "--data",
+        shown,
+        "--store",
+        database.url(),
+    ];
+    let migrate = async || run_walnut("http://127.0.0.1:1", "", "", &words, Path::new("/")).await;
+    let running = migrate().await;
+    assert!(
+        running.code == 2 && running.err.contains("in use"),
+        "{running:?}"
+    );
+
+    let root_key = world.host.root_key().to_owned();
+    let (_, data) = world.host.terminate().await;
+    let migrated = migrate().await;
+    assert_eq!(migrated.code, 0, "{migrated:?}");
+    assert!(migrated.out.contains("2 payments"), "{migrated:?}");
+    assert!(migrated.err.contains("payment: 2"), "{migrated:?}");
+    let again = migrate().await;
+    assert!(
+        again.code == 2 && again.err.contains("exists already"),
+        "{again:?}"
+    );
+
+    let moved = root_with_key_of(&data.path().join("root"));
+    let host = Host::start_on_with(moved, &root_key, &["--store", database.url()]).await;
+    let shop = Shop::new(host.url(), shop.key());
+    assert_eq!(shop.payment(&paid).await["st"], "OK");
+    let sent = shop.send(&waiting).await.data();
+    let code = sent["data"].as_str().unwrap().to_owned();
+    world.alipay.pay(&code).await.unwrap();
+    shop.check(&waiting).await.data();
+    assert_eq!(shop.until_applied(&waiting).await["st"], "OK");
 }

@@ -1,14 +1,16 @@
-//! `walnut store check|backup|restore`: what an operator does with a data root on this machine. The host may go on.
+//! `walnut store check|backup|restore|migrate`: what an operator does with a data root on this machine. The host may go on.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use tokio::runtime::Handle;
 
 use super::error::CliError;
 use super::output::Output;
 use super::place;
-use crate::home::copy_homes;
-use crate::store::{Checked, Store as Payments};
+use crate::home::{DataRoot, copy_homes};
+use crate::store::{Checked, Migrated, Store as Payments};
 
 /// Where the payments lie in a data root.
 const PAYMENTS: &str = "var/payment";
@@ -37,6 +39,20 @@ pub(super) enum Store {
         #[command(flatten)]
         root: OfRoot,
     },
+    /// Copy payments and homes of a data root into a PostgreSQL database that nobody uses yet, for one host or several. No
+    /// host may run on either meanwhile; all of it comes over and is compared, or nothing
+    Migrate {
+        #[command(flatten)]
+        root: OfRoot,
+        /// The database: as that of walnut serve
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            env = "WALNUT_STORE",
+            hide_env_values = true
+        )]
+        store: String,
+    },
     /// Make a data root of a backup, after checking it
     Restore {
         /// The directory that `backup` wrote
@@ -44,6 +60,12 @@ pub(super) enum Store {
         #[command(flatten)]
         root: OfRoot,
     },
+}
+
+/// Hears how many rows of a table are there.
+fn tell(table: &str, rows: u64) {
+    // Nobody reading is fine.
+    let _ = writeln!(std::io::stderr(), "{table}: {rows}");
 }
 
 /// Which data root.
@@ -68,6 +90,9 @@ impl Store {
             } => check_at(&text),
             Store::Backup { to, root } => backup(&root.data, &to),
             Store::Restore { from, root } => restore(&from, &root.data),
+            Store::Migrate { root, store } => {
+                Handle::current().block_on(migrate(&root.data, &store))
+            }
         });
         done.await
             .map_err(|error| CliError::usage(format!("interrupted: {error}")))?
@@ -140,6 +165,29 @@ fn restore(from: &Path, root: &Path) -> Result<Output, CliError> {
         ));
     }
     Ok(output)
+}
+
+async fn migrate(root: &Path, text: &str) -> Result<Output, CliError> {
+    let usage = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
+    let address = place::read(text).map_err(|error| CliError::usage(format!("{error:#}")))?;
+    if !root.join(PAYMENTS).exists() {
+        let shown = root.display();
+        return Err(CliError::usage(format!("{shown} has no payments")));
+    }
+    let homes = DataRoot::open(root).map_err(|error| usage(&error))?;
+    let store = Payments::connect(&address).map_err(|error| usage(&error))?;
+    let migrated = homes.migrate_to(&store, tell).await;
+    store.close().await;
+    let Migrated {
+        payments,
+        rows,
+        files,
+    } = migrated.map_err(|error| usage(&error))?;
+    let told = format!("{payments} payments, {rows} rows and {files} files are in {address}");
+    Ok(Output::text(told).with_note(
+        "start hosts with --store; each needs master.key of this data root in its own (mode 600). What is in this data \
+         root stays as it is and is not used any more",
+    ))
 }
 
 /// Payments and homes into a directory that has neither.

@@ -8,10 +8,10 @@ use cap_std::fs::Dir;
 use super::{HomeError, disk};
 
 /// Larger than any file that a home may have.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Folders inside each other in a home: `home/<domain>/.payment/target/<platform>/<target>/v<N>`, and one for safety.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// Copies every domain's home from the data root `from` into the data root `to`, which is made (mode 0700) when it is
 /// missing. What is sealed stays sealed, and the master key stays where it is. What is replaced meanwhile is copied as

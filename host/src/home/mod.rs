@@ -31,6 +31,7 @@ mod error;
 mod everywhere;
 mod folder;
 mod key;
+mod migrate;
 pub mod name;
 mod root;
 mod shared;

@@ -68,7 +68,7 @@ impl DataRoot {
     pub async fn open_shared(path: &Path, store: Store) -> Result<DataRoot, HomeError> {
         if path.join("home").exists() {
             tracing::warn!(
-                "the homes in {} are not used: those in the store are",
+                "the homes in {} are not used: `walnut store migrate` copies them into the store",
                 path.display()
             );
         }

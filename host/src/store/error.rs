@@ -142,7 +142,7 @@ impl StoreError {
     }
 
     /// An I/O failure and what was tried.
-    pub(super) fn io(what: impl Into<String>, source: std::io::Error) -> StoreError {
+    pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> StoreError {
         StoreError::Io {
             what: what.into(),
             source: Arc::new(source),

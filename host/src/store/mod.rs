@@ -31,6 +31,7 @@ mod homes;
 mod invariants;
 mod kv;
 mod link;
+mod migrate;
 mod outbox;
 mod payments;
 mod postgres;
@@ -61,6 +62,8 @@ pub use find::{
 };
 pub(crate) use homes::HomeFiles;
 pub use kv::{Event, Space};
+pub use migrate::Migrated;
+pub(crate) use migrate::PutFile;
 pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, Finished};
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use postgres::Address;

@@ -7,6 +7,7 @@ mod link;
 mod lock;
 mod readers;
 mod schema;
+mod source;
 mod writer;
 
 pub(super) mod care;
@@ -22,6 +23,7 @@ use super::{Stats, StoreError};
 use connection::Checkpoint;
 use lock::DirectoryLock;
 use readers::{Kind, Readers};
+pub(super) use source::Source;
 use writer::Writer;
 
 /// The database's name in its directory.

@@ -26,5 +26,6 @@ pub(super) mod provider;
 pub(super) mod refund;
 pub(super) mod row;
 pub(super) mod summary;
+pub(super) mod transfer;
 
 pub(super) use calls::Lane;

@@ -55,6 +55,7 @@ mod on_postgres {
     }
 
     stories!();
+    mod migrating;
     mod sharing;
 }
 
