@@ -31,6 +31,14 @@ struct Looked {
     doubted: Option<(Ams, Instant)>,
 }
 
+impl Looked {
+    /// What the clock says at this time, if nobody set it.
+    fn expected(&self, steady: Instant) -> Ams {
+        let passed = steady.saturating_duration_since(self.steady);
+        self.wall + u64::try_from(passed.as_millis()).unwrap_or(0)
+    }
+}
+
 impl Watch {
     pub(super) fn begin() -> Watch {
         Watch(Mutex::new(Looked {
@@ -42,8 +50,7 @@ impl Watch {
 
     fn look(&self, wall: Ams, steady: Instant) -> Option<Set> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = steady.saturating_duration_since(last.steady);
-        let expected = last.wall + u64::try_from(passed.as_millis()).unwrap_or(0);
+        let expected = last.expected(steady);
         (last.wall, last.steady) = (wall, steady);
         let doubted = last
             .doubted
@@ -66,9 +73,12 @@ impl Watch {
         set
     }
 
-    fn doubted(&self) -> Ams {
+    /// How much of what the clock says now is not believed. Whoever asks may come before the next look.
+    fn doubted(&self, wall: Ams, steady: Instant) -> Ams {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.doubted.map_or(0, |(ms, _)| ms)
+        let ahead = wall.saturating_sub(last.expected(steady));
+        let unseen = if ahead > NOTICED { ahead } else { 0 };
+        last.doubted.map_or(0, |(ms, _)| ms) + unseen
     }
 }
 
@@ -104,7 +114,8 @@ impl Payments {
 
     /// The time by which a deadline is over: what the clock says, unless it was set ahead a moment ago.
     pub fn deadline_now(&self) -> Ams {
-        now_ms().saturating_sub(self.0.watch.doubted())
+        let now = now_ms();
+        now.saturating_sub(self.0.watch.doubted(now, Instant::now()))
     }
 }
 
@@ -126,18 +137,22 @@ mod tests {
         };
         let clock = watch();
         assert_eq!(clock.look(30_000, at(1)), None, "small steps are nothing");
+        assert_eq!(clock.doubted(31_000, at(2)), 0);
+        // Before anybody has looked.
+        assert_eq!(clock.doubted(HOUR + 31_000, at(2)), HOUR);
         assert_eq!(clock.look(HOUR + 31_000, at(2)), Some(Set::Ahead(HOUR)));
-        assert_eq!(clock.doubted(), HOUR);
+        assert_eq!(clock.doubted(HOUR + 32_000, at(3)), HOUR);
         assert_eq!(clock.look(HOUR + 60_000, at(31)), None);
-        assert_eq!(clock.doubted(), HOUR);
+        assert_eq!(clock.doubted(HOUR + 60_000, at(31)), HOUR);
         assert_eq!(clock.look(61_000, at(32)), Some(Set::Back(HOUR)));
-        assert_eq!(clock.doubted(), 0);
+        assert_eq!(clock.doubted(61_000, at(32)), 0);
 
         let clock = watch();
         assert_eq!(clock.look(HOUR, at(0)), Some(Set::Ahead(HOUR)));
         assert_eq!(clock.look(HOUR + 599_000, at(599)), None);
-        assert_eq!(clock.doubted(), HOUR);
+        assert_eq!(clock.doubted(HOUR + 599_000, at(599)), HOUR);
         assert_eq!(clock.look(HOUR + 600_000, at(600)), None);
-        assert_eq!(clock.doubted(), 0, "it is the clock that counts");
+        let doubted = clock.doubted(HOUR + 600_000, at(600));
+        assert_eq!(doubted, 0, "it is the clock that counts");
     }
 }
