@@ -1,7 +1,7 @@
 //! Who follows a payment hears of each change as it commits: the buyer's page, the till, an owner's console.
 //!
-//! Whoever follows one payment is woken by that payment alone, so that ten thousand pages cost nothing while nothing
-//! happens to theirs. What another host committed is heard of as soon ([`News`](crate::store::News)); what was not heard is
+//! Whoever follows one payment is woken by that payment alone, however many pages are open and whatever happens to
+//! others'. What another host committed is heard of as soon ([`News`](crate::store::News)); what was not heard is
 //! found by the look that is due anyway ([`LOOK_EVERY`]), which also brings the next question to the platform forward.
 
 use std::collections::HashMap;
