@@ -209,9 +209,9 @@ impl Payments {
         } else {
             target
         };
-        let target = Arc::new(target);
-        self.kept().put(key, target.clone());
-        Ok(target)
+        // Who was first shares its own: a target has one memory of what the platform was asked.
+        let mut kept = self.kept();
+        Ok(kept.get_or_insert(key, || Arc::new(target)).clone())
     }
 
     /// A statement about this attempt was verified with its account's keys.
