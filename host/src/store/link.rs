@@ -43,6 +43,17 @@ pub(in crate::store) trait Link {
         each: &mut EachRow<'_>,
     ) -> Result<(), StoreError>;
 
+    /// Runs an `INSERT` of one row into a table that numbers its rows in `seq`; the number, or `None` when the row met a
+    /// conflict and nothing was written.
+    fn insert(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
+        let mut seq = None;
+        self.each_row(&format!("{sql} RETURNING seq"), values, &mut |row| {
+            seq = Some(Columns::of(row).next()?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(seq)
+    }
+
     /// Holds a name until the end of the transaction: whoever else asks for it waits. For what several may write and
     /// nobody can lock, since there is no row yet.
     fn lock_name(&self, name: &str) -> Result<(), StoreError>;

@@ -58,6 +58,12 @@ impl Link for SqliteLink<'_> {
         Ok(())
     }
 
+    // RETURNING costs more here than the row with all its indexes.
+    fn insert(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
+        let inserted = self.execute(sql, values)?;
+        Ok((inserted > 0).then(|| self.connection.last_insert_rowid()))
+    }
+
     fn lock_name(&self, _name: &str) -> Result<(), StoreError> {
         Ok(())
     }

@@ -61,10 +61,10 @@ impl Database {
     }
 
     /// Runs `work` in a transaction on the writer's thread and answers when it is durable. An error of `work`
-    /// undoes what it wrote, and nothing else.
+    /// undoes what it wrote, and nothing else. It may be run once more, as if it had not been run before.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&dyn Link) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.writer.write(work).await

@@ -22,7 +22,7 @@ pub(in crate::store) fn create(link: &dyn Link, new: &NewPayment) -> Result<Crea
     for attempt in &new.attempts {
         attempt::put(link, seq, attempt)?;
     }
-    history::append(link, seq, &new.history)?;
+    history::begin(link, seq, &new.history)?;
     field_key::keep(link, seq, &new.payment)?;
     if new.deliver {
         delivery::add(link, seq, &new.payment)?;

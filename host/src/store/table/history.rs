@@ -5,21 +5,36 @@ use crate::payment::model::{Change, Digest, State, StoredStatement, TradeNo};
 use crate::store::StoreError;
 use crate::store::link::{Link, all_rows, one_row, params};
 
-/// Adds lines to the history of the payment `seq`, which is new or locked: the lines count up.
+/// Writes the first lines of a new payment's history.
+///
+/// # Errors
+/// [`StoreError::Invariant`] when a line names a statement that is not stored.
+pub(super) fn begin(link: &dyn Link, seq: i64, lines: &[Change]) -> Result<(), StoreError> {
+    add(link, seq, 0, lines)
+}
+
+/// Adds lines to the history of the payment `seq`, which is locked: the lines count up.
 ///
 /// # Errors
 /// [`StoreError::Invariant`] when a line names a statement that is not stored.
 pub(super) fn append(link: &dyn Link, seq: i64, lines: &[Change]) -> Result<(), StoreError> {
-    // A subquery: SQLite would copy the rows of an INSERT … SELECT from the same table into a temporary one.
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT coalesce(max(line), 0) FROM history WHERE payment = ?1";
+    let last = one_row(link, sql, &params![seq], |row| row.next())?.unwrap_or(0);
+    add(link, seq, last, lines)
+}
+
+fn add(link: &dyn Link, seq: i64, last: i64, lines: &[Change]) -> Result<(), StoreError> {
     let sql = "INSERT INTO history (payment, line, at_ms, cause, from_state, to_state, trade_no, \
-        statement, detail) \
-        VALUES (?1, (SELECT coalesce(max(line), 0) + 1 FROM history WHERE payment = ?1), \
-        ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    for line in lines {
+        statement, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    for (number, line) in (last + 1..).zip(lines) {
         link.execute(
             sql,
             &params![
                 seq,
+                number,
                 integer(line.at)?,
                 line.cause,
                 line.from.map(|state| state.as_str()),

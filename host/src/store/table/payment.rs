@@ -7,7 +7,7 @@ use crate::payment::model::{
 };
 use crate::payment::money::{Currency, Money};
 use crate::store::StoreError;
-use crate::store::link::{Dialect, Link, Value, all_rows, one_row, params};
+use crate::store::link::{Link, all_rows, one_row, params};
 
 /// In the order in which [`decode`] reads them; `seq` comes first.
 pub(super) const COLUMNS: &str = "seq, id, domain, domain_id, test, brief, fee_minor, currency, \
@@ -41,8 +41,8 @@ pub(super) fn insert(
 ) -> Result<Option<i64>, StoreError> {
     let presentation = payment.presentation.as_ref();
     let callback = payment.callback.as_ref();
-    inserted(
-        link,
+    link.insert(
+        INSERT,
         &params![
             payment.id.to_string(),
             payment.domain,
@@ -85,18 +85,6 @@ pub(super) fn insert(
             integer(ends_ms)?,
         ],
     )
-}
-
-fn inserted(link: &dyn Link, values: &[Value<'_>]) -> Result<Option<i64>, StoreError> {
-    match link.dialect() {
-        Dialect::Postgres => {
-            let sql = format!("{INSERT} RETURNING seq");
-            one_row(link, &sql, values, |row| row.next())
-        }
-        // There RETURNING costs more than the row with all its indexes.
-        Dialect::Sqlite if link.execute(INSERT, values)? == 0 => Ok(None),
-        Dialect::Sqlite => one_row(link, "SELECT last_insert_rowid()", &[], |row| row.next()),
-    }
 }
 
 /// Writes what may change of a payment, and when its deadline alone ends it, if it is still at the revision that was
