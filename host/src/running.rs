@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::home::DataRoot;
 use crate::http;
 use crate::http::serving::{Patience, serve};
+use crate::payment::retention::Retention;
 use crate::payment::{Options, Payments};
 use crate::plugin::{PluginOptions, Plugins};
 use crate::store::{Address, Store, StoreError};
@@ -35,6 +36,8 @@ pub struct HostOptions {
     pub allow_local_gateways: bool,
     /// Whether a buyer may switch to another pay type while the platform cannot close the earlier code yet.
     pub overlap: bool,
+    /// What is removed when it is old.
+    pub retention: Retention,
     /// The program that compiles components, this one: see [`PluginOptions`].
     pub compiler: Option<PathBuf>,
     /// Whether a root key is made although there is one: for an operator who lost it.
@@ -93,6 +96,7 @@ impl Host {
             Options {
                 public_url,
                 overlap: options.overlap,
+                retention: options.retention,
             },
         )
         .await?;

@@ -14,6 +14,7 @@ use super::options::DemoOptions;
 use super::qr;
 use super::sandbox;
 use super::serve::{self, Signals};
+use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
 
 const DOMAIN: &str = "demo";
@@ -63,6 +64,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             instances: 16,
             allow_local_gateways: true,
             overlap: false,
+            retention: Retention::default(),
             compiler: Some(super::this_program()?),
             new_root_key: false,
         }),

@@ -48,6 +48,15 @@ pub struct ServeOptions {
     /// scanned it. If both are paid, the second payment is given back
     #[arg(long)]
     pub overlap: bool,
+    /// Remove payments that failed this many days after their last change, at least 7; never, where it is not given
+    #[arg(long, value_name = "DAYS", env = "WALNUT_REMOVE_FAILED_AFTER",
+          value_parser = clap::value_parser!(u32).range(7..=36_500))]
+    pub remove_failed_after: Option<u32>,
+    /// Remove paid payments this many days after their last change, and later where the platform may still be asked to give
+    /// the money back; never, where it is not given
+    #[arg(long, value_name = "DAYS", env = "WALNUT_REMOVE_PAID_AFTER",
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub remove_paid_after: Option<u32>,
     /// Make another root key and leave it in root.key of the data root, for an operator who lost the first
     #[arg(long)]
     pub new_root_key: bool,

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::options::ServeOptions;
 use super::place;
+use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
 
 /// Runs the host until SIGINT or SIGTERM.
@@ -36,6 +37,10 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         instances: options.instances,
         allow_local_gateways: options.allow_local_gateways,
         overlap: options.overlap,
+        retention: Retention {
+            failed_days: options.remove_failed_after,
+            paid_days: options.remove_paid_after,
+        },
         compiler: Some(super::this_program()?),
         new_root_key: options.new_root_key,
     })

@@ -38,6 +38,7 @@ pub mod reconciling;
 pub mod refund;
 mod refunding;
 pub mod resolve;
+pub mod retention;
 mod routes;
 pub mod schedule;
 pub mod send;
@@ -68,6 +69,7 @@ use keys::Keys;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
 use receive::Refused;
+use retention::Retention;
 use routes::Routes;
 use session::Sessions;
 use sharing::Seen;
@@ -82,6 +84,8 @@ pub struct Options {
     /// Whether another pay type may be begun while the platform cannot close the earlier attempt yet, so that a buyer
     /// could pay both (the second one is given back then). Otherwise the buyer has to wait.
     pub overlap: bool,
+    /// What is removed when it is old.
+    pub retention: Retention,
 }
 
 /// The verbs. Cheap to clone; every clone is the same.
@@ -154,6 +158,11 @@ impl Payments {
         let learnt = payments.learn_accounts(None).await;
         learnt.map_err(|error| anyhow::anyhow!("the domains' targets: {error}"))?;
         Ok(payments)
+    }
+
+    /// What is removed when it is old.
+    pub fn retention(&self) -> Retention {
+        self.0.options.retention
     }
 
     /// The store, for the rooms above.

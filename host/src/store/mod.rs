@@ -13,6 +13,7 @@
 //! | `schedule` | what is to be asked of a platform, what has run out of time |
 //! | `outbox` | callback deliveries: lease, finish, fail, replay |
 //! | `books` | what a platform's bill is compared with |
+//! | `retention` | what leaves the store for ever |
 //! | `care` | the whole looked through and copied, without a host |
 //! | `kv` | what callbacks keep for their domain |
 //! | `homes` | what domains keep where several hosts share a store |
@@ -36,6 +37,7 @@ mod outbox;
 mod payments;
 mod postgres;
 mod providers;
+mod retention;
 mod schedule;
 mod sqlite;
 mod summary;
@@ -68,6 +70,7 @@ pub use outbox::{DeliveriesOf, Delivery, DeliveryRoom, DeliveryState, Effects, F
 pub use payments::{Created, IdempotencyKey, NewPayment, Once};
 pub use postgres::Address;
 pub use providers::{ApprovedProvider, ProviderRecord};
+pub(crate) use retention::Ended;
 pub use schedule::{CallRoom, DueAsk, DueRefund};
 pub use summary::{Span, Sum};
 

@@ -4,6 +4,7 @@
 
 mod others;
 mod running;
+mod sweeping;
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub async fn run(payments: Payments, stop: CancellationToken) {
             Work::Refunding
         ),
         attend("expiring", &payments, &stop, 1, Work::Expiring),
+        sweeping::sweep(&payments, &stop),
     );
 }
 

@@ -11,6 +11,7 @@ use crate::payment::Options;
 use crate::payment::caller::Caller;
 use crate::payment::create::CreateRequest;
 use crate::payment::model::PaymentId;
+use crate::payment::retention::Retention;
 use crate::plugin::{PluginOptions, Plugins};
 use crate::store::Store;
 
@@ -20,6 +21,10 @@ const ANSWERS_IN_MS: u64 = 700;
 const QUESTIONS: usize = 4;
 
 async fn host(root: &DataRoot, store: &Store) -> Payments {
+    host_with(root, store, Retention::default()).await
+}
+
+async fn host_with(root: &DataRoot, store: &Store, retention: Retention) -> Payments {
     let plugins = Plugins::start(PluginOptions {
         instances: 16,
         cache_dir: root.cache_dir(),
@@ -31,6 +36,7 @@ async fn host(root: &DataRoot, store: &Store) -> Payments {
     let options = Options {
         public_url: "http://127.0.0.1:1".to_owned(),
         overlap: false,
+        retention,
     };
     Payments::open(store.clone(), plugins, root.clone(), options)
         .await
@@ -122,4 +128,68 @@ async fn two_hosts_never_ask_about_one_payment_at_once() {
             assert!(pair[1] - pair[0] >= ANSWERS_IN_MS, "{trade_no}: {at:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_payments_leave_by_the_policy_and_never_within_the_platform_s_refund_term() {
+    const DAY: Ams = 24 * 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let root = DataRoot::open(dir.path()).unwrap();
+    let store = Store::open(&root.payment_dir()).unwrap();
+    store.add_domain("shop", now_ms()).await.unwrap();
+    let policy = Retention {
+        failed_days: Some(7),
+        paid_days: Some(30),
+    };
+    let host = host_with(&root, &store, policy).await;
+    let alipay = Alipay::start(AlipayOptions::default()).await.unwrap();
+    put_target(&host, &alipay, &alipay.open_account().await.unwrap()).await;
+    let shop = Caller::Domain {
+        name: "shop".to_owned(),
+        test: true,
+    };
+    let closed = sent(&host, &shop).await;
+    // What nobody scanned cannot be closed at Alipay: a buyer looks at it first.
+    let shown = store
+        .case(closed)
+        .await
+        .unwrap()
+        .unwrap()
+        .payment
+        .presentation;
+    alipay.scan(&shown.unwrap().content).await.unwrap();
+    let ended = host.close(&shop, closed).await.unwrap();
+    assert_eq!(ended.state.as_str(), "FAIL");
+    let paid = sent(&host, &shop).await;
+    let shown = store
+        .case(paid)
+        .await
+        .unwrap()
+        .unwrap()
+        .payment
+        .presentation;
+    alipay.pay(&shown.unwrap().content).await.unwrap();
+    host.check(&shop, paid).await.unwrap();
+    let given = CreateRequest::parse(br#"{"fee": 0, "brief": "a sample"}"#).unwrap();
+    let given = host.create(&shop, &given, None).await.unwrap().payment.id;
+    host.send(&shop, given, "free", None, &[], None)
+        .await
+        .unwrap();
+    let waiting = sent(&host, &shop).await;
+
+    let left = async |days: Ams| {
+        let swept = host.sweep(now_ms() + days * DAY).await.unwrap();
+        let mut left = Vec::new();
+        for id in [closed, given, paid, waiting] {
+            left.push(store.case(id).await.unwrap().is_some());
+        }
+        (swept.removed, left)
+    };
+    assert_eq!(left(6).await, (0, vec![true; 4]));
+    assert_eq!(left(8).await, (1, vec![false, true, true, true]));
+    // What was free owes nobody anything; Alipay gives money back for a year.
+    assert_eq!(left(31).await, (1, vec![false, false, true, true]));
+    assert_eq!(left(364).await, (0, vec![false, false, true, true]));
+    assert_eq!(left(366).await, (1, vec![false, false, false, true]));
+    assert_eq!(left(9_999).await, (0, vec![false, false, false, true]));
 }

@@ -10,6 +10,7 @@ use super::session::{Ended, Session};
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_first.sql"),
     include_str!("schema/0002_homes.sql"),
+    include_str!("schema/0003_leaving.sql"),
 ];
 
 /// Of hosts that start at the same time, one migrates: "WLNT".

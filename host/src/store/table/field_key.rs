@@ -41,6 +41,15 @@ pub(super) fn keep(link: &dyn Link, seq: i64, payment: &Payment) -> Result<(), S
     link.execute(&sql, &values).map(drop)
 }
 
+/// Removes the keys of a payment that leaves.
+pub(super) fn forget(link: &dyn Link, seq: i64, payment: &Payment) -> Result<(), StoreError> {
+    let sql = "DELETE FROM field_key WHERE key = ?1 AND payment = ?2";
+    for key in keys(&payment.domain, &payment.meta) {
+        link.execute(sql, &params![key, seq])?;
+    }
+    Ok(())
+}
+
 fn insert(link: &dyn Link, key: i64, seq: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO field_key (key, payment) VALUES (?1, ?2)";
     link.execute(sql, &params![key, seq]).map(drop)

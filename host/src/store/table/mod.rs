@@ -21,6 +21,7 @@ pub(super) mod history;
 pub(super) mod home;
 pub(super) mod idempotency;
 pub(super) mod kv;
+pub(super) mod leaving;
 pub(super) mod payment;
 pub(super) mod provider;
 pub(super) mod refund;

@@ -25,6 +25,7 @@ macro_rules! stories {
         mod paging;
         mod refunding;
         mod registering;
+        mod removing;
         mod retrying;
         mod summing;
     };

@@ -52,6 +52,7 @@ pub struct Manifest {
     templates: BTreeMap<String, Template>,
     identities: BTreeMap<String, IdentityRule>,
     bill: Option<parts::BillRule>,
+    refund_days: Option<u32>,
     replies: Replies,
 }
 
@@ -118,6 +119,11 @@ impl Manifest {
     /// What the platform is answered when it notifies.
     pub fn replies(&self) -> &Replies {
         &self.replies
+    }
+
+    /// How many days after it was paid the platform gives money back; `None` where that is not known.
+    pub fn refund_days(&self) -> Option<u32> {
+        self.refund_days
     }
 
     /// The names of all claims, sorted.

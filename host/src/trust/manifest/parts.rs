@@ -36,6 +36,7 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) identities: BTreeMap<String, IdentityRule>,
     pub(super) bill: Option<BillRule>,
+    pub(super) refund_days: Option<u32>,
     pub(super) replies: Option<Replies>,
 }
 

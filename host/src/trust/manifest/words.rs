@@ -61,6 +61,11 @@ pub(super) fn in_words(manifest: &Manifest) -> Vec<String> {
             }
         ));
     }
+    lines.push(match manifest.refund_days {
+        Some(0) => "The platform gives nothing back.".to_owned(),
+        Some(days) => format!("What was paid may be given back for {days} days."),
+        None => "How long what was paid may be given back is not said, so paid payments are never removed.".to_owned(),
+    });
     if manifest.claims.is_empty() {
         lines.push("No statement of anybody settles a payment.".to_owned());
     }

@@ -45,6 +45,8 @@ fn free_needs_nothing() {
              unpaid trade cannot be closed; an order whose fate is unknown may be sent again \
              unchanged.",
             "It may send nothing to anybody.",
+            "How long what was paid may be given back is not said, so paid payments are never \
+             removed.",
             "No statement of anybody settles a payment.",
         ]
     );
@@ -75,6 +77,8 @@ fn a_person_can_check_what_it_says() {
             "Scheme notify: a notification counts when its field sign signs all its fields but \
              sign and sign_type and is verified with alipay_public_key (RSA, SHA-256); charset \
              must be utf-8; sign_type must be RSA2.",
+            "How long what was paid may be given back is not said, so paid payments are never \
+             removed.",
             "Claim notification: a notification, verified by notify, settles the trade named at \
              /out_trade_no; account: /app_id = setting app_id and /seller_id = setting seller_id \
              where the target has it; amount at /total_amount in major units with decimals; \

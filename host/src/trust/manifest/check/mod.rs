@@ -137,6 +137,7 @@ pub(super) fn check(written: Written) -> Result<Manifest, ManifestError> {
         templates: written.templates,
         identities: written.identities,
         bill: written.bill,
+        refund_days: written.refund_days,
         replies: written.replies.unwrap_or_else(plain_replies),
     })
 }
