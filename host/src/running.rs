@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::home::DataRoot;
 use crate::http;
 use crate::http::serving::{Patience, serve};
+use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
 use crate::payment::{Options, Payments};
 use crate::plugin::{PluginOptions, Plugins};
@@ -183,11 +184,15 @@ async fn new_root_key(
     wanted: bool,
 ) -> anyhow::Result<Option<PathBuf>> {
     let keys = payments.store().keys(None).await?;
-    if !wanted && keys.iter().any(|key| key.role == "root") {
+    if !wanted
+        && keys
+            .iter()
+            .any(|key| key.role == "root" && key.expires_ms == 0)
+    {
         return Ok(None);
     }
     let issued = payments
-        .issue_root_key()
+        .issue_key(NewKey::of(KeyOf::Root))
         .await
         .map_err(|error| anyhow::anyhow!("{error}"))?;
     let mut file = std::fs::OpenOptions::new()

@@ -15,6 +15,7 @@ mod world;
 mod addresses;
 mod api;
 mod callbacks;
+mod callers;
 mod care;
 mod codes;
 mod crash;

@@ -146,7 +146,7 @@ async fn a_session_is_its_keys_domain_and_ends_with_the_key() {
     let who = browser.get("/pay/session").await.data();
     assert_eq!(
         who,
-        json!({ "role": "domain", "domain": "shop", "test": true })
+        json!({ "role": "domain", "domain": "shop", "test": true, "scope": "owner", "refunds": true })
     );
     let get = format!("/pay/ajax/get?id={id}");
     assert_eq!(browser.get(&get).await.data()["id"], id);

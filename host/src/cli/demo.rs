@@ -14,6 +14,7 @@ use super::options::DemoOptions;
 use super::qr;
 use super::sandbox;
 use super::serve::{self, Signals};
+use crate::payment::keys::NewKey;
 use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
 
@@ -135,7 +136,10 @@ async fn set_up(host: &Host, alipay: &Alipay, account: &Account) -> anyhow::Resu
         .store()
         .add_domain(DOMAIN, crate::payment::now_ms())
         .await?;
-    let key = payments.issue_domain_key(DOMAIN, true).await?.key;
+    let key = payments
+        .issue_key(NewKey::of_owner(DOMAIN, true))
+        .await?
+        .key;
     let http = reqwest::Client::builder().no_proxy().build()?;
     let shop = Shop {
         http,

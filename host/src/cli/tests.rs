@@ -1,5 +1,7 @@
 //! Whole command lines, as the user's document and the original's manual write them.
 
+use std::collections::BTreeSet;
+
 use clap::CommandFactory;
 use serde_json::{Value, json};
 
@@ -356,4 +358,37 @@ fn exit_codes_tell_what_happened() {
         (1, "e.pay.noexists: no such")
     );
     assert_eq!(CliError::usage("x").exit_code(), 2);
+}
+
+/// Commands that need no host, or that run one.
+const WITHOUT_A_HOST: &[&str] = &[
+    "serve",
+    "demo",
+    "sandbox",
+    "callback new",
+    "store check",
+    "store backup",
+    "store migrate",
+    "store restore",
+];
+
+#[test]
+fn the_table_of_callers_knows_every_command() {
+    fn leaves(command: &clap::Command, above: &str, found: &mut BTreeSet<String>) {
+        for verb in command.get_subcommands() {
+            let name = format!("{above} {}", verb.get_name());
+            match verb.has_subcommands() {
+                true => leaves(verb, &name, found),
+                false => {
+                    found.insert(name.trim().to_owned());
+                }
+            }
+        }
+    }
+    let mut commands = BTreeSet::new();
+    leaves(&Cli::command(), "", &mut commands);
+    let known = crate::http::access::commands();
+    let listed = known.iter().chain(WITHOUT_A_HOST);
+    let listed: BTreeSet<String> = listed.map(|&command| command.to_owned()).collect();
+    assert_eq!(commands, listed);
 }

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::payment::caller::Caller;
+use crate::payment::keys::Known;
 
 /// Characters of an address that are told: what is longer is no address of ours.
 const ADDRESS_SHOWN: usize = 160;
@@ -23,12 +24,16 @@ pub(super) struct Who(Arc<OnceLock<String>>);
 pub(super) struct Refused(pub(super) &'static str);
 
 impl Who {
-    pub(super) fn is(&self, caller: &Caller) {
-        let name = match caller {
+    pub(super) fn is(&self, known: &Known) {
+        let name = match &known.caller {
             Caller::Root => "root".to_owned(),
             Caller::Op => "op".to_owned(),
-            Caller::Domain { name, test: false } => format!("domain {name}"),
-            Caller::Domain { name, test: true } => format!("domain {name}, test key"),
+            Caller::Domain {
+                name, test: false, ..
+            } => format!("domain {name}"),
+            Caller::Domain {
+                name, test: true, ..
+            } => format!("domain {name}, test key"),
             Caller::Ticket(id) => format!("ticket of {id}"),
         };
         // A request has one caller.

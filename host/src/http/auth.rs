@@ -13,27 +13,37 @@ use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
 use crate::payment::ticket::Tickets;
 
-/// The caller of a request; without one the request ends with 401.
+/// The caller of a request, whom the table of [`access`](super::access) let through.
+#[derive(Clone)]
 pub(super) struct By(pub(super) Caller);
 
-impl FromRequestParts<Payments> for By {
+impl<S: Sync> FromRequestParts<S> for By {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
-        let caller = match bearer(parts)?.or_else(|| ticket_of_query(parts)) {
-            Some(token) => payments.caller(&token).await?,
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<By, Failure> {
+        let by = parts.extensions.get::<By>().cloned();
+        by.ok_or_else(|| needed().into())
+    }
+}
+
+fn needed() -> PayError {
+    PayError::unauthorized("send the header Authorization: Bearer <key or ticket>")
+}
+
+impl By {
+    /// Finds out who asks; without a key, ticket or session the request ends with 401.
+    pub(super) async fn find(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
+        let known = match bearer(parts)?.or_else(|| ticket_of_query(parts)) {
+            Some(token) => payments.known(&token).await?,
             None => match session::of(parts)? {
-                Some(session) => payments.caller_of_session(&session).await?,
-                None => {
-                    let needed = "send the header Authorization: Bearer <key or ticket>";
-                    return Err(PayError::unauthorized(needed).into());
-                }
+                Some(session) => payments.known_of_session(&session).await?,
+                None => return Err(needed().into()),
             },
         };
         if let Some(who) = parts.extensions.get::<Who>() {
-            who.is(&caller);
+            who.is(&known);
         }
-        Ok(By(caller))
+        Ok(By(known.caller))
     }
 }
 

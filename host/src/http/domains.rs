@@ -1,4 +1,4 @@
-//! `/pay/domain/…`: the operator's domains, what their callbacks may reach, and their API keys.
+//! `/pay/domain/…`: the operator's domains, and what their callbacks may reach.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, State};
@@ -101,47 +101,8 @@ fn no_such_domain() -> PayError {
     PayError::not_found("no such domain")
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeyBody {
-    #[serde(default)]
-    test: bool,
-}
-
 async fn existing(payments: &Payments, name: &str) -> Result<Domain, Failure> {
     let found = payments.store().domain(name).await;
     let found = found.map_err(PayError::from)?;
     Ok(found.ok_or_else(no_such_domain)?)
-}
-
-pub(super) async fn key(
-    State(payments): State<Payments>,
-    by: By,
-    InPath(name): InPath<String>,
-    body: Result<Json<KeyBody>, JsonRejection>,
-) -> Answer {
-    by.root()?;
-    existing(&payments, &name).await?;
-    let Json(body) = body?;
-    let issued = payments.issue_domain_key(&name, body.test).await?;
-    Data::of(json!({ "id": issued.id, "key": issued.key, "test": body.test }))
-}
-
-pub(super) async fn keys(
-    State(payments): State<Payments>,
-    by: By,
-    InPath(name): InPath<String>,
-) -> Answer {
-    by.operator()?;
-    existing(&payments, &name).await?;
-    let keys = payments
-        .store()
-        .keys(Some(&name))
-        .await
-        .map_err(PayError::from)?;
-    let listed: Vec<Value> = keys
-        .iter()
-        .map(|key| json!({ "id": key.id, "test": key.test, "ct": key.created_ms }))
-        .collect();
-    Data::of(listed)
 }

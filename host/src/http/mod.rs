@@ -12,8 +12,9 @@
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 //!
-//! [`serving`] takes the connections, [`audit`] tells of what was refused.
+//! [`access`] says who may ask for what, [`serving`] takes the connections, [`audit`] tells of what was refused.
 
+pub(crate) mod access;
 mod audit;
 mod auth;
 mod callbacks;
@@ -43,7 +44,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -107,8 +108,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/provider", get(providers::list).put(providers::put))
         .route("/pay/provider/inspect", post(providers::inspect))
         .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
-        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)))
-        .layer(from_fn(audit::refusals));
+        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)));
     Router::new()
         .nest("/pay/ajax", ajax)
         .route("/pay/target", get(targets::list))
@@ -121,10 +121,11 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/domain/{name}", get(domains::get).put(domains::set))
         .route(
             "/pay/domain/{name}/key",
-            post(domains::key).get(domains::keys),
+            post(keys::add_of_domain).get(keys::list_of_domain),
         )
         .route("/pay/key", get(keys::list).post(keys::add))
         .route("/pay/key/{id}", delete(keys::revoke))
+        .route("/pay/key/{id}/rotate", post(keys::rotate))
         .route(
             "/pay/session",
             get(session::get).post(session::begin).delete(session::end),
@@ -132,7 +133,6 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/refused", get(notifications::refused))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
-        .layer(from_fn(audit::refusals))
         .merge(notified)
         .merge(components)
         .route("/pay/cashier/{id}", get(pages::cashier))
@@ -142,6 +142,10 @@ pub fn router(payments: Payments) -> Router {
         .route("/websocket", any(socket::websocket))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        // What has no row in the table of callers is not there: a new route begins with its row.
+        .layer(from_fn_with_state(payments.clone(), access::checked))
+        .layer(from_fn(access::listed))
+        .layer(from_fn(audit::refusals))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))

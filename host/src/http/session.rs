@@ -59,7 +59,14 @@ fn shown(caller: &Caller) -> Value {
     match caller {
         Caller::Root => json!({ "role": "root" }),
         Caller::Op => json!({ "role": "op" }),
-        Caller::Domain { name, test } => json!({ "role": "domain", "domain": name, "test": test }),
+        Caller::Domain {
+            name,
+            test,
+            scope,
+            refunds,
+        } => {
+            json!({ "role": "domain", "domain": name, "test": test, "scope": scope, "refunds": refunds })
+        }
         Caller::Ticket(id) => json!({ "role": "ticket", "id": id.to_string() }),
     }
 }

@@ -16,9 +16,42 @@ pub enum Caller {
         name: String,
         /// A test key sees and makes test payments only.
         test: bool,
+        /// What its key is for.
+        scope: Scope,
+        /// Whether its key may give money back.
+        refunds: bool,
     },
     /// The buyer's page: get, send, check and watch of one payment.
     Ticket(PaymentId),
+}
+
+/// What a domain's key is for. Which endpoints that are is said in one place, the table of `http::access`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everything that is the domain's: its callbacks, merchant settings and keys too.
+    Owner,
+    /// Its payments: for the shop's own program.
+    Server,
+    /// Taking money at a counter.
+    Till,
+}
+
+impl Scope {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Owner => "owner",
+            Scope::Server => "server",
+            Scope::Till => "till",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Scope> {
+        [Scope::Owner, Scope::Server, Scope::Till]
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+    }
 }
 
 /// What is to be done with a payment.
@@ -54,14 +87,15 @@ impl Caller {
     pub fn may(&self, act: Act, payment: &Payment) -> Result<()> {
         let sees = match self {
             Caller::Root | Caller::Op => true,
-            Caller::Domain { name, test } => *name == payment.domain && (!test || payment.test),
+            Caller::Domain { name, test, .. } => *name == payment.domain && (!test || payment.test),
             Caller::Ticket(id) => *id == payment.id,
         };
         if !sees {
             return Err(no_such_payment());
         }
         let allowed = match self {
-            Caller::Root | Caller::Domain { .. } => true,
+            Caller::Domain { refunds, .. } => *refunds || act != Act::Refund,
+            Caller::Root => true,
             Caller::Op => matches!(act, Act::Read | Act::Inspect),
             Caller::Ticket(_) => matches!(act, Act::Read | Act::Send),
         };

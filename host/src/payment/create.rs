@@ -190,7 +190,7 @@ impl Payments {
     /// The domain that sells, and whether the caller's key is for tests only.
     async fn seller(&self, caller: &Caller, named: Option<&str>) -> Result<(Domain, bool)> {
         let (own, test) = match caller {
-            Caller::Domain { name, test } => (Some(name.as_str()), *test),
+            Caller::Domain { name, test, .. } => (Some(name.as_str()), *test),
             Caller::Root => (None, false),
             Caller::Op | Caller::Ticket(_) => {
                 return Err(PayError::no_privilege("this key may not create payments"));

@@ -85,7 +85,7 @@ fn may_retry(caller: &Caller) -> Result<()> {
 fn narrowed(caller: &Caller, of: DeliveriesOf) -> Result<DeliveriesOf> {
     match caller {
         Caller::Root | Caller::Op => Ok(of),
-        Caller::Domain { name, test } => {
+        Caller::Domain { name, test, .. } => {
             if of.domain.as_ref().is_some_and(|domain| domain != name) {
                 return Err(PayError::no_privilege("this key sees its own domain only"));
             }

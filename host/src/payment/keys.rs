@@ -1,20 +1,40 @@
 //! API keys: `wk_<live|test|root|op>_<id>_<secret>`, shown once and kept as a keyed hash.
+//!
+//! A key has a name, what it is for, and perhaps an end. It is followed by another one for a while in which both are good
+//! (*rotation*), and revoked at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::caller::Caller;
+use super::caller::{Caller, Scope};
 use super::error::{PayError, Result};
+use super::model::Ams;
 use super::{Payments, now_ms};
 use crate::store::StoredKey;
 
 const ID_BYTES: usize = 8;
 const SECRET_BYTES: usize = 32;
 
+/// Characters of a key's name.
+const NAME_CHARS: usize = 64;
+/// Keys that a domain, or the operator, may have at a time.
+const MOST_KEYS: usize = 256;
+/// The longest that a key and the one that follows it are both good.
+pub const LONGEST_OVERLAP: Ams = 90 * 24 * 3_600_000;
+/// Between two notes of a key's use.
+const USE_NOTED: Ams = 60_000;
+
 /// Hashes and compares keys.
-pub(super) struct Keys(hmac::Key);
+pub(super) struct Keys {
+    hashing: hmac::Key,
+    /// When the use of each was noted.
+    used: Mutex<HashMap<String, Ams>>,
+}
 
 /// A key as it is shown, once.
 pub struct IssuedKey {
@@ -22,72 +42,251 @@ pub struct IssuedKey {
     pub id: String,
     /// The whole key: a secret.
     pub key: String,
+    /// When it ends by itself; 0 for never.
+    pub expires_ms: Ams,
+}
+
+/// Whose key it is, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyOf<'a> {
+    /// The operator's: may do everything.
+    Root,
+    /// Of whoever looks after the host: reads everything, changes nothing.
+    Op,
+    /// A domain's.
+    Domain {
+        /// Its name.
+        name: &'a str,
+        /// What the key is for.
+        scope: Scope,
+        /// For test payments only.
+        test: bool,
+        /// Whether it may give money back, which an owner's may in any case.
+        refunds: bool,
+    },
+}
+
+/// A key that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey<'a> {
+    /// Whose.
+    pub of: KeyOf<'a>,
+    /// What its owner calls it.
+    pub name: &'a str,
+    /// When it ends by itself; 0 for never.
+    pub expires_ms: Ams,
+}
+
+impl<'a> NewKey<'a> {
+    /// One without a name and without an end.
+    pub fn of(of: KeyOf<'a>) -> NewKey<'a> {
+        NewKey {
+            of,
+            name: "",
+            expires_ms: 0,
+        }
+    }
+
+    /// The same of a domain's owner, for its live payments or for tests only.
+    pub fn of_owner(name: &'a str, test: bool) -> NewKey<'a> {
+        NewKey::of(KeyOf::Domain {
+            name,
+            scope: Scope::Owner,
+            test,
+            refunds: true,
+        })
+    }
+}
+
+/// Who calls, and by which key.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who.
+    pub caller: Caller,
+    /// The id of the key; none for a ticket.
+    pub key: Option<String>,
 }
 
 impl Keys {
     pub(super) fn new(key: &[u8; 32]) -> Keys {
-        Keys(hmac::Key::new(hmac::HMAC_SHA256, key))
+        Keys {
+            hashing: hmac::Key::new(hmac::HMAC_SHA256, key),
+            used: Mutex::default(),
+        }
     }
 
     fn hash(&self, whole: &str) -> [u8; 32] {
         let mut out = [0; 32];
-        out.copy_from_slice(hmac::sign(&self.0, whole.as_bytes()).as_ref());
+        out.copy_from_slice(hmac::sign(&self.hashing, whole.as_bytes()).as_ref());
         out
+    }
+
+    /// Whether the use of this key has to be noted again.
+    fn is_news(&self, key: &StoredKey, now: Ams) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        match used.get_mut(&key.id) {
+            Some(noted) if now < noted.saturating_add(USE_NOTED) => return false,
+            Some(noted) => *noted = now,
+            None => {
+                used.insert(key.id.clone(), now);
+            }
+        }
+        now >= key.used_ms.saturating_add(USE_NOTED)
     }
 }
 
 impl Payments {
-    /// A new key of a domain, for its live payments or for tests only.
-    pub async fn issue_domain_key(&self, domain: &str, test: bool) -> Result<IssuedKey> {
-        let kind = if test { "test" } else { "live" };
-        self.issue(kind, Some(domain), test).await
+    /// A new key.
+    pub async fn issue_key(&self, new: NewKey<'_>) -> Result<IssuedKey> {
+        let (kind, domain) = match new.of {
+            KeyOf::Root => ("root", None),
+            KeyOf::Op => ("op", None),
+            KeyOf::Domain { name, test, .. } => (if test { "test" } else { "live" }, Some(name)),
+        };
+        check_name(new.name)?;
+        let now = now_ms();
+        if new.expires_ms != 0 && new.expires_ms <= now {
+            return Err(PayError::invalid("the key would have ended already"));
+        }
+        if self.0.store.keys(domain).await?.len() >= MOST_KEYS {
+            let why = format!("there are {MOST_KEYS} keys already: revoke those that are not used");
+            return Err(PayError::too_many(why));
+        }
+        let (id, key) = self.draw(kind)?;
+        let (role, test, refunds) = match new.of {
+            KeyOf::Root | KeyOf::Op => (kind, false, true),
+            KeyOf::Domain {
+                scope,
+                test,
+                refunds,
+                ..
+            } => (scope.as_str(), test, refunds || scope == Scope::Owner),
+        };
+        let stored = StoredKey {
+            id: id.clone(),
+            name: new.name.to_owned(),
+            domain: domain.map(str::to_owned),
+            role: role.to_owned(),
+            test,
+            refunds,
+            hash: self.0.keys.hash(&key),
+            created_ms: now,
+            expires_ms: new.expires_ms,
+            used_ms: 0,
+            successor: None,
+        };
+        self.0.store.add_key(stored).await?;
+        Ok(IssuedKey {
+            id,
+            key,
+            expires_ms: new.expires_ms,
+        })
     }
 
-    /// A new key of the operator: `root` may do everything.
-    pub async fn issue_root_key(&self) -> Result<IssuedKey> {
-        self.issue("root", None, false).await
-    }
-
-    /// A new key for whoever looks after the host: reads everything, changes nothing.
-    pub async fn issue_op_key(&self) -> Result<IssuedKey> {
-        self.issue("op", None, false).await
-    }
-
-    async fn issue(&self, kind: &str, domain: Option<&str>, test: bool) -> Result<IssuedKey> {
+    fn draw(&self, kind: &str) -> Result<(String, String)> {
         let (mut id, mut secret) = ([0; ID_BYTES], [0; SECRET_BYTES]);
         let drawn = rand::fill(&mut id).and_then(|()| rand::fill(&mut secret));
         drawn.map_err(|_| PayError::internal("the system gives no random bytes"))?;
         let id = hex::encode(id);
         let key = format!("wk_{kind}_{id}_{}", URL_SAFE_NO_PAD.encode(secret));
-        let role = if domain.is_some() { "domain" } else { kind };
-        let stored = StoredKey {
-            id: id.clone(),
-            domain: domain.map(str::to_owned),
-            role: role.to_owned(),
-            test,
-            hash: self.0.keys.hash(&key),
-            created_ms: now_ms(),
+        Ok((id, key))
+    }
+
+    /// A key that does what this one does, which is good for `overlap` longer and then ends. What had an end before
+    /// gets a successor that lasts as long again.
+    pub async fn rotate_key(&self, id: &str, overlap: Ams) -> Result<IssuedKey> {
+        let old = self.key_in_use(id).await?;
+        let now = now_ms();
+        let kind = match (&old.domain, old.test) {
+            (None, _) => old.role.as_str(),
+            (Some(_), true) => "test",
+            (Some(_), false) => "live",
         };
-        self.0.store.add_key(stored).await?;
-        Ok(IssuedKey { id, key })
+        let (new_id, key) = self.draw(kind)?;
+        let expires_ms = match old.expires_ms {
+            0 => 0,
+            end => now + end.saturating_sub(old.created_ms),
+        };
+        let stored = StoredKey {
+            id: new_id.clone(),
+            hash: self.0.keys.hash(&key),
+            created_ms: now,
+            expires_ms,
+            used_ms: 0,
+            successor: None,
+            ..StoredKey::clone(&old)
+        };
+        let until = now + overlap.min(LONGEST_OVERLAP);
+        if !self.0.store.succeed_key(id, stored, until).await? {
+            return Err(PayError::exists(
+                "the key has been rotated already: rotate the one that follows it",
+            ));
+        }
+        Ok(IssuedKey {
+            id: new_id,
+            key,
+            expires_ms,
+        })
+    }
+
+    /// Ends a key at once; `false` when there is none in use.
+    pub async fn revoke_key(&self, id: &str) -> Result<bool> {
+        Ok(self.0.store.revoke_key(id, now_ms()).await?)
+    }
+
+    /// A key that is neither revoked nor at its end.
+    pub async fn key_in_use(&self, id: &str) -> Result<Arc<StoredKey>> {
+        let found = self.0.store.key(id).await?;
+        found
+            .filter(|key| key.is_good_at(now_ms()))
+            .ok_or_else(|| PayError::not_found("no such key in use"))
     }
 
     /// Who calls with this key or ticket.
     pub async fn caller(&self, token: &str) -> Result<Caller> {
+        Ok(self.known(token).await?.caller)
+    }
+
+    /// Who calls with this key or ticket, and by which key.
+    pub async fn known(&self, token: &str) -> Result<Known> {
         let refused = || PayError::unauthorized("the key or ticket is not known here");
         if super::ticket::Tickets::is_ticket(token) {
-            return self
-                .0
-                .tickets
-                .check(token)
-                .map(Caller::Ticket)
+            let caller = self.0.tickets.check(token).map(Caller::Ticket);
+            return caller
+                .map(|caller| Known { caller, key: None })
                 .ok_or_else(refused);
         }
         let id = id_of(token).ok_or_else(refused)?;
         let stored = self.0.store.key(id).await?.ok_or_else(refused)?;
         verify_slices_are_equal(&stored.hash, &self.0.keys.hash(token)).map_err(|_| refused())?;
-        caller_of(stored).ok_or_else(refused)
+        self.known_by(&stored).ok_or_else(refused)
     }
+
+    /// Whom a key stands for, now.
+    pub(super) fn known_by(&self, key: &StoredKey) -> Option<Known> {
+        let now = now_ms();
+        let caller = caller_of(key).filter(|_| key.is_good_at(now))?;
+        if self.0.keys.is_news(key, now) {
+            let (store, id) = (self.0.store.clone(), key.id.clone());
+            // Nobody waits for it.
+            tokio::spawn(async move {
+                if let Err(error) = store.used_key(&id, now).await {
+                    tracing::debug!(%error, "the use of a key is not noted");
+                }
+            });
+        }
+        let key = Some(key.id.clone());
+        Some(Known { caller, key })
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(PayError::invalid(format!(
+            "a key's name has at most {NAME_CHARS} characters and no control characters"
+        )));
+    }
+    Ok(())
 }
 
 /// The part of a key by which it is found.
@@ -97,13 +296,15 @@ pub(super) fn id_of(key: &str) -> Option<&str> {
 }
 
 /// Whom a key stands for.
-pub(super) fn caller_of(key: StoredKey) -> Option<Caller> {
-    match (key.role.as_str(), key.domain) {
+fn caller_of(key: &StoredKey) -> Option<Caller> {
+    match (key.role.as_str(), &key.domain) {
         ("root", None) => Some(Caller::Root),
         ("op", None) => Some(Caller::Op),
-        (_, Some(name)) => Some(Caller::Domain {
-            name,
+        (scope, Some(name)) => Some(Caller::Domain {
+            name: name.clone(),
             test: key.test,
+            scope: Scope::parse(scope)?,
+            refunds: key.refunds,
         }),
         _ => None,
     }

@@ -98,7 +98,7 @@ impl Payments {
         }
         let span = match caller {
             Caller::Root | Caller::Op => asked,
-            Caller::Domain { name, test } => Span {
+            Caller::Domain { name, test, .. } => Span {
                 domain: Some(name.clone()),
                 test: if *test { Some(true) } else { asked.test },
                 ..asked
@@ -120,7 +120,7 @@ impl Payments {
         find.matching(question.matching, &clock).map_err(refused)?;
         match caller {
             Caller::Root | Caller::Op => {}
-            Caller::Domain { name, test } => {
+            Caller::Domain { name, test, .. } => {
                 find.domain = Some(name.clone());
                 if *test {
                     find.test(true);

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::caller::Caller;
 use super::error::{PayError, Result};
+use super::keys::Known;
 use super::model::Ams;
 use super::{Payments, now_ms};
 
@@ -50,8 +51,8 @@ impl Payments {
         Ok((caller, session))
     }
 
-    /// Who calls in this session.
-    pub async fn caller_of_session(&self, session: &str) -> Result<Caller> {
+    /// Who calls in this session, and by which key it was begun.
+    pub async fn known_of_session(&self, session: &str) -> Result<Known> {
         let ended = || PayError::unauthorized("the session has ended: sign in again");
         let id = self
             .0
@@ -59,7 +60,7 @@ impl Payments {
             .key_id(session, now_ms())
             .ok_or_else(ended)?;
         let stored = self.0.store.key(id).await?.ok_or_else(ended)?;
-        super::keys::caller_of(stored).ok_or_else(ended)
+        self.known_by(&stored).ok_or_else(ended)
     }
 }
 

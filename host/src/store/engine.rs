@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
+use super::keys::KnownKeys;
 use super::link::Link;
 use super::table::Lane;
 use super::{News, Stats, StoreError, postgres, sqlite};
@@ -19,6 +20,7 @@ pub(super) struct Database {
     asking_turn: Arc<Mutex<Lane>>,
     /// Those whose refund was worked on last; see [`refund::claim`](super::table::refund::claim).
     refund_turn: Arc<Mutex<Lane>>,
+    keys: KnownKeys,
 }
 
 enum Engine {
@@ -43,6 +45,7 @@ impl Database {
             turn: Arc::default(),
             asking_turn: Arc::default(),
             refund_turn: Arc::default(),
+            keys: KnownKeys::default(),
         }
     }
 
@@ -158,6 +161,14 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(_) => None,
             Engine::Postgres(database) => Some(database.news()),
+        }
+    }
+
+    /// Keys that may be kept in memory; none where another host may change them.
+    pub(super) fn known_keys(&self) -> Option<&KnownKeys> {
+        match &self.engine {
+            Engine::Sqlite(_) => Some(&self.keys),
+            Engine::Postgres(_) => None,
         }
     }
 

@@ -17,7 +17,7 @@
 //! | `care` | the whole looked through and copied, without a host |
 //! | `kv` | what callbacks keep for their domain |
 //! | `homes` | what domains keep where several hosts share a store |
-//! | `domains`, `providers` | who may call, and which components may speak to platforms |
+//! | `domains`, `keys`, `providers` | who may call, and which components may speak to platforms |
 //!
 //! A future that is dropped before it answers leaves open whether the change happened; so does a failed
 //! commit when the disk failed beneath it, and then nothing more is written ([`Store::unsynced`]). Callers repeat by idempotency key, or look at the case.
@@ -30,6 +30,7 @@ mod error;
 mod find;
 mod homes;
 mod invariants;
+mod keys;
 mod kv;
 mod link;
 mod migrate;
@@ -55,7 +56,7 @@ use crate::payment::model::PaymentId;
 
 pub use books::Account;
 pub use care::Checked;
-pub use domains::{Domain, StoredKey};
+pub use domains::Domain;
 pub use error::StoreError;
 pub(crate) use find::Shown;
 pub use find::{
@@ -63,6 +64,7 @@ pub use find::{
     Test,
 };
 pub(crate) use homes::HomeFiles;
+pub use keys::StoredKey;
 pub use kv::{Event, Space};
 pub use migrate::Migrated;
 pub(crate) use migrate::PutFile;

@@ -8,7 +8,7 @@ use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions, AnswerFault, Misbeh
 use super::*;
 use crate::home::DataRoot;
 use crate::payment::Options;
-use crate::payment::caller::Caller;
+use crate::payment::caller::{Caller, Scope};
 use crate::payment::create::CreateRequest;
 use crate::payment::model::PaymentId;
 use crate::payment::retention::Retention;
@@ -95,6 +95,8 @@ async fn two_hosts_never_ask_about_one_payment_at_once() {
     let shop = Caller::Domain {
         name: "shop".to_owned(),
         test: true,
+        scope: Scope::Owner,
+        refunds: true,
     };
     let ids = [sent(&hosts[0], &shop).await, sent(&hosts[1], &shop).await];
 
@@ -147,6 +149,8 @@ async fn old_payments_leave_by_the_policy_and_never_within_the_platform_s_refund
     let shop = Caller::Domain {
         name: "shop".to_owned(),
         test: true,
+        scope: Scope::Owner,
+        refunds: true,
     };
     let closed = sent(&host, &shop).await;
     // What nobody scanned cannot be closed at Alipay: a buyer looks at it first.

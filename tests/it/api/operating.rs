@@ -95,10 +95,14 @@ async fn a_key_is_shown_once_and_ends_at_once() {
     let owner = shop.with_key(key);
     owner.create(json!({})).await;
     let path = format!("/pay/key/{}", live["id"].as_str().unwrap());
-    assert_eq!(
-        owner.delete(&path).await.refusal(),
-        (403, "e.pay.nopvg".to_owned())
-    );
+    let rival = host.domain("rival").await;
+    for stranger in [&rival, &shop] {
+        assert_eq!(
+            stranger.delete(&path).await.refusal(),
+            (404, "e.pay.notFound".to_owned()),
+            "another domain's key, and one for tests"
+        );
+    }
     assert_eq!(root.delete(&path).await.data()["revoked"], true);
     let refusal = owner.get("/pay/ajax/query").await.refusal();
     assert_eq!(refusal, (401, "e.auth.required".to_owned()));

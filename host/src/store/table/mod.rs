@@ -8,6 +8,7 @@ mod calls;
 mod question;
 mod turn;
 
+pub(super) mod api_key;
 pub(super) mod attempt;
 pub(super) mod care;
 pub(super) mod case;

@@ -21,6 +21,11 @@ async fn filled() -> (Shop, Vec<PaymentId>) {
         test: true,
         hash: [7; 32],
         created_ms: 5,
+        name: "front".to_owned(),
+        refunds: true,
+        expires_ms: 0,
+        used_ms: 0,
+        successor: None,
     };
     store.add_key(key).await.unwrap();
     let bytes = Arc::new(b"component".to_vec());

@@ -1,0 +1,378 @@
+//! Who may ask for what: one table of every endpoint, with the commands that use it, against every caller.
+//!
+//! The router is held to it. A request is let through by the row of its address and method alone; what has no row is not
+//! there, whatever is routed. Whose things are touched is looked at where they are: `own` means that the caller's domain is
+//! compared, `one` that the ticket's payment is.
+//!
+//! [`markdown`] is the table as `docs/security.md` has it, and a test of the binary asks for each of its cells.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::auth::By;
+use super::envelope::Failure;
+use super::{nothing_here, other_method};
+use crate::payment::Payments;
+use crate::payment::caller::{Caller, Scope};
+use crate::payment::error::PayError;
+
+/// What a caller may do at an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum May {
+    /// Nothing.
+    No,
+    /// All of it, whosever.
+    All,
+    /// With what is the caller's domain's.
+    Own,
+    /// With the ticket's payment.
+    One,
+    /// As `Own`, where the key may give money back.
+    Refunds,
+}
+use May::{All, No, One, Own, Refunds};
+
+/// What stands for an endpoint's methods where it takes all of them.
+const ANY: &str = "ANY";
+
+/// One endpoint.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    /// The commands that use it, for whoever reads the table.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is decided by it"))]
+    commands: &'static str,
+    /// For whom it is.
+    callers: Callers,
+}
+
+enum Callers {
+    /// Nobody is asked who it is.
+    Open,
+    /// For each of [`ROLES`].
+    Each([May; 6]),
+}
+use Callers::{Each, Open};
+
+/// The heads of the columns.
+#[cfg(test)]
+const ROLES: [&str; 6] = ["root", "op", "owner", "server", "till", "ticket"];
+
+/// Looking at a payment.
+const LOOK: Callers = Each([All, All, Own, Own, Own, One]);
+/// Looking at many.
+const LIST: Callers = Each([All, All, Own, Own, Own, No]);
+/// Looking behind a payment.
+const INSPECT: Callers = Each([All, All, Own, Own, No, No]);
+/// Taking money.
+const SELL: Callers = Each([All, No, Own, Own, Own, No]);
+/// What a domain has besides payments, looked at.
+const OWNERS: Callers = Each([All, All, Own, No, No, No]);
+/// The same, changed.
+const OWNERS_CHANGE: Callers = Each([All, No, Own, No, No, No]);
+/// The operator's, looked at.
+const HOST: Callers = Each([All, All, No, No, No, No]);
+/// The operator's, changed.
+const HOST_CHANGE: Callers = Each([All, No, No, No, No, No]);
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    callers: Callers,
+    commands: &'static str,
+) -> Row {
+    Row {
+        method,
+        path,
+        commands,
+        callers,
+    }
+}
+
+/// The table. The methods of one address stand together.
+const TABLE: &[Row] = &[
+    row("POST", "/pay/ajax/create", SELL, "pay create"),
+    row(
+        "POST",
+        "/pay/ajax/send",
+        Each([All, No, Own, Own, Own, One]),
+        "pay send, pay create",
+    ),
+    row("GET", "/pay/ajax/get", LOOK, "pay get, obj"),
+    row("GET", "/pay/ajax/check", LOOK, "pay check"),
+    row("POST", "/pay/ajax/check", LOOK, ""),
+    row("GET", "/pay/ajax/query", LIST, "pay query, obj"),
+    row("GET", "/pay/ajax/summary", LIST, ""),
+    row("GET", "/pay/ajax/watch", LOOK, ""),
+    row("GET", "/pay/ajax/offers", LOOK, ""),
+    row("GET", "/pay/ajax/qrcode", LOOK, ""),
+    row("GET", "/pay/ajax/history", INSPECT, "pay history"),
+    row("GET", "/pay/ajax/evidence", INSPECT, ""),
+    row("GET", "/pay/ajax/content", INSPECT, "cat"),
+    row(
+        "GET",
+        "/pay/ajax/deliveries",
+        INSPECT,
+        "callback deliveries",
+    ),
+    row("POST", "/pay/ajax/replay", OWNERS_CHANGE, "callback retry"),
+    row("POST", "/pay/ajax/close", SELL, "pay close"),
+    row("POST", "/pay/ajax/reverse", SELL, "pay reverse"),
+    row(
+        "POST",
+        "/pay/ajax/refund",
+        Each([All, No, Own, Refunds, Refunds, No]),
+        "pay refund",
+    ),
+    row("POST", "/pay/ajax/resolve", OWNERS_CHANGE, "pay resolve"),
+    row("POST", "/pay/ajax/reconcile", OWNERS_CHANGE, "reconcile"),
+    row("GET", "/pay/callback", OWNERS, "callback list"),
+    row("PUT", "/pay/callback/{name}", OWNERS_CHANGE, "callback put"),
+    row("GET", "/pay/callback/{name}", OWNERS, "callback show"),
+    row(
+        "DELETE",
+        "/pay/callback/{name}",
+        OWNERS_CHANGE,
+        "callback delete",
+    ),
+    row(
+        "POST",
+        "/pay/callback/{name}",
+        OWNERS_CHANGE,
+        "callback test",
+    ),
+    row(
+        "POST",
+        "/pay/callback/{name}/test",
+        OWNERS_CHANGE,
+        "callback test",
+    ),
+    row(
+        "GET",
+        "/pay/callback/{name}/versions",
+        OWNERS,
+        "callback versions",
+    ),
+    row(
+        "POST",
+        "/pay/callback/{name}/roll-back",
+        OWNERS_CHANGE,
+        "callback roll-back",
+    ),
+    row("GET", "/pay/target", OWNERS, "target list"),
+    row(
+        "PUT",
+        "/pay/target/{platform}/{name}",
+        OWNERS_CHANGE,
+        "target put",
+    ),
+    row(
+        "GET",
+        "/pay/target/{platform}/{name}",
+        OWNERS,
+        "target show",
+    ),
+    row("DELETE", "/pay/target/{platform}/{name}", OWNERS_CHANGE, ""),
+    row(
+        "POST",
+        "/pay/target/{platform}/{name}/test",
+        OWNERS_CHANGE,
+        "target test",
+    ),
+    row(
+        "GET",
+        "/pay/provider",
+        Each([All, All, All, All, No, No]),
+        "provider list",
+    ),
+    row("PUT", "/pay/provider", HOST_CHANGE, "provider add"),
+    row("POST", "/pay/provider/inspect", HOST_CHANGE, "provider add"),
+    row("GET", "/pay/domain", HOST, "domain list"),
+    row("POST", "/pay/domain", HOST_CHANGE, "domain add"),
+    row("GET", "/pay/domain/{name}", OWNERS, "domain show"),
+    row("PUT", "/pay/domain/{name}", HOST_CHANGE, "domain set"),
+    row(
+        "POST",
+        "/pay/domain/{name}/key",
+        OWNERS_CHANGE,
+        "key add, domain key",
+    ),
+    row("GET", "/pay/domain/{name}/key", OWNERS, "key list"),
+    row("GET", "/pay/key", HOST, "key list"),
+    row("POST", "/pay/key", HOST_CHANGE, "key add"),
+    row("DELETE", "/pay/key/{id}", OWNERS_CHANGE, "key revoke"),
+    row("POST", "/pay/key/{id}/rotate", OWNERS_CHANGE, "key rotate"),
+    row("GET", "/pay/session", LOOK, ""),
+    row("POST", "/pay/session", Open, ""),
+    row("DELETE", "/pay/session", Open, ""),
+    row("GET", "/pay/refused", HOST, "pay refused"),
+    row(ANY, "/pay/re", Open, "pay re"),
+    row(ANY, "/pay/re/{trade_no}", Open, "pay re"),
+    row(ANY, "/pay/re/t/{token}", Open, ""),
+    row("GET", "/pay/cashier/{id}", Open, ""),
+    row("GET", "/pay/till", Open, ""),
+    row("GET", "/pay/console", Open, ""),
+    row("GET", "/pay/pages/{name}", Open, ""),
+    row(ANY, "/websocket", Open, ""),
+    row("GET", "/healthz", Open, ""),
+    row("GET", "/readyz", Open, ""),
+];
+
+/// The rows of each address.
+static ROWS: LazyLock<HashMap<&'static str, Vec<&'static Row>>> = LazyLock::new(|| {
+    let mut rows = HashMap::<_, Vec<_>>::new();
+    for row in TABLE {
+        rows.entry(row.path).or_default().push(row);
+    }
+    rows
+});
+
+impl Row {
+    fn takes(&self, method: &Method) -> bool {
+        let method = match method.as_str() {
+            "HEAD" => "GET",
+            other => other,
+        };
+        self.method == ANY || self.method == method
+    }
+}
+
+/// The place of a caller in a row.
+fn may(caller: &Caller, each: &[May; 6]) -> May {
+    let [root, op, owner, server, till, ticket] = *each;
+    match caller {
+        Caller::Root => root,
+        Caller::Op => op,
+        Caller::Domain { scope, .. } => match scope {
+            Scope::Owner => owner,
+            Scope::Server => server,
+            Scope::Till => till,
+        },
+        Caller::Ticket(_) => ticket,
+    }
+}
+
+fn allowed(caller: &Caller, each: &[May; 6]) -> Result<(), PayError> {
+    let refused = match (may(caller, each), caller) {
+        (All | Own | One, _) | (Refunds, Caller::Domain { refunds: true, .. }) => return Ok(()),
+        (Refunds, _) => "this key may not give money back",
+        (No, Caller::Ticket(_)) => "a ticket is good for one payment, and not for this",
+        (No, Caller::Op) => "this key may only look",
+        (No, _) => "this key is not for that",
+    };
+    Err(PayError::no_privilege(refused))
+}
+
+/// The row of a request. What has none goes no further: it is not there.
+#[derive(Clone, Copy)]
+struct Listed(&'static Row);
+
+/// Finds the row of each request.
+pub(super) async fn listed(mut request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let Some(rows) = path.and_then(|path| ROWS.get(path.as_str())) else {
+        return nothing_here().await.into_response();
+    };
+    let method = request.method();
+    let Some(&row) = rows.iter().find(|row| row.takes(method)) else {
+        return not_taken(rows).await;
+    };
+    request.extensions_mut().insert(Listed(row));
+    next.run(request).await
+}
+
+async fn not_taken(rows: &[&'static Row]) -> Response {
+    let mut methods = Vec::new();
+    for row in rows {
+        methods.push(row.method);
+        if row.method == "GET" {
+            methods.push("HEAD");
+        }
+    }
+    let mut response = other_method().await.into_response();
+    debug_assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    if let Ok(methods) = HeaderValue::from_str(&methods.join(",")) {
+        response.headers_mut().insert(header::ALLOW, methods);
+    }
+    response
+}
+
+/// Lets through who may.
+pub(super) async fn checked(
+    State(payments): State<Payments>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(&Listed(row)) = request.extensions().get::<Listed>() else {
+        return nothing_here().await.into_response();
+    };
+    let Each(each) = &row.callers else {
+        return next.run(request).await;
+    };
+    let (mut parts, body) = request.into_parts();
+    let by = match By::find(&mut parts, &payments).await {
+        Ok(by) => by,
+        Err(failure) => return failure.into_response(),
+    };
+    if let Err(refused) = allowed(&by.0, each) {
+        return Failure::from(refused).into_response();
+    }
+    parts.extensions.insert(by);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// The table as the page on security has it.
+#[cfg(test)]
+fn markdown() -> String {
+    let mut text = format!(
+        "| endpoint | commands | {} | without a key |\n|---|---|{}\n",
+        ROLES.join(" | "),
+        "---|".repeat(ROLES.len() + 1)
+    );
+    for row in TABLE {
+        let cells = match &row.callers {
+            Open => "yes | ".repeat(ROLES.len()) + "yes",
+            Each(each) => {
+                let cells = each.map(|may| match may {
+                    No => "–",
+                    All => "yes",
+                    Own => "own",
+                    One => "its payment",
+                    Refunds => "own, with `refund`",
+                });
+                format!("{} | –", cells.join(" | "))
+            }
+        };
+        let commands: Vec<String> = row
+            .commands
+            .split(", ")
+            .filter(|command| !command.is_empty())
+            .map(|command| format!("`{command}`"))
+            .collect();
+        let commands = if commands.is_empty() {
+            "–".to_owned()
+        } else {
+            commands.join(", ")
+        };
+        text += &format!("| `{} {}` | {commands} | {cells} |\n", row.method, row.path);
+    }
+    text
+}
+
+/// Every command that some endpoint is for.
+#[cfg(test)]
+pub(crate) fn commands() -> std::collections::BTreeSet<&'static str> {
+    TABLE
+        .iter()
+        .flat_map(|row| row.commands.split(", "))
+        .filter(|command| !command.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The API keys by which callers are known.
+//!
+//! Every request asks for one. A store that no other host has open keeps those that were asked for in memory; nobody can
+//! change one beside it. Where several hosts share a store each request asks it anew, so that a key which one host revoked
+//! is good at no other.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+use crate::payment::model::Ams;
+
+use super::link::Link;
+use super::table::api_key;
+use super::{Store, StoreError};
+
+/// Keys that are kept in memory.
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+
+/// An API key as it is stored: the secret itself is known to its owner alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// The part of the key by which it is found.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// `None` for a key of the operator.
+    pub domain: Option<String>,
+    /// What the key may do.
+    pub role: String,
+    /// Makes and touches test payments only.
+    pub test: bool,
+    /// May give money back.
+    pub refunds: bool,
+    /// Of the secret.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_ms: Ams,
+    /// When it ends by itself; 0 for never.
+    pub expires_ms: Ams,
+    /// When it was last used, to the minute; 0 for not yet.
+    pub used_ms: Ams,
+    /// The key that follows it.
+    pub successor: Option<String>,
+}
+
+impl StoredKey {
+    /// Whether it has not ended by then.
+    pub fn is_good_at(&self, now: Ams) -> bool {
+        self.expires_ms == 0 || now < self.expires_ms
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredKey")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("domain", &self.domain)
+            .field("role", &self.role)
+            .field("test", &self.test)
+            .field("created_ms", &self.created_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys that were asked for.
+pub(super) struct KnownKeys(Mutex<Kept>);
+
+struct Kept {
+    keys: LruCache<String, Arc<StoredKey>>,
+    /// Grows whenever a key changes: what was read before that is not kept.
+    changes: u64,
+}
+
+impl Default for KnownKeys {
+    fn default() -> KnownKeys {
+        KnownKeys(Mutex::new(Kept {
+            keys: LruCache::new(KEPT),
+            changes: 0,
+        }))
+    }
+}
+
+impl KnownKeys {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, id: &str) {
+        let mut kept = self.kept();
+        kept.changes += 1;
+        kept.keys.pop(id);
+    }
+}
+
+impl Store {
+    /// Stores an API key.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when its id is taken, also by a revoked key; [`StoreError::Invariant`] when it
+    /// names a domain that does not exist.
+    pub async fn add_key(&self, key: StoredKey) -> Result<(), StoreError> {
+        self.database
+            .write(move |link| api_key::add(link, &key))
+            .await
+    }
+
+    /// The key of this id, unless it was revoked. It may have ended by itself.
+    pub async fn key(&self, id: &str) -> Result<Option<Arc<StoredKey>>, StoreError> {
+        let known = self.database.known_keys();
+        let before = match known {
+            None => 0,
+            Some(known) => {
+                let mut kept = known.kept();
+                if let Some(key) = kept.keys.get(id) {
+                    return Ok(Some(Arc::clone(key)));
+                }
+                kept.changes
+            }
+        };
+        let wanted = id.to_owned();
+        let read = self
+            .database
+            .read(move |link| api_key::get(link, &wanted))
+            .await?;
+        let found = read.map(Arc::new);
+        if let (Some(known), Some(key)) = (known, &found) {
+            let mut kept = known.kept();
+            if kept.changes == before {
+                kept.keys.push(id.to_owned(), Arc::clone(key));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keys of a domain, or those of the operator, the oldest first, without revoked ones.
+    pub async fn keys(&self, domain: Option<&str>) -> Result<Vec<StoredKey>, StoreError> {
+        let domain = domain.map(str::to_owned);
+        self.database
+            .read(move |link| api_key::list(link, domain.as_deref()))
+            .await
+    }
+
+    /// Stores a key that follows another one, which is good until `until` and no longer; `false` when there is none in
+    /// use, or it was followed before.
+    ///
+    /// # Errors
+    /// As [`Store::add_key`].
+    pub async fn succeed_key(
+        &self,
+        of: &str,
+        new: StoredKey,
+        until: Ams,
+    ) -> Result<bool, StoreError> {
+        let id = of.to_owned();
+        self.changing(of, move |link| api_key::succeed(link, &id, &new, until))
+            .await
+    }
+
+    /// Makes a key useless from `now` on; `false` when there is none or it was revoked before.
+    pub async fn revoke_key(&self, id: &str, now: Ams) -> Result<bool, StoreError> {
+        let wanted = id.to_owned();
+        self.changing(id, move |link| api_key::revoke(link, &wanted, now))
+            .await
+    }
+
+    /// Notes when a key was used.
+    pub async fn used_key(&self, id: &str, at: Ams) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.database
+            .write(move |link| api_key::used(link, &id, at))
+            .await
+    }
+
+    /// Changes a key, and forgets what was known of it: to the end, even when whoever wanted it goes away, and after a
+    /// failure too, since it may be written nevertheless.
+    async fn changing(
+        &self,
+        id: &str,
+        work: impl Fn(&dyn Link) -> Result<bool, StoreError> + Send + 'static,
+    ) -> Result<bool, StoreError> {
+        let (store, id) = (self.clone(), id.to_owned());
+        let change = tokio::spawn(async move {
+            let done = store.database.write(work).await;
+            if let Some(known) = store.database.known_keys() {
+                known.forget(&id);
+            }
+            done
+        });
+        let lost = |_| StoreError::Uncertain("the change of a key was given up".to_owned());
+        change.await.map_err(lost)?
+    }
+}
