@@ -158,6 +158,7 @@ impl Host {
                 self.working.abort();
             }
         }
+        self.payments.end_audit().await;
         self.payments.store().close().await;
         Ok(())
     }

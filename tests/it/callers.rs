@@ -1,5 +1,6 @@
 //! The table of `docs/security.md`: every endpoint against every caller, asked of the real binary, cell by cell.
 
+mod auditing;
 mod keys;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ fn rows() -> Vec<(String, Vec<&'static str>)> {
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        assert_eq!(cells.len(), 9, "{row}");
+        assert_eq!(cells.len(), 10, "{row}");
         (cells[0].trim_matches('`').to_owned(), cells[2..].to_vec())
     })
     .collect()
@@ -73,6 +74,9 @@ impl About {
             }
         }
         if path.starts_with("/pay/callback") || path.starts_with("/pay/target") {
+            address += &format!("?domain={domain}");
+        }
+        if path == "/pay/audit" {
             address += &format!("?domain={domain}");
         }
         if path == "/pay/provider" && method == Method::PUT {

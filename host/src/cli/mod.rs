@@ -5,6 +5,7 @@
 //! Exit codes: 0 done, 1 refused by the host, 2 wrong usage, 3 no host.
 
 mod args;
+mod audit;
 mod callback;
 mod cat;
 mod client;
@@ -82,6 +83,8 @@ enum Command {
     /// The operator's keys, and the end of anybody's (for root)
     #[command(subcommand)]
     Key(key::Key),
+    /// What was refused, and what was changed beside payments
+    Audit(audit::Audit),
     /// A domain's merchant settings
     #[command(subcommand)]
     Target(target::Target),
@@ -163,6 +166,7 @@ async fn client_command(client: &Client, command: Command) -> Result<Output, Cli
         Command::Cat(cat) => cat.run(client).await,
         Command::Domain(verb) => verb.run(client).await,
         Command::Key(verb) => verb.run(client).await,
+        Command::Audit(audit) => audit.run(client).await,
         Command::Target(verb) => verb.run(client).await,
         Command::Reconcile(reconcile) => reconcile.run(client).await,
         Command::Callback(verb) => verb.run(client).await,

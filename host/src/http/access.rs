@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::audit::Who;
 use super::auth::By;
 use super::envelope::Failure;
 use super::{nothing_here, other_method};
@@ -49,6 +50,8 @@ struct Row {
     commands: &'static str,
     /// For whom it is.
     callers: Callers,
+    /// Whether the audit log has what is done here. What payments go through is in their own history.
+    kept: bool,
 }
 
 enum Callers {
@@ -91,7 +94,13 @@ const fn row(
         path,
         commands,
         callers,
+        kept: false,
     }
+}
+
+/// One that changes what a payment's history does not tell, or decides about one by hand.
+const fn kept(row: Row) -> Row {
+    Row { kept: true, ..row }
 }
 
 /// The table. The methods of one address stand together.
@@ -120,26 +129,41 @@ const TABLE: &[Row] = &[
         INSPECT,
         "callback deliveries",
     ),
-    row("POST", "/pay/ajax/replay", OWNERS_CHANGE, "callback retry"),
-    row("POST", "/pay/ajax/close", SELL, "pay close"),
-    row("POST", "/pay/ajax/reverse", SELL, "pay reverse"),
-    row(
+    kept(row(
+        "POST",
+        "/pay/ajax/replay",
+        OWNERS_CHANGE,
+        "callback retry",
+    )),
+    kept(row("POST", "/pay/ajax/close", SELL, "pay close")),
+    kept(row("POST", "/pay/ajax/reverse", SELL, "pay reverse")),
+    kept(row(
         "POST",
         "/pay/ajax/refund",
         Each([All, No, Own, Refunds, Refunds, No]),
         "pay refund",
-    ),
-    row("POST", "/pay/ajax/resolve", OWNERS_CHANGE, "pay resolve"),
+    )),
+    kept(row(
+        "POST",
+        "/pay/ajax/resolve",
+        OWNERS_CHANGE,
+        "pay resolve",
+    )),
     row("POST", "/pay/ajax/reconcile", OWNERS_CHANGE, "reconcile"),
     row("GET", "/pay/callback", OWNERS, "callback list"),
-    row("PUT", "/pay/callback/{name}", OWNERS_CHANGE, "callback put"),
+    kept(row(
+        "PUT",
+        "/pay/callback/{name}",
+        OWNERS_CHANGE,
+        "callback put",
+    )),
     row("GET", "/pay/callback/{name}", OWNERS, "callback show"),
-    row(
+    kept(row(
         "DELETE",
         "/pay/callback/{name}",
         OWNERS_CHANGE,
         "callback delete",
-    ),
+    )),
     row(
         "POST",
         "/pay/callback/{name}",
@@ -158,26 +182,31 @@ const TABLE: &[Row] = &[
         OWNERS,
         "callback versions",
     ),
-    row(
+    kept(row(
         "POST",
         "/pay/callback/{name}/roll-back",
         OWNERS_CHANGE,
         "callback roll-back",
-    ),
+    )),
     row("GET", "/pay/target", OWNERS, "target list"),
-    row(
+    kept(row(
         "PUT",
         "/pay/target/{platform}/{name}",
         OWNERS_CHANGE,
         "target put",
-    ),
+    )),
     row(
         "GET",
         "/pay/target/{platform}/{name}",
         OWNERS,
         "target show",
     ),
-    row("DELETE", "/pay/target/{platform}/{name}", OWNERS_CHANGE, ""),
+    kept(row(
+        "DELETE",
+        "/pay/target/{platform}/{name}",
+        OWNERS_CHANGE,
+        "",
+    )),
     row(
         "POST",
         "/pay/target/{platform}/{name}/test",
@@ -190,27 +219,33 @@ const TABLE: &[Row] = &[
         Each([All, All, All, All, No, No]),
         "provider list",
     ),
-    row("PUT", "/pay/provider", HOST_CHANGE, "provider add"),
+    kept(row("PUT", "/pay/provider", HOST_CHANGE, "provider add")),
     row("POST", "/pay/provider/inspect", HOST_CHANGE, "provider add"),
     row("GET", "/pay/domain", HOST, "domain list"),
-    row("POST", "/pay/domain", HOST_CHANGE, "domain add"),
+    kept(row("POST", "/pay/domain", HOST_CHANGE, "domain add")),
     row("GET", "/pay/domain/{name}", OWNERS, "domain show"),
-    row("PUT", "/pay/domain/{name}", HOST_CHANGE, "domain set"),
-    row(
+    kept(row("PUT", "/pay/domain/{name}", HOST_CHANGE, "domain set")),
+    kept(row(
         "POST",
         "/pay/domain/{name}/key",
         OWNERS_CHANGE,
         "key add, domain key",
-    ),
+    )),
     row("GET", "/pay/domain/{name}/key", OWNERS, "key list"),
     row("GET", "/pay/key", HOST, "key list"),
-    row("POST", "/pay/key", HOST_CHANGE, "key add"),
-    row("DELETE", "/pay/key/{id}", OWNERS_CHANGE, "key revoke"),
-    row("POST", "/pay/key/{id}/rotate", OWNERS_CHANGE, "key rotate"),
+    kept(row("POST", "/pay/key", HOST_CHANGE, "key add")),
+    kept(row("DELETE", "/pay/key/{id}", OWNERS_CHANGE, "key revoke")),
+    kept(row(
+        "POST",
+        "/pay/key/{id}/rotate",
+        OWNERS_CHANGE,
+        "key rotate",
+    )),
     row("GET", "/pay/session", LOOK, ""),
     row("POST", "/pay/session", Open, ""),
     row("DELETE", "/pay/session", Open, ""),
     row("GET", "/pay/refused", HOST, "pay refused"),
+    row("GET", "/pay/audit", OWNERS, "audit"),
     row(ANY, "/pay/re", Open, "pay re"),
     row(ANY, "/pay/re/{trade_no}", Open, "pay re"),
     row(ANY, "/pay/re/t/{token}", Open, ""),
@@ -270,7 +305,19 @@ fn allowed(caller: &Caller, each: &[May; 6]) -> Result<(), PayError> {
 
 /// The row of a request. What has none goes no further: it is not there.
 #[derive(Clone, Copy)]
-struct Listed(&'static Row);
+pub(super) struct Listed(&'static Row);
+
+impl Listed {
+    /// The endpoint, as the table has it.
+    pub(super) fn endpoint(self) -> String {
+        format!("{} {}", self.0.method, self.0.path)
+    }
+
+    /// Whether what is done there is kept in the audit log.
+    pub(super) fn is_kept(self) -> bool {
+        self.0.kept
+    }
+}
 
 /// Finds the row of each request.
 pub(super) async fn listed(mut request: Request, next: Next) -> Response {
@@ -283,6 +330,9 @@ pub(super) async fn listed(mut request: Request, next: Next) -> Response {
         return not_taken(rows).await;
     };
     request.extensions_mut().insert(Listed(row));
+    if let Some(who) = request.extensions().get::<Who>() {
+        who.asks(Listed(row));
+    }
     next.run(request).await
 }
 
@@ -330,7 +380,7 @@ pub(super) async fn checked(
 #[cfg(test)]
 fn markdown() -> String {
     let mut text = format!(
-        "| endpoint | commands | {} | without a key |\n|---|---|{}\n",
+        "| endpoint | commands | {} | without a key | audit |\n|---|---|{}---|\n",
         ROLES.join(" | "),
         "---|".repeat(ROLES.len() + 1)
     );
@@ -359,7 +409,11 @@ fn markdown() -> String {
         } else {
             commands.join(", ")
         };
-        text += &format!("| `{} {}` | {commands} | {cells} |\n", row.method, row.path);
+        let kept = if row.kept { "kept" } else { "–" };
+        text += &format!(
+            "| `{} {}` | {commands} | {cells} | {kept} |\n",
+            row.method, row.path
+        );
     }
     text
 }

@@ -1,63 +1,195 @@
-//! A line in the audit log for each request that was refused: who asked, for what, and why not.
+//! The audit log: a line for each request that was refused, and for each that changed something which no payment's history
+//! tells. Who asked, from where, for what, and what it came to.
 //!
 //! No query and no body is in it: a ticket may stand in the one, and a secret in the other.
 
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde::Deserialize;
 
+use super::access::Listed;
+use super::auth::By;
+use super::envelope::{Answer, Data};
+use super::source::Source;
 use crate::payment::caller::Caller;
 use crate::payment::keys::Known;
+use crate::payment::model::Ams;
+use crate::payment::{Payments, now_ms};
+use crate::store::{AuditLine, AuditOf};
 
 /// Characters of an address that are told: what is longer is no address of ours.
 const ADDRESS_SHOWN: usize = 160;
 
-/// Who asks, once that is known.
+/// Who asks for what, once that is known.
 #[derive(Clone, Default)]
-pub(super) struct Who(Arc<OnceLock<String>>);
+pub(super) struct Who(Arc<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    by: OnceLock<Known>,
+    at: OnceLock<Listed>,
+}
 
 /// The code of a refusal, beside its answer.
 #[derive(Clone, Copy)]
 pub(super) struct Refused(pub(super) &'static str);
 
+/// What was changed, beside the answer.
+#[derive(Clone)]
+pub(super) struct Changed(pub(super) String);
+
 impl Who {
+    // A request has one caller and one endpoint.
+
     pub(super) fn is(&self, known: &Known) {
-        let name = match &known.caller {
-            Caller::Root => "root".to_owned(),
-            Caller::Op => "op".to_owned(),
-            Caller::Domain {
-                name, test: false, ..
-            } => format!("domain {name}"),
-            Caller::Domain {
-                name, test: true, ..
-            } => format!("domain {name}, test key"),
-            Caller::Ticket(id) => format!("ticket of {id}"),
-        };
-        // A request has one caller.
-        let _ = self.0.set(name);
+        let _ = self.0.by.set(known.clone());
+    }
+
+    pub(super) fn asks(&self, at: Listed) {
+        let _ = self.0.at.set(at);
     }
 }
 
-/// Writes the line. A mistake of somebody unknown is nobody's, unless it is about who that is.
-pub(super) async fn refusals(mut request: Request, next: Next) -> Response {
+/// Keeps the line. A mistake of somebody unknown is nobody's, unless it is about who that is.
+pub(super) async fn keep(
+    State(payments): State<Payments>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let who = Who::default();
     let (method, address) = (request.method().clone(), request.uri().clone());
+    let source = request.extensions().get::<Source>().copied();
     request.extensions_mut().insert(who.clone());
     let response = next.run(request).await;
     let status = response.status();
-    let Some(Refused(code)) = response.extensions().get() else {
-        return response;
+    let (by, at) = (who.0.by.get(), who.0.at.get().copied());
+    let refused = response.extensions().get::<Refused>().copied();
+    let is_kept = match refused {
+        Some(_) => {
+            let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            denied || (by.is_some() && status.is_client_error())
+        }
+        None => status.is_success() && at.is_some_and(Listed::is_kept),
     };
-    let who = who.0.get().map(String::as_str);
-    let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    if denied || (who.is_some() && status.is_client_error()) {
-        let who = who.unwrap_or("nobody");
-        let address: String = address.path().chars().take(ADDRESS_SHOWN).collect();
-        let status = status.as_u16();
-        tracing::info!(target: "audit", who, %method, ?address, status, err_code = code, "refused");
+    if !is_kept {
+        return response;
+    }
+    let line = line(&method, &address, by, at, source);
+    let line = AuditLine {
+        refused: refused.is_some(),
+        status: u32::from(status.as_u16()),
+        code: refused.map_or_else(String::new, |Refused(code)| code.to_owned()),
+        about: match response.extensions().get::<Changed>() {
+            Some(Changed(what)) => format!("{}: {what}", line.about),
+            None => line.about,
+        },
+        ..line
+    };
+    let AuditLine {
+        who,
+        about,
+        status,
+        code,
+        what,
+        ..
+    } = &line;
+    if line.refused {
+        tracing::info!(target: "audit", who, what, ?about, status, err_code = code, "refused");
+        payments.note_refusal(line);
+    } else {
+        tracing::info!(target: "audit", who, what, ?about, "changed");
+        if let Err(error) = payments.note_change(line).await {
+            // It is done: whoever asked has to know that.
+            tracing::error!(%error, "a change is not in the audit log");
+        }
     }
     response
+}
+
+fn line(
+    method: &Method,
+    address: &Uri,
+    by: Option<&Known>,
+    at: Option<Listed>,
+    source: Option<Source>,
+) -> AuditLine {
+    let (who, own, test) = match by.map(|known| &known.caller) {
+        None => ("nobody".to_owned(), None, false),
+        Some(Caller::Domain { name, test, .. }) => (name.clone(), Some(name.clone()), *test),
+        Some(caller) => (caller.name(), None, false),
+    };
+    let is_operator = matches!(
+        by.map(|known| &known.caller),
+        Some(Caller::Root | Caller::Op)
+    );
+    AuditLine {
+        at_ms: now_ms(),
+        who,
+        key: by.and_then(|known| known.key.clone()),
+        // The operator names whose affair it is.
+        domain: own.or_else(|| named_domain(address).filter(|_| is_operator)),
+        test,
+        source: source.map(|Source(address)| address.to_canonical().to_string()),
+        what: at.map_or_else(|| method.to_string(), Listed::endpoint),
+        about: address.path().chars().take(ADDRESS_SHOWN).collect(),
+        times: 1,
+        ..AuditLine::default()
+    }
+}
+
+fn named_domain(address: &Uri) -> Option<String> {
+    if let Some(rest) = address.path().strip_prefix("/pay/domain/") {
+        return rest.split('/').next().map(str::to_owned);
+    }
+    form_urlencoded::parse(address.query()?.as_bytes())
+        .find(|(name, _)| name == "domain")
+        .map(|(_, domain)| domain.chars().take(ADDRESS_SHOWN).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    domain: Option<String>,
+    #[serde(default)]
+    who: Option<String>,
+    #[serde(default, rename = "errCode")]
+    code: Option<String>,
+    #[serde(default)]
+    refused: Option<bool>,
+    #[serde(default)]
+    since: Ams,
+    #[serde(default)]
+    until: Ams,
+    /// Older than the line with this `seq`.
+    #[serde(default)]
+    before: u64,
+    #[serde(default)]
+    limit: u32,
+}
+
+/// The audit log, the newest line first.
+pub(super) async fn list(
+    State(payments): State<Payments>,
+    by: By,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Answer {
+    let Query(wanted) = wanted?;
+    let of = AuditOf {
+        domain: wanted.domain,
+        test_only: false,
+        refused: wanted.refused,
+        who: wanted.who,
+        code: wanted.code,
+        since_ms: wanted.since,
+        until_ms: wanted.until,
+        before: wanted.before,
+        limit: wanted.limit,
+    };
+    Data::of(payments.audit(&by.0, of).await?)
 }

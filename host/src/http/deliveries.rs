@@ -102,7 +102,8 @@ pub(super) async fn replay(
     match (body.key, body.all_dead) {
         (Some(key), false) => {
             payments.retry(&by.0, &key).await?;
-            Data::of(json!({ "key": key, "state": DeliveryState::Due.shown() }))
+            let answer = Data::of(json!({ "key": key, "state": DeliveryState::Due.shown() }))?;
+            Ok(answer.changed(key))
         }
         (None, true) => {
             let of = DeliveriesOf {
@@ -111,7 +112,7 @@ pub(super) async fn replay(
                 ..DeliveriesOf::default()
             };
             let retried = payments.retry_dead(&by.0, of).await?;
-            Data::of(json!({ "retried": retried }))
+            Ok(Data::of(json!({ "retried": retried }))?.changed(format!("{retried} dead ones")))
         }
         _ => Err(PayError::invalid("give the key of one delivery, or all_dead: true").into()),
     }

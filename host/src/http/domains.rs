@@ -35,7 +35,7 @@ pub(super) async fn add(
             StoreError::Exists(what) => PayError::exists(format!("{what} exists already")),
             other => PayError::from(other),
         })?;
-    Data::of(shown(&added))
+    Ok(Data::of(shown(&added))?.changed(added.name))
 }
 
 fn shown(domain: &Domain) -> Value {
@@ -94,7 +94,8 @@ pub(super) async fn set(
         return Err(no_such_domain().into());
     }
     tracing::info!(target: "audit", domain = %name, from = ?before.web, to = ?web, "hosts granted to callbacks");
-    Data::of(shown(&Domain { web, ..before }))
+    let granted = web.join(" ");
+    Ok(Data::of(shown(&Domain { web, ..before }))?.changed(granted))
 }
 
 fn no_such_domain() -> PayError {

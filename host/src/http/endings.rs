@@ -29,7 +29,7 @@ pub(super) async fn close(
 ) -> Answer {
     let Json(body) = body?;
     let payment = payments.close(&by.0, payment_id(&body.id)?).await?;
-    Data::of(view::to_json(&payment, now_ms()))
+    Ok(Data::of(view::to_json(&payment, now_ms()))?.changed(payment.id.to_string()))
 }
 
 pub(super) async fn reverse(
@@ -39,7 +39,7 @@ pub(super) async fn reverse(
 ) -> Answer {
     let Json(body) = body?;
     let payment = payments.reverse(&by.0, payment_id(&body.id)?).await?;
-    Data::of(view::to_json(&payment, now_ms()))
+    Ok(Data::of(view::to_json(&payment, now_ms()))?.changed(payment.id.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -80,7 +80,8 @@ pub(super) async fn refund(
     let refund = payments.refund(&by.0, id, request).await?;
     let payment = payments.get(&by.0, id).await?;
     let currency = payment.total.currency();
-    Data::of(view::refund_to_json(&refund, currency.caller_code()))
+    let answer = Data::of(view::refund_to_json(&refund, currency.caller_code()))?;
+    Ok(answer.changed(id.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -101,5 +102,5 @@ pub(super) async fn resolve(
     let payment = payments
         .resolve(&by.0, id, body.decision, &body.reason)
         .await?;
-    Data::of(view::to_json(&payment, now_ms()))
+    Ok(Data::of(view::to_json(&payment, now_ms()))?.changed(id.to_string()))
 }

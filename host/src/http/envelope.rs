@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::audit::Refused;
+use super::audit::{Changed, Refused};
 use super::serving::TooSlow;
 use crate::payment::error::PayError;
 
@@ -20,21 +20,37 @@ use crate::payment::error::PayError;
 pub(super) type Answer = Result<Data, Failure>;
 
 /// Data in the envelope.
-pub(super) struct Data(serde_json::Value);
+pub(super) struct Data {
+    value: serde_json::Value,
+    /// For the audit log.
+    changed: Option<String>,
+}
 
 impl Data {
     pub(super) fn of(data: impl Serialize) -> Result<Data, Failure> {
-        serde_json::to_value(data).map(Data).map_err(|error| {
-            Failure::from(PayError::internal(format!(
-                "the answer cannot be written: {error}"
-            )))
+        let value = serde_json::to_value(data).map_err(|error| {
+            PayError::internal(format!("the answer cannot be written: {error}"))
+        })?;
+        Ok(Data {
+            value,
+            changed: None,
         })
+    }
+
+    /// Says what was changed where the address does not, for the audit log: no secret.
+    pub(super) fn changed(self, what: impl Into<String>) -> Data {
+        let changed = Some(what.into());
+        Data { changed, ..self }
     }
 }
 
 impl IntoResponse for Data {
     fn into_response(self) -> Response {
-        Json(json!({ "ok": true, "data": self.0 })).into_response()
+        let mut response = Json(json!({ "ok": true, "data": self.value })).into_response();
+        if let Some(what) = self.changed {
+            response.extensions_mut().insert(Changed(what));
+        }
+        response
     }
 }
 

@@ -56,9 +56,10 @@ pub(super) async fn add(
             expires_ms: body.expi,
         })
         .await?;
-    Data::of(json!({
+    let answer = Data::of(json!({
         "id": issued.id, "key": issued.key, "role": role, "name": body.name, "expi": issued.expires_ms,
-    }))
+    }))?;
+    Ok(answer.changed(format!("{role} {}", issued.id)))
 }
 
 /// The operator's keys.
@@ -138,10 +139,11 @@ pub(super) async fn add_of_domain(
         expires_ms: body.expi,
     };
     let issued = payments.issue_key(new).await?;
-    Data::of(json!({
+    let answer = Data::of(json!({
         "id": issued.id, "key": issued.key, "test": test, "name": body.name, "role": body.scope,
         "refund": body.refund || body.scope == Scope::Owner, "expi": issued.expires_ms,
-    }))
+    }))?;
+    Ok(answer.changed(format!("{} {}", body.scope.as_str(), issued.id)))
 }
 
 /// The keys of a domain.
@@ -177,7 +179,8 @@ pub(super) async fn rotate(
         key,
         expires_ms,
     } = payments.rotate_key(&id, overlap).await?;
-    Data::of(json!({ "id": new, "key": key, "follows": id, "expi": expires_ms }))
+    let answer = json!({ "id": new, "key": key, "follows": id, "expi": expires_ms });
+    Ok(Data::of(answer)?.changed(new))
 }
 
 /// Ends a key at once.

@@ -12,7 +12,7 @@
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 //!
-//! [`access`] says who may ask for what, [`serving`] takes the connections, [`audit`] tells of what was refused.
+//! [`access`] says who may ask for what, [`serving`] takes the connections, [`audit`] keeps what was refused and changed.
 
 pub(crate) mod access;
 mod audit;
@@ -34,6 +34,7 @@ mod reconcile;
 pub(crate) mod serving;
 mod session;
 mod socket;
+mod source;
 mod summary;
 mod targets;
 mod versions;
@@ -131,6 +132,7 @@ pub fn router(payments: Payments) -> Router {
             get(session::get).post(session::begin).delete(session::end),
         )
         .route("/pay/refused", get(notifications::refused))
+        .route("/pay/audit", get(audit::list))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
         .merge(notified)
@@ -145,7 +147,7 @@ pub fn router(payments: Payments) -> Router {
         // What has no row in the table of callers is not there: a new route begins with its row.
         .layer(from_fn_with_state(payments.clone(), access::checked))
         .layer(from_fn(access::listed))
-        .layer(from_fn(audit::refusals))
+        .layer(from_fn_with_state(payments.clone(), audit::keep))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))

@@ -74,5 +74,6 @@ pub(super) async fn put(
     let current = payments
         .approve_provider(Arc::new(body?.to_vec()), digest)
         .await?;
-    Data::of(shown(&current))
+    let (name, digest) = (current.manifest.name().to_owned(), current.digest);
+    Ok(Data::of(shown(&current))?.changed(format!("{name} {digest}")))
 }

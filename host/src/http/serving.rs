@@ -14,6 +14,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use http_body::Frame;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequest;
+
+use super::source::Source;
 
 /// How long the server waits.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +63,10 @@ pub(crate) async fn serve(
             () = stop.cancelled() => break,
         };
         match taken {
-            Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), patience, stop.clone());
+            Ok((stream, from)) => {
+                let source = Source(from.ip());
+                let router = router.clone();
+                let connection = connection(stream, source, router, patience, stop.clone());
                 let give_up = give_up.clone();
                 connections.spawn(async move {
                     tokio::select! {
@@ -92,16 +98,21 @@ pub(crate) async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    source: Source,
     router: Router,
     patience: Patience,
     stop: CancellationToken,
 ) {
     // Answers are small and written whole.
     let _ = stream.set_nodelay(true);
+    let service = MapRequest::new(router, move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(source);
+        request
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience.headers)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     let mut serving = pin!(serving);
     let ended = tokio::select! {

@@ -75,13 +75,14 @@ pub(super) async fn put(
         )
         .await?;
     let notify_url = payments.notify_url(&domain, &platform, &name, false);
-    Data::of(json!({
+    let answer = Data::of(json!({
         "platform": platform,
         "name": name,
         "version": version,
         "test": body.test,
         "notify_url": notify_url,
-    }))
+    }))?;
+    Ok(answer.changed(format!("version {version}")))
 }
 
 pub(super) async fn get(

@@ -8,6 +8,7 @@
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`] | the verbs |
+//! | [`auditing`] | what was refused, and what was changed beside payments |
 //! | `clock` | what happens when the machine's clock is set |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
@@ -16,6 +17,7 @@
 
 pub mod address;
 pub mod ask;
+pub mod auditing;
 pub mod caller;
 mod clock;
 mod closing;
@@ -62,6 +64,7 @@ use crate::home::DataRoot;
 use crate::plugin::Plugins;
 use crate::store::Store;
 use address::BARE_AT_ONCE;
+use auditing::Audit;
 use caller::{Act, Caller, no_such_payment};
 use error::{PayError, Result};
 use following::Followers;
@@ -104,6 +107,7 @@ struct Inner {
     keys: Keys,
     sessions: Sessions,
     refused: Refused,
+    audit: Audit,
     watch: clock::Watch,
     /// Places for notifications to the bare address.
     bare: tokio::sync::Semaphore,
@@ -145,6 +149,7 @@ impl Payments {
             keys,
             sessions,
             refused: Refused::default(),
+            audit: Audit::default(),
             watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),

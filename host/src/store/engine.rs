@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{broadcast, watch};
 
+use super::audit::Tidied;
 use super::keys::KnownKeys;
 use super::link::Link;
 use super::table::Lane;
@@ -21,6 +22,7 @@ pub(super) struct Database {
     /// Those whose refund was worked on last; see [`refund::claim`](super::table::refund::claim).
     refund_turn: Arc<Mutex<Lane>>,
     keys: KnownKeys,
+    tidied: Tidied,
 }
 
 enum Engine {
@@ -46,6 +48,7 @@ impl Database {
             asking_turn: Arc::default(),
             refund_turn: Arc::default(),
             keys: KnownKeys::default(),
+            tidied: Tidied::default(),
         }
     }
 
@@ -170,6 +173,11 @@ impl Database {
             Engine::Sqlite(_) => Some(&self.keys),
             Engine::Postgres(_) => None,
         }
+    }
+
+    /// When old lines of the audit log were let go.
+    pub(super) fn tidied(&self) -> &Tidied {
+        &self.tidied
     }
 
     pub(super) fn turn(&self) -> Arc<Mutex<String>> {

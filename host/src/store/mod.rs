@@ -15,6 +15,7 @@
 //! | `books` | what a platform's bill is compared with |
 //! | `retention` | what leaves the store for ever |
 //! | `care` | the whole looked through and copied, without a host |
+//! | `audit` | what was refused, and what was changed beside payments |
 //! | `kv` | what callbacks keep for their domain |
 //! | `homes` | what domains keep where several hosts share a store |
 //! | `domains`, `keys`, `providers` | who may call, and which components may speak to platforms |
@@ -22,6 +23,7 @@
 //! A future that is dropped before it answers leaves open whether the change happened; so does a failed
 //! commit when the disk failed beneath it, and then nothing more is written ([`Store::unsynced`]). Callers repeat by idempotency key, or look at the case.
 
+mod audit;
 mod books;
 mod care;
 mod domains;
@@ -54,6 +56,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::payment::model::PaymentId;
 
+pub use audit::{AuditLine, AuditOf};
 pub use books::Account;
 pub use care::Checked;
 pub use domains::Domain;

@@ -68,7 +68,18 @@ pub async fn run(payments: Payments, stop: CancellationToken) {
         ),
         attend("expiring", &payments, &stop, 1, Work::Expiring),
         sweeping::sweep(&payments, &stop),
+        tidy_audit(&payments, &stop),
     );
+}
+
+/// Writes what refusals came to, now and then.
+async fn tidy_audit(payments: &Payments, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(AT_LEAST_EVERY) => payments.tidy_audit(),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0002_homes.sql"),
     include_str!("schema/0003_leaving.sql"),
     include_str!("schema/0004_keys.sql"),
+    include_str!("schema/0005_audit.sql"),
 ];
 
 /// Of hosts that start at the same time, one migrates: "WLNT".

@@ -10,6 +10,7 @@ mod turn;
 
 pub(super) mod api_key;
 pub(super) mod attempt;
+pub(super) mod audit;
 pub(super) mod care;
 pub(super) mod case;
 pub(super) mod clock;

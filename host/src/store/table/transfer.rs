@@ -40,7 +40,7 @@ const fn counted(name: &'static str, sums: &'static [&'static str]) -> Table {
     }
 }
 
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 18] = [
     table("domain", &["created_ms"]),
     table("api_key", &["created_ms", "revoked_ms"]),
     table("provider", &["approved_ms"]),
@@ -70,6 +70,7 @@ const TABLES: [Table; 17] = [
     counted("kv", &["version", "octet_length(value)"]),
     table("kv_space", &["version", "bytes"]),
     counted("event", &["at_ms", "octet_length(data)"]),
+    counted("audit", &["at_ms", "times"]),
 ];
 
 /// Divides what is summed up, so that no sum of a store of any size is too large: a prime.

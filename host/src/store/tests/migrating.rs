@@ -40,6 +40,12 @@ async fn filled() -> (Shop, Vec<PaymentId>) {
         shipped: false,
     };
     store.put_provider(provider).await.unwrap();
+    let line = crate::store::AuditLine {
+        who: "shop".to_owned(),
+        times: 1,
+        ..Default::default()
+    };
+    store.note(line).await.unwrap();
     let full = full_payment();
     let mut ids = vec![full.id];
     let all = NewPayment {

@@ -1,0 +1,7 @@
+//! Where a request comes from.
+
+use std::net::IpAddr;
+
+/// The address at the other end of the connection; the server puts it beside each request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source(pub(super) IpAddr);
