@@ -1,5 +1,7 @@
 //! Notifications at `/pay/re`: forged, stale, repeated, about something else, or with another amount.
 
+mod flood;
+
 use serde_json::json;
 use walnut_sandbox::alipay::{Fen, Misbehaviour, Notice, NotificationFault, TradeStatus};
 

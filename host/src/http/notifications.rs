@@ -1,6 +1,8 @@
 //! `/pay/re`: one address for the notifications of all platforms, answered in their own words. What did not verify is
 //! for the operator to look at.
 
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -9,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
+use super::source::Source;
 use crate::payment::Payments;
 use crate::payment::address::Address;
 use crate::trust::{Message, Origin, Reply};
@@ -17,22 +20,24 @@ use crate::trust::{Message, Origin, Reply};
 const MAX_HEADERS: usize = 64;
 
 /// A notification as it came; what a platform sends by GET stands in the query.
-pub(super) struct Received(Message);
+pub(super) struct Received(Message, Option<IpAddr>);
 
 impl<S: Send + Sync> FromRequest<S> for Received {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Received, Failure> {
+        let source = request.extensions().get::<Source>().copied();
         let headers = passed_on(request.headers());
         let query = (request.method() == Method::GET)
             .then(|| request.uri().query().unwrap_or_default().into());
         let body = Bytes::from_request(request, state).await?;
-        Ok(Received(Message {
+        let message = Message {
             origin: Origin::Notification,
             status: 0,
             headers,
             body: query.unwrap_or_else(|| body.to_vec()),
-        }))
+        };
+        Ok(Received(message, source.map(|Source(address)| address)))
     }
 }
 
@@ -47,29 +52,31 @@ fn passed_on(headers: &HeaderMap) -> Vec<(String, String)> {
 
 pub(super) async fn bare(
     State(payments): State<Payments>,
-    Received(message): Received,
+    Received(message, source): Received,
 ) -> Result<Response, Failure> {
-    Ok(answer(payments.receive(Address::Bare, message).await))
+    Ok(answer(
+        payments.receive(Address::Bare, message, source).await,
+    ))
 }
 
 pub(super) async fn addressed(
     State(payments): State<Payments>,
     trade_no: Result<Path<String>, PathRejection>,
-    Received(message): Received,
+    Received(message, source): Received,
 ) -> Result<Response, Failure> {
     let trade_no = read(trade_no);
     let address = Address::Trade(&trade_no);
-    Ok(answer(payments.receive(address, message).await))
+    Ok(answer(payments.receive(address, message, source).await))
 }
 
 pub(super) async fn of_account(
     State(payments): State<Payments>,
     token: Result<Path<String>, PathRejection>,
-    Received(message): Received,
+    Received(message, source): Received,
 ) -> Result<Response, Failure> {
     let token = read(token);
     let address = Address::Account(&token);
-    Ok(answer(payments.receive(address, message).await))
+    Ok(answer(payments.receive(address, message, source).await))
 }
 
 /// What cannot be read names nothing.

@@ -4,7 +4,7 @@
 
 use super::model::{Attempt, Case, TargetRef, TradeNo};
 use super::providers::Current;
-use super::receive::Refusal;
+use super::receive::{About, Refusal};
 use super::routes::{ACCOUNTS_OF_A_KEY, Holder};
 use super::{Payments, now_ms};
 use crate::plugin::{Hint, Named, Provider, ProviderCall};
@@ -175,6 +175,7 @@ impl Payments {
                 account.domain, account.platform, account.target
             ),
             reply: replies.again.clone(),
+            about: About::Known,
         };
         let named = self.named(&provider, holder, message).await;
         let text = match named.map_err(|why| again(None, why))? {

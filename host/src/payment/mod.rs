@@ -9,6 +9,7 @@
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`] | the verbs |
 //! | [`auditing`] | what was refused, and what was changed beside payments |
+//! | `flood` | what bounds notifications that do not verify |
 //! | `clock` | what happens when the machine's clock is set |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
@@ -27,6 +28,7 @@ pub mod deliveries;
 pub mod dry_run;
 mod ending;
 pub mod error;
+mod flood;
 pub mod following;
 pub mod keys;
 pub mod look;
@@ -67,6 +69,7 @@ use address::BARE_AT_ONCE;
 use auditing::Audit;
 use caller::{Act, Caller, no_such_payment};
 use error::{PayError, Result};
+use flood::Flood;
 use following::Followers;
 use keys::Keys;
 use model::{Ams, Case, PaymentId};
@@ -107,6 +110,7 @@ struct Inner {
     keys: Keys,
     sessions: Sessions,
     refused: Refused,
+    flood: Flood,
     audit: Audit,
     watch: clock::Watch,
     /// Places for notifications to the bare address.
@@ -149,6 +153,7 @@ impl Payments {
             keys,
             sessions,
             refused: Refused::default(),
+            flood: Flood::default(),
             audit: Audit::default(),
             watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),

@@ -2,8 +2,12 @@
 //! platform's own words. What does not verify changes nothing.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::address::Address;
 use super::error::PayError;
@@ -32,6 +36,59 @@ pub struct RefusedNotification {
     pub why: String,
     /// How long it was, in bytes.
     pub bytes: usize,
+    /// Where it came from.
+    pub source: Option<IpAddr>,
+    /// Whether the platform only tried whether signatures are looked at.
+    pub probe: bool,
+    /// Its headers, the first ones.
+    pub headers: Vec<(String, String)>,
+    /// Its bytes in base64, the first ones.
+    pub raw: String,
+}
+
+/// Bytes of a refused notification that are kept, and of its headers.
+const RAW_KEPT: usize = 8 * 1024;
+const HEADERS_KEPT: usize = 2 * 1024;
+
+/// What is kept of a message, should it be refused.
+struct Raw {
+    source: Option<IpAddr>,
+    bytes: usize,
+    probe: bool,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Raw {
+    fn of(message: &Message, source: Option<IpAddr>) -> Raw {
+        let mut room = HEADERS_KEPT;
+        let headers = message.headers.iter().take_while(|(name, value)| {
+            let needed = name.len() + value.len();
+            let fits = needed <= room;
+            room = room.saturating_sub(needed);
+            fits
+        });
+        Raw {
+            source,
+            bytes: message.body.len(),
+            probe: message.is_probe(),
+            headers: headers.cloned().collect(),
+            body: message.body.iter().take(RAW_KEPT).copied().collect(),
+        }
+    }
+
+    fn refused(self, trade_no: Option<String>, why: String) -> RefusedNotification {
+        RefusedNotification {
+            at: now_ms(),
+            trade_no,
+            why,
+            bytes: self.bytes,
+            source: self.source,
+            probe: self.probe,
+            headers: self.headers,
+            raw: STANDARD.encode(self.body),
+        }
+    }
 }
 
 /// The newest notifications that did not verify.
@@ -58,21 +115,47 @@ fn nobody() -> Reply {
 }
 
 impl Payments {
-    /// Takes a notification and gives the answer for the platform.
-    pub async fn receive(&self, address: Address<'_>, message: Message) -> Reply {
-        let bytes = message.body.len();
+    /// Takes a notification and gives the answer for the platform. What does not verify is bounded by where it came from
+    /// and what it is about: beyond that it is not looked at.
+    pub async fn receive(
+        &self,
+        address: Address<'_>,
+        message: Message,
+        source: Option<IpAddr>,
+    ) -> Reply {
+        let admitted = match self.0.flood.admit(source, address, &message, now_ms()) {
+            Ok(admitted) => admitted,
+            Err(reply) => {
+                tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
+                return reply.unwrap_or_else(|| Reply {
+                    status: 503,
+                    ..nobody()
+                });
+            }
+        };
+        let raw = Raw::of(&message, source);
         let work = self.take(address, message);
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => taken,
             Ok(Err(refusal)) => {
-                tracing::warn!(target: "audit", trade_no = ?refusal.trade_no, why = %refusal.why, bytes, "notification refused");
-                self.0.refused.push(RefusedNotification {
-                    at: now_ms(),
-                    trade_no: refusal.trade_no,
-                    why: refusal.why,
-                    bytes,
-                });
-                refusal.reply
+                let Refusal {
+                    trade_no,
+                    why,
+                    reply,
+                    about,
+                } = refusal;
+                let bytes = raw.bytes;
+                if raw.probe {
+                    tracing::info!(target: "audit", ?trade_no, "the platform tried whether signatures are verified");
+                } else {
+                    tracing::warn!(target: "audit", ?trade_no, %why, bytes, "notification refused");
+                }
+                if about != About::Ours {
+                    let known = about == About::Known;
+                    self.0.flood.refused(&admitted, known, &reply, now_ms());
+                }
+                self.0.refused.push(raw.refused(trade_no, why));
+                reply
             }
             Err(_) => {
                 tracing::warn!(target: "audit", trade_no = ?address.trade(), "notification not handled in time");
@@ -117,6 +200,7 @@ impl Payments {
             trade_no: Some(trade_no.to_string()),
             why,
             reply: replies.again.clone(),
+            about: About::Known,
         };
         // Any of them: a platform that does not notify of a till payment may do so of its refund.
         let mut pay_types = provider.manifest().pay_types();
@@ -196,6 +280,18 @@ pub(super) struct Refusal {
     pub(super) trade_no: Option<String>,
     pub(super) why: String,
     pub(super) reply: Reply,
+    pub(super) about: About,
+}
+
+/// What a refused notification was about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum About {
+    /// Nothing that this host has.
+    Nothing,
+    /// A trade or an account of this host.
+    Known,
+    /// It may be right: the fault is this host's.
+    Ours,
 }
 
 impl Refusal {
@@ -205,6 +301,7 @@ impl Refusal {
             trade_no,
             why: why.to_owned(),
             reply: nobody(),
+            about: About::Nothing,
         }
     }
 
@@ -217,6 +314,7 @@ impl Refusal {
                 status: 503,
                 ..nobody()
             },
+            about: About::Ours,
         }
     }
 }

@@ -150,6 +150,14 @@ async fn what_is_not_from_wechat_pay_changes_nothing() {
         till.pays(&ordered.shown).await.unwrap();
         till.shop.until_state(&ordered.id, "OK").await;
     }
+    // What the platform tries itself is told apart, and warns nobody.
+    let refused = till.host.root().get("/pay/refused").await.data();
+    let refused = refused.as_array().unwrap();
+    let probes = refused.iter().filter(|one| one["probe"] == true).count();
+    assert_eq!(probes, ON_A_DEVICE.len());
+    let log = till.host.log();
+    let warned = log.matches("notification refused").count();
+    assert_eq!(warned, refused.len() - probes);
     let known = till.requests(Operation::Certificates, "");
     assert!(known.is_empty());
     let fetched = till.wechat.requests().into_iter();
