@@ -80,7 +80,7 @@ async fn send_all(
 }
 
 /// The body of an answer, once all of it is there.
-fn body(answer: &[u8]) -> anyhow::Result<Option<&[u8]>> {
+pub(crate) fn body(answer: &[u8]) -> anyhow::Result<Option<&[u8]>> {
     let Some(head) = answer
         .windows(BLANK_LINE.len())
         .position(|at| at == BLANK_LINE)
