@@ -123,6 +123,19 @@ impl Home {
             .await
     }
 
+    /// The same without its settings and secrets, which are not opened.
+    ///
+    /// # Errors
+    /// As [`target`](Self::target).
+    pub async fn target_summary(
+        &self,
+        platform: &str,
+        name: &str,
+    ) -> Result<Option<TargetSummary>, HomeError> {
+        let place = Place::checked(platform, name)?;
+        self.reading(move |home| folder::summary(home, place.clone())).await
+    }
+
     /// The version of a target that an attempt is pinned to, or `None` where there is none.
     ///
     /// # Errors

@@ -53,13 +53,18 @@ impl Payments {
                         "the payment has expired: create a new one",
                     ));
                 }
-                Claim::Call { attempt, resumed } => {
-                    // A caller that hangs up must not leave the call and its answer half done.
+                // A caller that hangs up must not leave the call and its answer half done.
+                Claim::Call { payment, attempt } => {
                     let (this, args) = (self.clone(), args.to_vec());
                     return to_the_end(async move {
-                        this.call_platform(id, &attempt, resumed, &args).await
+                        let answer = this.call_send(&payment, &attempt, &args).await;
+                        this.record_sent(id, &attempt, answer, false).await
                     })
                     .await;
+                }
+                Claim::Resume(attempt) => {
+                    let this = self.clone();
+                    return to_the_end(async move { this.resume(id, &attempt).await }).await;
                 }
                 Claim::End(attempt) => {
                     let this = self.clone();
@@ -167,21 +172,11 @@ impl Payments {
         }
     }
 
-    /// The part between the intent and the answer. Whatever happens here, the intent is durable and
-    /// the host asks later.
-    async fn call_platform(
-        &self,
-        id: PaymentId,
-        attempt: &Attempt,
-        resumed: bool,
-        args: &[String],
-    ) -> Result<Payment> {
+    /// Takes up what an earlier caller left between the intent and the answer. Whatever happens here, the intent is
+    /// durable and the host asks later.
+    async fn resume(&self, id: PaymentId, attempt: &Attempt) -> Result<Payment> {
         let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
-        if !resumed {
-            let answer = self.call_send(&case.payment, attempt, args).await;
-            return self.record_sent(id, attempt, answer, false).await;
-        }
-        // An earlier caller may have ordered it: ask before anything is sent again.
+        // The platform may have the order: ask before anything is sent again.
         let asked = self.ask_platform(&case, attempt, "send").await;
         let case = self.0.store.case(id).await?.ok_or_else(no_such_payment)?;
         let goes_on = case

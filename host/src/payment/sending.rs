@@ -19,11 +19,13 @@ pub(super) const LEASE: Ams = 45_000;
 
 /// What a sender has to do.
 pub(super) enum Claim {
-    /// Call the platform for this attempt; `resumed` when an earlier caller may have done so.
+    /// Call the platform for this new attempt of the payment.
     Call {
+        payment: Box<Payment>,
         attempt: Box<Attempt>,
-        resumed: bool,
     },
+    /// Take this attempt up, of which an earlier caller may have called the platform.
+    Resume(Box<Attempt>),
     /// It was sent: the answer is in the store.
     Stored(Box<Payment>),
     /// End this attempt first, then look again. It is leased, and the intent is written.
@@ -112,14 +114,11 @@ pub(super) fn claim(case: &Case, wish: Wish<'_>, now: Ams) -> Result<(Option<Cha
     line.detail.insert("pay_tp".into(), json!(attempt.pay_type));
     line.detail
         .insert("pay_target".into(), json!(attempt.target.name));
-    let changes = changes(changed, attempt.clone(), line);
-    Ok((
-        Some(changes),
-        Claim::Call {
-            attempt: Box::new(attempt),
-            resumed: false,
-        },
-    ))
+    let claim = Claim::Call {
+        payment: Box::new(changed.clone()),
+        attempt: Box::new(attempt.clone()),
+    };
+    Ok((Some(changes(changed, attempt, line)), claim))
 }
 
 /// The payment has an open attempt: its answer is stored, it has to be taken up again, or ended for another one.
@@ -187,10 +186,7 @@ fn again(
     let line = line(payment, &changed, &attempt, "resend", now);
     Ok((
         Some(changes(changed, attempt.clone(), line)),
-        Claim::Call {
-            attempt: Box::new(attempt),
-            resumed: true,
-        },
+        Claim::Resume(Box::new(attempt)),
     ))
 }
 

@@ -152,7 +152,7 @@ impl Payments {
             .0
             .home
             .home(&payment.domain)?
-            .target(platform, name)
+            .target_summary(platform, name)
             .await?;
         match current {
             Some(target) if target.retired => Err(PayError::no_target(format!(

@@ -36,8 +36,11 @@ const DELIVERY_LEASE: Ams = 60_000;
 const ASK_LEASE: Ams = 45_000;
 /// Looks at the store at least this often, whatever it was told.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
-/// Between two looks at the store, however often the bell rings: every payment that settles rings it.
+/// Between two looks at the store for deliveries, however often the bell rings: every payment that settles rings it.
 const SHORTEST: Duration = Duration::from_millis(2);
+/// The same for work that is due seconds after it was written down, and not at once: every payment that is sent rings the
+/// bell.
+const SHORTEST_FOR_LATER: Duration = Duration::from_millis(50);
 /// The same while work is under way: its end is a reason to look in any case.
 const SHORTEST_WHILE_BUSY: Duration = Duration::from_millis(20);
 /// Where nothing fits, an end or the bell is a reason to look; this is for what becomes due by its time.
@@ -117,9 +120,17 @@ async fn attend(
             true = running.one_ends() => {}
             rung = bell.changed() => if rung.is_err() { break },
         }
-        tokio::time::sleep_until(looked + SHORTEST).await;
+        tokio::time::sleep_until(looked + shortest(work)).await;
     }
     while running.one_ends().await {}
+}
+
+/// Between two looks at the store for this work.
+fn shortest(work: Work) -> Duration {
+    match work {
+        Work::Delivering => SHORTEST,
+        Work::Asking | Work::Refunding | Work::Expiring => SHORTEST_FOR_LATER,
+    }
 }
 
 /// Begins what is due, and says how long there is nothing to begin.

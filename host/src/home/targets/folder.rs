@@ -240,23 +240,32 @@ fn of_platform(home: &Files<'_>, platform: &str) -> Result<Vec<TargetSummary>, H
             platform: platform.to_owned(),
             name,
         };
-        let Some(dir) = dir.folder(&place.name)? else {
-            continue;
-        };
-        // Without `current.json` its first put never came to its end.
-        let Some(current) = current(&dir, &place)? else {
-            continue;
-        };
-        found.push(TargetSummary {
-            platform: place.platform,
-            name: place.name,
-            version: current.version,
-            test: current.test,
-            default: current.default,
-            retired: current.retired,
-        });
+        if let Some(dir) = dir.folder(&place.name)? {
+            found.extend(summary_in(&dir, place)?);
+        }
     }
     Ok(found)
+}
+
+/// The current version of a target, as it stands in a list.
+pub(super) fn summary(home: &Files<'_>, place: Place) -> Result<Option<TargetSummary>, HomeError> {
+    match home.folder(&place.below())? {
+        Some(dir) => summary_in(&dir, place),
+        None => Ok(None),
+    }
+}
+
+/// `None` without `current.json`: its first put never came to its end.
+fn summary_in(dir: &Folder<'_>, place: Place) -> Result<Option<TargetSummary>, HomeError> {
+    let current = current(dir, &place)?;
+    Ok(current.map(|current| TargetSummary {
+        platform: place.platform,
+        name: place.name,
+        version: current.version,
+        test: current.test,
+        default: current.default,
+        retired: current.retired,
+    }))
 }
 
 fn current(dir: &Folder<'_>, place: &Place) -> Result<Option<Current>, HomeError> {
