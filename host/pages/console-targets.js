@@ -45,18 +45,22 @@ export async function target(desk, path) {
   const schema = providers.find((/** @type {any} */ one) => one.name === platform)?.settings ?? { properties: {} };
   const may = desk.who.role !== "op";
 
-  /** @type {{name: string, secret: boolean, input: any, kind: string, error: any}[]} */
+  /** @type {{name: string, input: any, kind: string, error: any, without: any}[]} */
   const inputs = Object.entries(schema.properties).map(([name, about]) => {
     const value = now?.settings?.[name];
     const error = h("span", { class: "field-error", id: `error-${name}` });
     const about_ = { "aria-describedby": `error-${name}`, disabled: !may };
+    // What is set already stays where the field is left empty.
+    const set = Boolean(about.writeOnly && now?.secrets?.includes(name));
+    const kept = set ? { placeholder: words.say("kept") } : {};
+    const without = set && may && !(schema.required ?? []).includes(name) ? h("input", { type: "checkbox" }) : undefined;
     let input;
     if (about.enum) input = h("select", about_, h("option", { value: "" }, ""), ...about.enum.map((/** @type {string} */ one) => h("option", { value: one, selected: one === value }, one)));
     else if (about.type === "boolean") input = h("input", { ...about_, type: "checkbox", checked: value === true });
-    else if (about.writeOnly) input = h((about.maxLength ?? 0) > 200 ? "textarea" : "input", { ...about_, type: "password", autocomplete: "off", spellcheck: "false" });
+    else if (about.writeOnly) input = h((about.maxLength ?? 0) > 200 ? "textarea" : "input", { ...about_, ...kept, type: "password", autocomplete: "off", spellcheck: "false" });
     else if ((about.maxLength ?? 0) > 1000) input = h("textarea", { ...about_, spellcheck: "false" }, value ?? "");
     else input = h("input", { ...about_, value: value ?? "", autocomplete: "off", spellcheck: "false" });
-    return { name, secret: Boolean(about.writeOnly), input, kind: about.type, error };
+    return { name, input, kind: about.type, error, without };
   });
   const isTest = h("input", { type: "checkbox", checked: now ? now.test : Boolean(desk.who.test), disabled: Boolean(known) || Boolean(desk.who.test) });
   const isDefault = h("input", { type: "checkbox", checked: Boolean(now?.default) });
@@ -64,8 +68,9 @@ export async function target(desk, path) {
     for (const { error } of inputs) error.textContent = "";
     /** @type {Record<string, unknown>} */
     const settings = {};
-    for (const { name, input, kind } of inputs) {
+    for (const { name, input, kind, without } of inputs) {
       if (kind === "boolean") settings[name] = input.checked;
+      else if (without?.checked) settings[name] = null;
       else if (input.value !== "") settings[name] = kind === "integer" || kind === "number" ? Number(input.value) : input.value;
     }
     try {
@@ -88,10 +93,11 @@ export async function target(desk, path) {
       [words.say("notify"), now.notify_url && h("span", { class: "mono" }, now.notify_url)]),
     known?.retired && h("p", { class: "quiet" }, words.say("retired")),
     h("form", { class: "fields", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); put(); } },
-      ...inputs.map(({ name, input, error }) => {
+      ...inputs.map(({ name, input, error, without }) => {
         const about = schema.properties[name];
         const needed = (schema.required ?? []).includes(name) ? " *" : "";
-        return h("label", {}, h("span", {}, `${about.title ?? name}${needed} `, h("code", {}, name)), input, error);
+        const field = h("label", {}, h("span", {}, `${about.title ?? name}${needed} `, h("code", {}, name)), input, error);
+        return without ? h("div", { class: "fields" }, field, h("label", {}, h("span", {}, without, " ", words.say("without", { name })))) : field;
       }),
       h("label", {}, h("span", {}, isTest, " ", words.say("forTests"))),
       h("label", {}, h("span", {}, isDefault, " ", words.say("isDefault"))),

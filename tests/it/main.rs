@@ -12,6 +12,7 @@
 
 mod world;
 
+mod accounts;
 mod addresses;
 mod api;
 mod callbacks;

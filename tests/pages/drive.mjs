@@ -340,10 +340,20 @@ const stories = {
       await page.locator("#room table a").first().click();
       await page.locator("form.fields").waitFor();
       await look(opened, `${kind}-8-target`);
+      const secret = page.locator("form.fields label", { hasText: "app_private_key" }).locator("input, textarea");
+      await secret.fill("no key at all");
       await page.locator("form.fields button.first").click();
       await says(page, "said", /app_private_key/);
       await page.waitForFunction(() => [...document.querySelectorAll(".field-error")].some((error) => error.textContent));
       await look(opened, `${kind}-9-target-mistake`);
+      // A secret that is left empty stays as it is.
+      const version = (await shop("GET", "/pay/target/zfb/main")).version;
+      await secret.fill("");
+      await page.locator("form.fields button.first").click();
+      await says(page, "said", /Done|已完成/);
+      assert.equal((await shop("GET", "/pay/target/zfb/main")).version, version + 1);
+      const still = await ordered();
+      await shop("POST", "/pay/ajax/send", { id: still.id, pay_tp: "zfb.qrcode" });
       await page.locator("#language").selectOption(kind === "phone" ? "en" : "zh");
       await page.locator("#sign-out").click();
       await page.waitForFunction(() => document.activeElement?.id === "key");

@@ -13,7 +13,7 @@ use super::output::Output;
 /// `walnut target`
 #[derive(Subcommand)]
 pub(super) enum Target {
-    /// Keep settings as a target's next version
+    /// Keep settings as a target's next version; secrets that are left out stay as they are
     Put(Put),
     /// Make a harmless signed request with the settings, and say what is wrong
     Test(Named),

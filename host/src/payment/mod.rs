@@ -13,7 +13,7 @@
 //! | `clock` | what happens when the machine's clock is set |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
-//! | `target_settings`, `routes`, [`address`] | an account's settings, and which one a notification is for |
+//! | `target_settings`, `kept_secrets`, `routes`, [`address`] | an account's settings, and which one a notification is for |
 //! | [`caller`], [`keys`], [`ticket`], [`session`], [`error`] | who may, and how a refusal reads |
 
 pub mod address;
@@ -30,6 +30,7 @@ mod ending;
 pub mod error;
 mod flood;
 pub mod following;
+mod kept_secrets;
 pub mod keys;
 pub mod look;
 pub mod model;

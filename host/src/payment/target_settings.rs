@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::error::{PayError, Result};
+use super::kept_secrets::with_kept_secrets;
 use super::model::TargetRef;
 use super::targets::{in_words, quoted};
 use super::{Payments, now_ms};
@@ -16,7 +17,8 @@ const VERSIONS: usize = 64;
 
 impl Payments {
     /// Keeps settings as a target's new version, once they fit the provider's schema. Gives the
-    /// version. Attempts that were made stay with the version they were made with.
+    /// version. Attempts that were made stay with the version they were made with. Secrets that are left out stay as the
+    /// version in use has them.
     pub async fn put_target(
         &self,
         domain: &str,
@@ -32,6 +34,12 @@ impl Payments {
         if !provider.manifest.has_settings() {
             return Err(PayError::bad_target(format!("{platform} needs no target")));
         }
+        let home = self.0.home.home(domain)?;
+        let _turn = self.0.routes.changing().await;
+        let now = home.target(platform, name).await?;
+        let now = now.filter(|now| !now.retired && now.test == test);
+        let settings = with_kept_secrets(&provider.manifest, settings, now.as_ref())
+            .map_err(|errors| PayError::bad_target(in_words(&errors)))?;
         provider
             .manifest
             .check_settings(&settings)
@@ -59,9 +67,7 @@ impl Payments {
             settings: public,
             secrets: secrets.into_iter().collect(),
         };
-        let home = self.0.home.home(domain)?;
         let account = account(domain, platform, name);
-        let _turn = self.0.routes.changing().await;
         let version = home.put_target(platform, name, new).await?;
         self.0.routes.learn(&account, version, keys, now_ms());
         self.0.routes.open(&account);

@@ -173,6 +173,18 @@ impl Manifest {
         self.settings.split(settings)
     }
 
+    /// Whether a setting is secret; not where the manifest has none of this name.
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.settings
+            .get(name)
+            .is_some_and(|setting| setting.secret)
+    }
+
+    /// The settings in which test targets name where requests go and whom there they believe.
+    pub fn own_addresses(&self) -> impl Iterator<Item = &str> {
+        self.gateway_settings().chain(self.authority_settings())
+    }
+
     /// The settings in which test targets name an address of their own.
     pub(crate) fn gateway_settings(&self) -> impl Iterator<Item = &str> {
         self.reach
