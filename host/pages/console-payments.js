@@ -8,7 +8,8 @@ import { words } from "./console-words.js";
 /** @typedef {import("./host.js").Payment} Payment */
 
 const PAGE = 50;
-const LOOK_EVERY = 3_000;
+/** What changes within that time is looked at together. */
+const TOGETHER = 300;
 /** Columns that can be shown, in their order; the id is always there. */
 const COLUMNS = /** @type {const} */ (["ct", "brief", "fee", "st", "pay_tp", "pay_target", "buyer_nm", "seller_nm", "lm"]);
 const KEPT_AS = "walnut.columns";
@@ -34,7 +35,7 @@ export async function payments(desk, match) {
   const input = h("input", { value: match, placeholder: words.say("filterHint"), spellcheck: "false", autocapitalize: "off" });
   const list = h("div", { id: "list" });
   const foot = h("div", { class: "row" });
-  const live = h("input", { type: "checkbox", checked: true });
+  const live = h("input", { type: "checkbox", checked: true, onchange: () => soon() });
 
   /** @param {string} after */
   const ask = (after) => {
@@ -75,12 +76,23 @@ export async function payments(desk, match) {
       [false, ...columns.map((name) => name === "fee")],
     ));
   };
-  const timer = setInterval(() => {
-    // A broken connection is told by whatever is done next.
-    if (live.checked && !document.hidden) look().catch(() => {});
-  }, LOOK_EVERY);
-  desk.leaving(() => clearInterval(timer));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let due;
+  const soon = () => {
+    if (live.checked && !document.hidden) due ??= setTimeout(() => {
+      due = undefined;
+      // A broken connection is told by whatever is done next.
+      look().catch(() => {});
+    }, TOGETHER);
+  };
   await look();
+  const unfollow = desk.host.followAll(desk.of(), soon);
+  document.addEventListener("visibilitychange", soon);
+  desk.leaving(() => {
+    unfollow();
+    clearTimeout(due);
+    document.removeEventListener("visibilitychange", soon);
+  });
 
   const picks = h("details", {}, h("summary", {}, words.say("columns")), h("div", { class: "row" }, ...COLUMNS.map((name) => {
     const tick = h("input", { type: "checkbox", checked: columns.includes(name), onchange: () => {

@@ -135,6 +135,31 @@ export class Host {
       events.close();
     };
   }
+
+  /**
+   * Follows all payments that the caller may see: by events, and where those do not come by looking.
+   * @param {Record<string, string>} of whose
+   * @param {() => void} changed something may look different now
+   * @returns {() => void} ends it
+   */
+  followAll(of, changed) {
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    let looking;
+    const events = new EventSource(this.address("/pay/ajax/watch", of));
+    events.addEventListener("open", () => {
+      clearInterval(looking);
+      looking = undefined;
+      changed();
+    });
+    events.addEventListener("error", () => {
+      looking ??= setInterval(changed, 3000);
+    });
+    for (const told of ["payment", "behind"]) events.addEventListener(told, changed);
+    return () => {
+      clearInterval(looking);
+      events.close();
+    };
+  }
 }
 
 /**

@@ -20,8 +20,8 @@ pub(crate) struct Events {
 
 /// One event: its name, its number, its data.
 pub(crate) struct Told {
-    name: String,
-    id: Option<u64>,
+    pub(crate) name: String,
+    pub(crate) id: Option<u64>,
     pub(crate) data: Value,
 }
 
@@ -46,7 +46,7 @@ impl Events {
     }
 
     /// The next event; none when the stream has ended.
-    async fn next(&mut self) -> Option<Told> {
+    pub(crate) async fn next(&mut self) -> Option<Told> {
         let reading = async {
             loop {
                 if let Some((event, rest)) = self.text.split_once("\n\n") {

@@ -22,6 +22,7 @@ mod codes;
 mod crash;
 mod declines;
 mod demo;
+mod domain_following;
 mod following;
 mod free;
 mod guarding;

@@ -1,4 +1,4 @@
-//! `GET /pay/ajax/watch`: a payment as it changes, as server-sent events.
+//! `GET /pay/ajax/watch`: a payment as it changes, or all of a domain's, as server-sent events.
 //!
 //! ```text
 //! event: payment
@@ -7,7 +7,9 @@
 //! ```
 //!
 //! The first event comes at once and is the payment as it is, unless `Last-Event-ID` (or `last`) says that the caller knows
-//! it. An `error` event has what a refusal has, and ends the stream; browsers come back by themselves.
+//! it. Without an `id` it is every payment of the caller's domain (for the operator, of `domain` or of all) that changes
+//! from then on: `begin` comes at once, `behind` says that more happened than is told one by one, and an event's number is the
+//! time of the latest change, to come back with; what changed shortly before may then be told once more. An `error` event has what a refusal has, and ends the stream; browsers come back by themselves.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use serde_json::json;
 use super::auth::By;
 use super::envelope::Failure;
 use super::payments::payment_id;
+use crate::payment::domain_following::{DomainFollowing, Told};
 use crate::payment::error::PayError;
 use crate::payment::following::Following;
 use crate::payment::{Payments, now_ms, view};
@@ -37,7 +40,11 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 #[derive(Deserialize)]
 pub(super) struct Watched {
-    id: String,
+    #[serde(default)]
+    id: Option<String>,
+    /// Whose payments, where no single one is named; for the operator.
+    #[serde(default)]
+    domain: Option<String>,
     /// The same as the header, for callers that cannot set it.
     #[serde(default)]
     last: Option<u64>,
@@ -54,15 +61,31 @@ pub(super) async fn watch(
         None => watched.last,
         Some(last) => last.to_str().ok().and_then(|last| last.parse().ok()),
     };
-    let following = payments
-        .follow(by.0, payment_id(&watched.id)?, seen)
-        .await?;
-    let events = Sse::new(events(following)).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE));
+    match watched.id {
+        Some(id) => {
+            let following = payments.follow(by.0, payment_id(&id)?, seen).await?;
+            Ok(as_they_come(events(following)))
+        }
+        None => {
+            let domain = match watched.domain {
+                Some(named) => Some(by.domain_to_see(&payments, Some(&named)).await?),
+                None => None,
+            };
+            let following = payments.follow_domain(by.0, domain, seen)?;
+            Ok(as_they_come(events_of_domain(following)))
+        }
+    }
+}
+
+fn as_they_come(
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN_OF_LIFE));
     let mut response = events.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -77,6 +100,30 @@ fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>>
                     .retry(COME_BACK)
                     .json_data(view::to_json(&payment, now_ms()));
                 Some((Ok(event.unwrap_or_default()), Some(following)))
+            }
+            Err(error) => Some((Ok(refusal(&error)), None)),
+        }
+    })
+}
+
+fn events_of_domain(following: DomainFollowing) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(Some(following), |following| async move {
+        let mut following = following?;
+        match following.next().await {
+            Ok(None) => None,
+            Ok(Some(told)) => {
+                let event = Event::default()
+                    .id(following.position().to_string())
+                    .retry(COME_BACK);
+                let event = match told {
+                    Told::Begun => event.event("begin").data("{}"),
+                    Told::Behind => event.event("behind").data("{}"),
+                    Told::Changed(payment) => event
+                        .event("payment")
+                        .json_data(view::to_json(&payment, now_ms()))
+                        .unwrap_or_default(),
+                };
+                Some((Ok(event), Some(following)))
             }
             Err(error) => Some((Ok(refusal(&error)), None)),
         }

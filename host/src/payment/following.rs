@@ -187,6 +187,7 @@ impl Payments {
     /// Ends everybody's following, so that their connections end.
     pub fn end_following(&self) {
         self.0.followers.close();
+        self.0.domain_followers.close();
     }
 }
 

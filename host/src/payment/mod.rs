@@ -7,7 +7,7 @@
 //! | [`view`] | how it looks as JSON |
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
-//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`] | the verbs |
+//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`], [`domain_following`] | the verbs |
 //! | [`auditing`] | what was refused, and what was changed beside payments |
 //! | `flood` | what bounds notifications that do not verify |
 //! | `clock` | what happens when the machine's clock is set |
@@ -25,6 +25,7 @@ mod closing;
 pub mod create;
 pub mod deliver;
 pub mod deliveries;
+pub mod domain_following;
 pub mod dry_run;
 mod ending;
 pub mod error;
@@ -69,6 +70,7 @@ use crate::store::Store;
 use address::BARE_AT_ONCE;
 use auditing::Audit;
 use caller::{Act, Caller, no_such_payment};
+use domain_following::DomainFollowers;
 use error::{PayError, Result};
 use flood::Flood;
 use following::Followers;
@@ -124,6 +126,7 @@ struct Inner {
     /// Rung when any payment changed.
     changed: tokio::sync::broadcast::Sender<PaymentId>,
     followers: Arc<Followers>,
+    domain_followers: Arc<DomainFollowers>,
 }
 
 /// How many changes a waiting caller may fall behind before it looks at the store instead.
@@ -163,6 +166,7 @@ impl Payments {
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
             followers: Arc::default(),
+            domain_followers: Arc::default(),
         }));
         payments.look_at_clock_since_last_host().await?;
         payments.end_interrupted_tries().await?;
