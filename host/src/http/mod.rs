@@ -42,11 +42,11 @@ mod watch;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
+use axum::{Extension, Router};
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -141,7 +141,10 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/till", get(pages::till))
         .route("/pay/console", get(pages::console))
         .route("/pay/pages/{name}", get(pages::file))
-        .route("/websocket", any(socket::websocket))
+        .route(
+            "/websocket",
+            any(socket::websocket).layer(Extension(socket::Sockets::default())),
+        )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         // What has no row in the table of callers is not there: a new route begins with its row.

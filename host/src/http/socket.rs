@@ -11,8 +11,10 @@
 //! A page of the original has no key. Whoever knows a payment's id (74 random bits) and its domain hears here how it
 //! ended, and nothing else; what does not exist is watched in vain, so that nobody learns what does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -20,6 +22,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
@@ -39,8 +42,31 @@ const WATCHES_WITHIN: Duration = Duration::from_secs(30);
 /// How often a quiet connection is tried; one that does not answer before the next time is given up.
 const TRY_EVERY: Duration = Duration::from_secs(30);
 
+/// Connections of one host: as many pages as may follow payments at all, each of some 20 kB.
+const MOST: usize = 20_000;
+
+/// The places for connections.
+#[derive(Clone)]
+pub(super) struct Sockets(Arc<Semaphore>);
+
+impl Default for Sockets {
+    fn default() -> Sockets {
+        Sockets(Arc::new(Semaphore::new(MOST)))
+    }
+}
+
+impl Sockets {
+    /// A place for one connection, until it is dropped.
+    fn place(&self) -> Result<OwnedSemaphorePermit, PayError> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            PayError::too_busy("too many pages are connected to this host: ask with get instead")
+        })
+    }
+}
+
 pub(super) async fn websocket(
     State(payments): State<Payments>,
+    Extension(sockets): Extension<Sockets>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     let upgrade = upgrade.map_err(|_| {
@@ -50,12 +76,14 @@ pub(super) async fn websocket(
             "this address speaks WebSocket only",
         )
     })?;
+    let place = sockets.place()?;
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
         .on_upgrade(|socket| async move {
             // Whoever it was has hung up; there is nobody to tell.
             let _ = serve(payments, socket).await;
+            drop(place);
         }))
 }
 
@@ -178,4 +206,20 @@ async fn end_of(payments: &Payments, wish: &Wish) -> Result<Option<Value>, PayEr
         ));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_when_all_places_are_taken_is_told_so() {
+        let sockets = Sockets(Arc::new(Semaphore::new(2)));
+        let taken = [sockets.place().unwrap(), sockets.place().unwrap()];
+        let refused = sockets.place().unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (429, "e.pay.busy"));
+        assert!(refused.message().contains("ask with get"));
+        drop(taken);
+        assert!(sockets.place().is_ok());
+    }
 }
