@@ -78,7 +78,7 @@ function whole(desk, payment, history, evidence, deliveries, draw) {
       (attempt) => [h("span", { class: "mono" }, attempt.trade_no), `${attempt.pay_tp} · ${attempt.pay_target}`, stateOf(attempt.st), at(attempt.ct), attempt.error ?? attempt.fail_why ?? ""]),
     section(words.say("refunds"), payment.refunds, [words.say("fee"), words.say("state"), words.say("reason"), words.say("ct"), words.say("error")],
       (refund) => [words.amount(refund.fee, refund.cur), stateOf(refund.st), refund.reason ?? "", at(refund.ct), refund.error ?? ""]),
-    ...stated(payment, evidence),
+    ...stated(evidence),
     ...ran(desk, deliveries, draw),
   ].filter((part) => part instanceof Node);
 }
@@ -104,21 +104,34 @@ function section(title, list, heads, row) {
 }
 
 /**
- * What the platform stated, beside what was due.
- * @param {Payment} payment
+ * What the platform stated, fact by fact beside what the payment says.
  * @param {any[]} evidence
  */
-function stated(payment, evidence) {
+function stated(evidence) {
   if (evidence.length === 0) return [];
   return [h("section", {}, h("h2", {}, words.say("evidence")), ...evidence.map((stated) => {
-    const due = [["out_trade_no", stated.trade_no], ["amount", words.amount(payment.fee, payment.cur)]];
-    return h("details", {},
-      h("summary", {}, `${words.time(stated.at)} · ${stated.claim} · ${stated.scheme}`),
+    const differs = stated.facts?.some((/** @type {any} */ fact) => fact.verdict === "differs");
+    return h("details", { open: differs },
+      h("summary", {}, `${words.time(stated.at)} · ${stated.claim} · ${stated.scheme}`, differs && h("span", { class: "st FAIL" }, ` · ${words.say("differs")}`)),
+      stated.facts
+        ? h("div", { class: "compared" },
+          table(words.say("evidence"), [words.say("fact"), words.say("stated"), words.say("expected"), words.say("verdict")], stated.facts.map(compared)))
+        : h("p", { class: "quiet" }, words.say("incomparable", { why: stated.incomparable ?? "" })),
       facts([words.say("scheme"), stated.scheme], [words.say("claim"), stated.claim],
-        ["sha256", h("span", { class: "mono" }, stated.digest)],
-        ...due.map(([name, value]) => /** @type {[string, string]} */ ([`${words.say("expected")}: ${name}`, value]))),
+        ["sha256", h("span", { class: "mono" }, stated.digest)]),
       h("pre", {}, readable(stated.text)));
   }))];
+}
+
+/** @param {any} fact one fact of a statement beside what the payment says */
+function compared(fact) {
+  const nothing = h("span", { class: "quiet" }, words.say("unstated"));
+  return [
+    h("span", {}, words.say(/** @type {any} */ (`fact_${fact.name}`)), " ", fact.at && h("code", {}, fact.at)),
+    fact.stated === null ? nothing : h("span", {}, h("span", { class: "mono" }, fact.stated), fact.means && ` (${words.say(/** @type {any} */ (`means_${fact.means}`))})`),
+    fact.due === null ? "" : h("span", { class: "mono" }, fact.due),
+    h("span", { class: `st ${{ same: "OK", differs: "FAIL" }[/** @type {"same" | "differs"} */ (fact.verdict)] ?? ""}` }, words.say(/** @type {any} */ (fact.verdict))),
+  ];
 }
 
 /** A statement as it is, in lines: JSON and forms are what platforms send. */

@@ -166,7 +166,8 @@ pub(super) async fn evidence(State(payments): State<Payments>, by: By, id: OneId
     let stated = payments.evidence(&by.0, payment_id(&id?.id)?).await?;
     let shown: Vec<Value> = stated
         .iter()
-        .map(|stated| {
+        .map(|found| {
+            let stated = &found.statement;
             json!({
                 "digest": stated.digest,
                 "trade_no": stated.trade_no,
@@ -174,6 +175,9 @@ pub(super) async fn evidence(State(payments): State<Payments>, by: By, id: OneId
                 "claim": stated.claim,
                 "at": stated.at,
                 "text": String::from_utf8_lossy(&stated.text),
+                // Each fact beside what the payment says; or why that cannot be told any more.
+                "facts": found.facts.as_ref().ok(),
+                "incomparable": found.facts.as_ref().err(),
             })
         })
         .collect();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::model::{Case, Change, Digest, Payment, PaymentId, StoredStatement};
+use super::model::{Case, Change, Payment, PaymentId};
 use super::{Payments, now_ms};
 use crate::store::{Clock, Column, Cursor, Find, FindError, Order, Span, Sum};
 
@@ -60,21 +60,6 @@ impl Payments {
     pub async fn history(&self, caller: &Caller, id: PaymentId) -> Result<Vec<Change>> {
         self.case_for(caller, Act::Inspect, id).await?;
         Ok(self.0.store.history(id).await?)
-    }
-
-    /// What platforms stated of a payment and was acted upon, in the order of its history.
-    pub async fn evidence(&self, caller: &Caller, id: PaymentId) -> Result<Vec<StoredStatement>> {
-        let mut found: Vec<StoredStatement> = Vec::new();
-        for line in self.history(caller, id).await? {
-            let Some(digest) = line.statement.as_deref().and_then(Digest::parse) else {
-                continue;
-            };
-            if found.iter().any(|known| known.digest == digest) {
-                continue;
-            }
-            found.extend(self.0.store.statement(digest).await?);
-        }
-        Ok(found)
     }
 
     /// The content of the callback that the payment was created with; `None` when it has none.

@@ -7,7 +7,7 @@
 //! | [`view`] | how it looks as JSON |
 //! | [`settle`], `sending`, `ending`, `refunding` | the rules: what a statement, a sender, a deadline and a refund change |
 //! | [`reconciling`], [`reconcile`] | what the platform's bill of a day is compared with, and its fetching |
-//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], `watching`, [`following`], [`domain_following`] | the verbs |
+//! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], [`evidence`], `watching`, [`following`], [`domain_following`] | the verbs |
 //! | [`auditing`] | what was refused, and what was changed beside payments |
 //! | `flood` | what bounds notifications that do not verify |
 //! | `clock` | what happens when the machine's clock is set |
@@ -29,6 +29,7 @@ pub mod domain_following;
 pub mod dry_run;
 mod ending;
 pub mod error;
+pub mod evidence;
 mod flood;
 pub mod following;
 mod kept_secrets;

@@ -259,7 +259,7 @@ fn check_account(
     Ok(())
 }
 
-fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
+pub(super) fn state(rule: &Claim, reader: &Reader<'_>) -> Result<Stated, ClaimError> {
     let word = needed(reader, &rule.state.at)?;
     let StateRule {
         paid,

@@ -12,6 +12,7 @@
 mod archive;
 mod certificate;
 mod claim;
+mod compared;
 mod form;
 mod gateway;
 mod json;
@@ -39,6 +40,7 @@ mod xml;
 pub(crate) use json::refuse_repeated_names;
 
 pub use claim::{ClaimError, Reading, Stated, read_claim};
+pub use compared::{Due, Fact, Verdict, compare, refund_number};
 pub use key_names::{certificate_names, verifying_key_names};
 pub use manifest::{
     FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,

@@ -74,7 +74,10 @@ pub fn read_refund(
 }
 
 /// A platform that has not begun may leave the state out.
-fn state(rule: &RefundStateRule, reader: &Reader<'_>) -> Result<RefundStated, ClaimError> {
+pub(super) fn state(
+    rule: &RefundStateRule,
+    reader: &Reader<'_>,
+) -> Result<RefundStated, ClaimError> {
     let word = reader.at(&rule.at)?.text().unwrap_or_default();
     let known = [
         (&rule.done, RefundStated::Done),
