@@ -9,24 +9,24 @@ import { Words } from "./words.js";
 const words = new Words({
   zh: {
     till: "收银台", language: "语言", test: "测试", signIn: "登录", signOut: "退出", key: "域的 API 密钥",
-    keyHint: "密钥以 wk_ 开头，由运营方发放。登录保留十二小时。", amount: "金额（元）", brief: "说明（可不填）", toCode: "下一步：扫付款码",
+    keyHint: "密钥以 wk_ 开头，由运营方发放。登录保留十二小时。", amount: "金额", currency: "币种", brief: "说明（可不填）", toCode: "下一步：扫付款码",
     code: "买家的付款码", take: "收款", camera: "用摄像头扫码", cancel: "取消", reverse: "撤销", next: "下一位顾客", sale: "门店收款",
     ok: "收款成功", wait: "等待买家确认", waitText: "还剩 {left} 秒，超时自动撤销。", waitOver: "正在向平台确认结果…", fail: "没有收到款",
     DECLINED: "平台拒绝了这笔付款。", CLOSED: "支付单已关闭。", EXPIRED: "支付单已过期。", REVERSED: "已撤销，没有扣款。",
     held: "金额不符，需人工处理", sending: "正在收款…", reversing: "正在撤销…", badCode: "这不是微信或支付宝的付款码，请重新扫。",
-    badAmount: "请输入金额，例如 23 或 23.50。", notOffered: "没有可用的{platform}收款账户。", codeRefused: "付款码不可用，请让买家刷新后再扫：{why}",
+    badAmount: "请输入金额，例如 {example}。", notOffered: "没有可用的{platform}收款账户。", codeRefused: "付款码不可用，请让买家刷新后再扫：{why}",
     offline: "连接不到服务器。请先不要重复收款；恢复后会自动显示结果。", wrong: "没有成功：{why}", ended: "登录已过期，请重新登录。", noDomain: "请用域的密钥登录收银台。",
     today: "今日收款", count: "（{n} 笔）", wx: "微信", zfb: "支付宝", late: "（{late}）", noCamera: "摄像头不可用：{why}",
   },
   en: {
     till: "Till", language: "Language", test: "Test", signIn: "Sign in", signOut: "Sign out", key: "The domain's API key",
-    keyHint: "It begins with wk_ and comes from the operator. You stay signed in for twelve hours.", amount: "Amount (yuan)", brief: "What for (optional)",
+    keyHint: "It begins with wk_ and comes from the operator. You stay signed in for twelve hours.", amount: "Amount", currency: "Currency", brief: "What for (optional)",
     toCode: "Next: scan the code", code: "The buyer's payment code", take: "Take the money", camera: "Scan with the camera", cancel: "Cancel",
     reverse: "Undo", next: "Next customer", sale: "Sale at the till",
     ok: "Paid", wait: "Waiting for the buyer to confirm", waitText: "{left} s left; then it is undone by itself.", waitOver: "Asking the platform how it ended…", fail: "Not paid",
     DECLINED: "The platform declined the payment.", CLOSED: "The payment was closed.", EXPIRED: "The payment has expired.", REVERSED: "Undone; nothing was charged.",
     held: "Another amount was paid: somebody has to look at it", sending: "Taking the money…", reversing: "Undoing…",
-    badCode: "That is no payment code of WeChat or Alipay: please scan again.", badAmount: "Give an amount such as 23 or 23.50.",
+    badCode: "That is no payment code of WeChat or Alipay: please scan again.", badAmount: "Give an amount such as {example}.",
     notOffered: "There is no {platform} account to be paid to.", codeRefused: "The code is no good; ask the buyer for a new one: {why}",
     offline: "The server cannot be reached. Do not take the money again; the result shows when it is back.", wrong: "That did not work: {why}",
     ended: "You have been signed out: please sign in again.", noDomain: "Sign in to the till with a domain's key.",
@@ -40,7 +40,12 @@ const UNDONE_AFTER = 30_000;
 const host = new Host(null);
 const page = { "x-walnut-page": "till" };
 
-/** @type {{fee: string, brief: string, key: string, id?: string, offers?: any[]} | undefined} the customer at the till */
+const KEPT_AS = "walnut.till.currency";
+
+/** @type {Record<string, number>} what money there is, with the decimals of each */
+let currencies = { RMB: 2 };
+let currency = "RMB";
+/** @type {{fee: string, cur: string, brief: string, key: string, id?: string, offers?: any[]} | undefined} the customer at the till */
 let sale;
 /** @type {Payment | undefined} */
 let payment;
@@ -70,7 +75,7 @@ function tell(error) {
     say(words.say("ended"));
   } else if (error.code === "e.page.offline") {
     say(words.say("offline"));
-  } else if (error.code === "e.pay.send.invalid") {
+  } else if (error.code === "e.pay.send.invalid" && sale?.cur === "RMB") {
     say(words.say("codeRefused", { why: error.message }));
   } else {
     say(words.say("wrong", { why: error.message }));
@@ -82,10 +87,44 @@ function tell(error) {
  * @param {string} text
  */
 function minor(text) {
-  const read = /^0*(\d{1,9})(?:[.,](\d{1,2}))?$/.exec(text.trim());
-  if (!read) return null;
-  const digits = `${read[1]}${(read[2] ?? "").padEnd(2, "0")}`.replace(/^0+/, "");
+  const read = /^0*(\d{1,9})(?:[.,](\d+))?$/.exec(text.trim());
+  const places = currencies[currency];
+  if (!read || (read[2] ?? "").length > places) return null;
+  const digits = `${read[1]}${(read[2] ?? "").padEnd(places, "0")}`.replace(/^0+/, "");
   return digits === "" ? null : digits;
+}
+
+/** An amount as it may be typed. */
+function example() {
+  const places = currencies[currency];
+  return places === 0 ? "2300" : `23.${"50".padEnd(places, "0").slice(0, places)}`;
+}
+
+function chooseCurrency() {
+  const select = /** @type {HTMLSelectElement} */ (place("currency"));
+  currency = select.value;
+  place("fee").setAttribute("inputmode", currencies[currency] === 0 ? "numeric" : "decimal");
+  try {
+    localStorage.setItem(KEPT_AS, currency);
+  } catch {
+    // Then it holds for this page.
+  }
+  takings();
+}
+
+/** @param {Record<string, number>} known */
+function offerCurrencies(known) {
+  currencies = known;
+  let kept = "RMB";
+  try {
+    kept = localStorage.getItem(KEPT_AS) ?? kept;
+  } catch {
+    // Then it is yuan.
+  }
+  currency = kept in known ? kept : "RMB";
+  const select = /** @type {HTMLSelectElement} */ (place("currency"));
+  select.replaceChildren(...Object.keys(known).sort().map((code) => new Option(code, code, false, code === currency)));
+  place("fee").setAttribute("inputmode", known[currency] === 0 ? "numeric" : "decimal");
 }
 
 /**
@@ -116,12 +155,12 @@ function takeAmount(event) {
   event.preventDefault();
   const fee = minor(/** @type {HTMLInputElement} */ (place("fee")).value);
   if (!fee) {
-    say(words.say("badAmount"));
+    say(words.say("badAmount", { example: example() }));
     return;
   }
   const brief = /** @type {HTMLInputElement} */ (place("brief")).value.trim() || words.say("sale");
-  sale = { fee, brief, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
-  place("due").textContent = words.amount(fee, "RMB");
+  sale = { fee, cur: currency, brief, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  place("due").textContent = words.amount(fee, currency);
   say("");
   show("code-form");
   place("code").focus();
@@ -146,7 +185,7 @@ async function takeCode(event) {
   say(words.say("sending"));
   try {
     if (!sale.id) {
-      const body = { fee: `${sale.fee}RMB`, brief: sale.brief };
+      const body = { fee: `${sale.fee}${sale.cur}`, brief: sale.brief };
       const made = await host.post("/pay/ajax/create", body, { ...page, "idempotency-key": sale.key });
       sale.id = made.id;
       sale.offers = made.pay_types;
@@ -238,17 +277,19 @@ async function reverse() {
 /** What was paid today, without what went back. */
 async function takings() {
   try {
+    const asked = currency;
     let [sum, count, after] = [0n, 0, ""];
     do {
       const found = await host.get("/pay/ajax/query", {
-        match: "{st:'OK',ct:'today',cur:'RMB'}", limit: "1000", after,
+        match: `{st:'OK',ct:'today',cur:'${asked}'}`, limit: "1000", after,
         tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
       });
       for (const paid of found.list) sum += BigInt(paid.fee) - BigInt(paid.refunded);
       count += found.list.length;
       after = found.pager.next;
     } while (after);
-    place("sum").textContent = words.amount(String(sum), "RMB");
+    if (asked !== currency) return;
+    place("sum").textContent = words.amount(String(sum), asked);
     place("count").textContent = words.say("count", { n: String(count) });
   } catch (error) {
     if (error instanceof Refused && error.status === 401) tell(error);
@@ -288,7 +329,7 @@ async function useCamera() {
   }
 }
 
-/** @param {{role: string, domain?: string, test?: boolean}} who */
+/** @param {{role: string, domain?: string, test?: boolean, currencies: Record<string, number>}} who */
 function welcome(who) {
   if (who.role !== "domain") {
     show("sign-in");
@@ -296,6 +337,7 @@ function welcome(who) {
     return;
   }
   place("test").hidden = !who.test;
+  offerCurrencies(who.currencies);
   place("title").textContent = `${words.say("till")} · ${who.domain}`;
   nextCustomer();
 }
@@ -324,7 +366,7 @@ async function signOut() {
 async function begin() {
   words.write();
   words.switchedBy(place("language"), () => {
-    if (sale) place("due").textContent = words.amount(sale.fee, "RMB");
+    if (sale) place("due").textContent = words.amount(sale.fee, sale.cur);
     draw();
     takings();
   });
@@ -335,6 +377,10 @@ async function begin() {
   place("next").addEventListener("click", nextCustomer);
   place("reverse").addEventListener("click", reverse);
   place("sign-out").addEventListener("click", signOut);
+  place("currency").addEventListener("change", () => {
+    chooseCurrency();
+    place("fee").focus();
+  });
   place("use-camera").addEventListener("click", useCamera);
   place("use-camera").hidden = !("BarcodeDetector" in window && navigator.mediaDevices);
   setInterval(tick, 1000);

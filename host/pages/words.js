@@ -5,6 +5,9 @@
 
 const KEPT_AS = "walnut.language";
 
+/** Decimals by ISO 4217, which browsers do not keep to (they write forint and rupiah without any); 2 where nothing is said. */
+const PLACES = /** @type {Record<string, number>} */ ({ JPY: 0, KRW: 0, VND: 0, KWD: 3 });
+
 /** @returns {Language} */
 function preferred() {
   try {
@@ -83,7 +86,8 @@ export class Words {
    */
   amount(minor, currency) {
     const code = currency === "RMB" ? "CNY" : currency;
-    const { places, format } = this.#format(code);
+    const places = this.places(code);
+    const format = this.#format(code, places);
     const digits = String(minor).padStart(places + 1, "0");
     const whole = digits.slice(0, digits.length - places);
     const decimal = places === 0 ? whole : `${whole}.${digits.slice(-places)}`;
@@ -95,16 +99,18 @@ export class Words {
    * @param {string} currency
    */
   places(currency) {
-    return this.#format(currency === "RMB" ? "CNY" : currency).places;
+    return PLACES[currency] ?? 2;
   }
 
-  /** @param {string} code */
-  #format(code) {
+  /**
+   * @param {string} code
+   * @param {number} places
+   */
+  #format(code, places) {
     try {
-      const format = new Intl.NumberFormat(this.locale, { style: "currency", currency: code });
-      return { places: format.resolvedOptions().maximumFractionDigits ?? 2, format };
+      return new Intl.NumberFormat(this.locale, { style: "currency", currency: code, minimumFractionDigits: places, maximumFractionDigits: places });
     } catch {
-      return { places: 2, format: null };
+      return null;
     }
   }
 

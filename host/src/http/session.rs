@@ -9,13 +9,14 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Json, http::HeaderName};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
+use crate::payment::money::Currency;
 use crate::payment::session::LASTS;
 
 const NAME: &str = "walnut_session";
@@ -56,7 +57,7 @@ pub(super) async fn end(
 }
 
 fn shown(caller: &Caller) -> Value {
-    match caller {
+    let mut shown = match caller {
         Caller::Root => json!({ "role": "root" }),
         Caller::Op => json!({ "role": "op" }),
         Caller::Domain {
@@ -68,7 +69,15 @@ fn shown(caller: &Caller) -> Value {
             json!({ "role": "domain", "domain": name, "test": test, "scope": scope, "refunds": refunds })
         }
         Caller::Ticket(id) => json!({ "role": "ticket", "id": id.to_string() }),
+    };
+    // What the pages read amounts by.
+    let currencies: Map<String, Value> = Currency::all()
+        .map(|one| (one.caller_code().to_owned(), one.decimals().into()))
+        .collect();
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert("currencies".to_owned(), currencies.into());
     }
+    shown
 }
 
 fn cookie(

@@ -46,6 +46,11 @@ impl Currency {
     /// Yuan.
     pub const CNY: Currency = Currency(*b"CNY");
 
+    /// Those that payments may have.
+    pub fn all() -> impl Iterator<Item = Currency> {
+        CURRENCIES.iter().map(|(code, _)| Currency(**code))
+    }
+
     /// Reads a code as callers and platforms write it: three letters in any case; `RMB` is `CNY`.
     pub fn parse(text: &str) -> Result<Currency, MoneyError> {
         let upper = text.trim().to_ascii_uppercase();
