@@ -18,7 +18,7 @@ const words = new Words({
     late: "付款成功（到账时间晚于截止时间）", refunded: "已退款 {amount}", failed: "未付款", expired: "支付已过期，没有扣款。请回到商家重新下单。",
     closed: "支付单已关闭，没有扣款。", declined: "平台拒绝了这笔付款，没有扣款。", reversed: "这笔付款已撤销，没有扣款。",
     held: "付款正在人工核对", heldText: "平台报告的金额与支付单不符，商家会处理。请不要重复付款。",
-    offline: "连接不到服务器，正在重试…", noTicket: "链接不完整或已失效：请回到商家重新打开。", cannotSwitch: "上一种方式的付款码仍然有效，暂时不能更换。",
+    offline: "连接不到服务器，正在重试…", noTicket: "链接不完整或已失效：请回到商家重新打开。", cannotSwitch: "上一种方式的付款码仍然有效，暂时不能更换。再选一次该方式即可看到付款码。",
     unknown: "平台暂时没有答复；请不要重复付款，本页会自动更新。", wrong: "操作没有成功：{why}", newCode: "重新获取付款码",
   },
   en: {
@@ -34,7 +34,7 @@ const words = new Words({
     reversed: "The payment was undone; nothing was charged.",
     held: "The payment is being looked at", heldText: "The platform reports another amount than was due; the seller will see to it. Please do not pay again.",
     offline: "The server cannot be reached; trying again…", noTicket: "This link is incomplete or no longer good: please open it from the seller's page again.",
-    cannotSwitch: "The earlier code can still be paid, so the way cannot be changed yet.",
+    cannotSwitch: "The earlier code can still be paid, so the way cannot be changed yet. Choose that way again to see its code.",
     unknown: "The platform has not answered yet; please do not pay again. This page follows by itself.", wrong: "That did not work: {why}", newCode: "Get a new code",
   },
 });
@@ -46,6 +46,8 @@ const host = new Host(new URLSearchParams(location.search).get("ticket"));
 let payment;
 /** @type {Way[]} */
 let ways = [];
+/** Whether it is known which there are. */
+let offered = false;
 /** Whether the buyer wants to see the list although something was sent. */
 let choosing = false;
 /** How much the host's clock is ahead of this one. */
@@ -134,6 +136,7 @@ function draw() {
   document.title = `${words.amount(payment.fee, payment.cur)} · ${payment.brief}`;
   const over = payment.st === "OK" || payment.st === "FAIL" || Boolean(payment.held);
   const showing = !over && payment.st === "WAIT" && !choosing;
+  if (!over && !offered) return;
   place("choose").hidden = over || showing;
   place("show").hidden = !showing;
   place("end").hidden = !over;
@@ -176,6 +179,8 @@ function drawWay(payment) {
     place("way-title").textContent = way ? way.title[words.language] : payment.pay_tp;
     place("shown").replaceChildren(...presented(payment, content));
   }
+  // Where there is something to be done first, this comes after it.
+  place("paid").classList.toggle("first", payment.re_tp === "QRCODE" || payment.re_tp === "IFRAME");
   place("another").hidden = ways.filter(fits).length < 2;
   tick();
 }
@@ -302,20 +307,26 @@ async function begin() {
     /** @type {HTMLElement | null} */ (document.querySelector("#ways button"))?.focus();
   });
   setInterval(tick, 1000);
+  // Both are asked at once: on a slow line each question costs as much as all scripts.
+  const unfollow = host.follow(id, take);
   for (let pause = 1000; ; pause = Math.min(pause * 2, 15000)) {
     try {
-      const offered = await host.get("/pay/ajax/offers", { id });
-      ahead = offered.now - Date.now();
-      ways = offered.pay_types;
+      const told = await host.get("/pay/ajax/offers", { id });
+      ahead = told.now - Date.now();
+      ways = told.pay_types;
+      offered = true;
       say("");
-      break;
+      draw();
+      return;
     } catch (error) {
       tell(error);
-      if (!(error instanceof Refused) || (error.status >= 400 && error.status < 429)) return;
+      if (!(error instanceof Refused) || (error.status >= 400 && error.status < 429)) {
+        unfollow();
+        return;
+      }
       await new Promise((done) => setTimeout(done, pause));
     }
   }
-  host.follow(id, take);
 }
 
 begin();
