@@ -43,7 +43,7 @@ pub use claim::{ClaimError, Reading, Stated, read_claim};
 pub use compared::{Due, Fact, Verdict, compare, refund_number};
 pub use key_names::{certificate_names, verifying_key_names};
 pub use manifest::{
-    FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,
+    Errand, FieldError, MAX_BYTES as MAX_MANIFEST_BYTES, Manifest, ManifestError, PayType, Problem,
     Replies, Reply, Resend, Secrets, Titles,
 };
 pub use message::{Failure, Message, Origin, Statement};

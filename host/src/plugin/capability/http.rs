@@ -70,6 +70,7 @@ impl Call<ForProvider> {
     /// Prepares a request, sends it, and takes its answer.
     async fn exchange(&mut self, target: &Target, outgoing: Outgoing) -> Result<Message, Failure> {
         let prepared = self.prepared(target, outgoing).await?;
+        self.is_its_errand(&prepared)?;
         let renews = self.world.manifest.renews(&prepared.operation);
         let origin = Origin::Answer {
             operation: prepared.operation.clone(),
@@ -87,6 +88,27 @@ impl Call<ForProvider> {
             headers: answer.headers,
             body: answer.body,
         })
+    }
+
+    /// A request that names its trade names the one that the provider was called for, and what moves money or ends a
+    /// trade is asked for only when that is the errand.
+    fn is_its_errand(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let about = self.world.about.as_ref();
+        if !prepared.during.is_empty() {
+            let errand = about.map(|about| about.errand);
+            if !errand.is_some_and(|errand| prepared.during.contains(&errand)) {
+                return Err(denied(format!(
+                    "the manifest allows {} only when the host calls for it",
+                    prepared.operation
+                )));
+            }
+        }
+        match (&prepared.trade, about) {
+            (Some(trade), Some(about)) if *trade != about.trade => Err(denied(
+                "the request is about another trade than this call".to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Checks a request, and signs it. A target's first requests come together, and one of them fetches the platform's

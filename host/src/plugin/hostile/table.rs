@@ -1,4 +1,4 @@
-//! The table of `docs/security.md`: each limit that it names has the number that it states, and each test that it names
+//! The tables of `docs/security.md`: each limit that it names has the number that it states, and each test that it names
 //! is there.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,9 @@ use crate::home::name;
 const PAGE: &str = include_str!("../../../../docs/security.md");
 
 const HEADING: &str = "## Limits that hold";
+
+/// What a provider may try, what stops it, and the tests.
+const PROVIDERS: &str = "## What a provider may try";
 
 /// What stands for a number where what holds is a rule.
 const NO_NUMBER: &str = "–";
@@ -117,14 +120,19 @@ fn part(share: u32) -> String {
 
 /// The cells of the table: attack, limit, number, what happens, tests.
 fn rows() -> Vec<[&'static str; 5]> {
-    let (_, section) = PAGE.split_once(HEADING).expect("the page has the section");
+    table(HEADING)
+}
+
+/// The cells of the table below a heading.
+fn table<const CELLS: usize>(heading: &str) -> Vec<[&'static str; CELLS]> {
+    let (_, section) = PAGE.split_once(heading).expect("the page has the section");
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         cells
             .try_into()
-            .unwrap_or_else(|_| panic!("five cells: {row}"))
+            .unwrap_or_else(|_| panic!("{CELLS} cells: {row}"))
     })
     .collect()
 }
@@ -177,7 +185,11 @@ fn every_limit_has_the_number_that_the_page_states() {
 
 #[test]
 fn every_row_has_a_test_that_is_there() {
-    for [attack, _, _, happens, tests] in rows() {
+    let limits = rows().into_iter();
+    let limits = limits.map(|[attack, _, _, happens, tests]| [attack, happens, tests]);
+    let tricks = table(PROVIDERS);
+    assert!(!tricks.is_empty(), "the page lists what a provider may try");
+    for [attack, happens, tests] in limits.chain(tricks) {
         assert!(!happens.is_empty(), "{attack}");
         let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{attack} has no test");

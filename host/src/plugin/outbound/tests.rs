@@ -14,6 +14,7 @@ fn request(url: &str, local_gateway: bool) -> Prepared {
         operation: "order".into(),
         signed: true,
         trade: None,
+        during: Default::default(),
         local_gateway,
         tls: None,
     }

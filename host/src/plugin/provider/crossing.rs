@@ -86,9 +86,7 @@ pub(super) fn taken(
         presentation: sent.presentation.map(shown).transpose()?,
         valid_until_ms: sent.valid_until_ms,
         notes: sent.notes.map(noted).transpose()?,
-        words: sent
-            .words
-            .map(|words| short(words).replace(char::is_control, " ")),
+        words: sent.words.map(short),
         outcome: proven(store, sent.outcome)?,
     })
 }
@@ -108,11 +106,25 @@ pub(super) fn shown(presentation: types::Presentation) -> Result<(PresentationKi
             limits::PRESENTATION_BYTES,
         ));
     }
+    let opened = matches!(kind, PresentationKind::Link | PresentationKind::Iframe);
+    if opened && !is_address(&content) {
+        let why = "a link that is no address of a page (https://…)";
+        return Err(Stop::Contract(why.to_owned()));
+    }
     if kind == PresentationKind::Json {
         json::check(&content)
             .map_err(|why| Stop::Contract(format!("a presentation that is {why}")))?;
     }
     Ok((kind, content))
+}
+
+/// What a browser may be sent to: nothing that it would run or read from its own machine.
+fn is_address(text: &str) -> bool {
+    let known = |scheme: &str| {
+        text.get(..scheme.len())
+            .is_some_and(|start| start == scheme)
+    };
+    (known("https://") || known("http://")) && !text.contains(|c: char| c.is_control() || c == ' ')
 }
 
 pub(super) fn noted(notes: String) -> Result<Map<String, Value>, Stop> {
@@ -139,8 +151,9 @@ pub(super) fn too_large(what: &str, is: usize, most: usize) -> Stop {
     Stop::Contract(format!("{what} of {is} bytes; at most {most} are allowed"))
 }
 
+/// One line of bounded length: it goes into logs and to terminals.
 pub(super) fn short(text: String) -> String {
-    cut(&text, limits::TEXT_BYTES).to_owned()
+    cut(&text, limits::TEXT_BYTES).replace(char::is_control, " ")
 }
 
 pub(super) fn fault(fault: types::Fault) -> Fault {

@@ -23,7 +23,8 @@ use super::plugins::weigh;
 use super::pool::{Permits, Pool};
 use super::registry::Linked;
 use crate::payment::model::Digest;
-use crate::trust::{Manifest, Message, Target};
+use crate::plugin::bindings::provider::walnut::pay::types;
+use crate::trust::{Errand, Manifest, Message, Target};
 use crossing::{
     bill_rows, fallible, found_bill, given, hinted, lend, proven, refund_order, reversed, short,
     taken, told_bill,
@@ -67,6 +68,14 @@ pub(super) struct ForProvider {
     pub(super) requests_left: u32,
     /// Statements that the host made in this call.
     pub(super) verified: u32,
+    /// What requests of this call have to be about; none where it is about no attempt.
+    pub(super) about: Option<About>,
+}
+
+/// The attempt that a provider was called for, and what for.
+pub(super) struct About {
+    pub(super) trade: String,
+    pub(super) errand: Errand,
 }
 
 /// A provider component, ready to instantiate, and what its manifest says.
@@ -93,6 +102,7 @@ pub(super) fn without_target(manifest: Arc<Manifest>, outbound: Arc<Outbound>) -
         outbound,
         requests_left: limits::REQUESTS,
         verified: 0,
+        about: None,
     }
 }
 
@@ -165,7 +175,7 @@ impl Provider {
         let attempt = given(attempt);
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Send),
             |guest, store| {
                 let answer = guest.call_send(&mut *store, &attempt, args).await?;
                 fallible(answer, |sent| taken(store, sent))
@@ -178,7 +188,7 @@ impl Provider {
         let attempt = given(attempt);
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Check),
             |guest, store| {
                 let answer = guest.call_check(&mut *store, &attempt).await?;
                 fallible(answer, |outcome| proven(store, outcome))
@@ -214,7 +224,7 @@ impl Provider {
         let attempt = given(attempt);
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Capture),
             |guest, store| {
                 let answer = guest.call_capture(&mut *store, &attempt).await?;
                 fallible(answer, |outcome| proven(store, outcome))
@@ -227,7 +237,7 @@ impl Provider {
         let attempt = given(attempt);
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Close),
             |guest, store| fallible(guest.call_close(store, &attempt).await?, Ok)
         )
     }
@@ -237,7 +247,7 @@ impl Provider {
         let attempt = given(attempt);
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Reverse),
             |guest, store| {
                 let answer = guest.call_reverse(store, &attempt).await?;
                 fallible(answer, |reversal| Ok(reversed(reversal)))
@@ -255,7 +265,7 @@ impl Provider {
         let (attempt, refund) = (given(attempt), refund_order(refund));
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::Refund),
             |guest, store| {
                 let answer = guest.call_refund(&mut *store, &attempt, &refund).await?;
                 fallible(answer, |outcome| proven(store, outcome))
@@ -273,7 +283,7 @@ impl Provider {
         let (attempt, refund) = (given(attempt), refund_order(refund));
         call!(
             self,
-            self.begin(Some(call.target), call.now_ms),
+            self.begin_about(call, &attempt, Errand::CheckRefund),
             |guest, store| {
                 let answer = guest
                     .call_check_refund(&mut *store, &attempt, &refund)
@@ -354,6 +364,21 @@ impl Provider {
             }
         }
         Ok(answer)
+    }
+
+    /// For a call about an attempt, that may wait for the platform.
+    async fn begin_about(
+        &self,
+        call: ProviderCall,
+        attempt: &types::Attempt,
+        errand: Errand,
+    ) -> Result<Running<ForProvider>, PluginError> {
+        let mut running = self.begin(Some(call.target), call.now_ms).await?;
+        running.store.data_mut().world.about = Some(About {
+            trade: attempt.trade_no.clone(),
+            errand,
+        });
+        Ok(running)
     }
 
     /// For a call that may wait for the platform.

@@ -21,7 +21,7 @@ pub(crate) use parts::{
     AccountRule, AmountRule, Claim, CurrencyRule, IdentityRule, Reach, RefundClaim,
     RefundStateRule, RequestTrade, StateRule, Unit,
 };
-pub use parts::{PayType, Replies, Reply, Resend, Titles};
+pub use parts::{Errand, PayType, Replies, Reply, Resend, Titles};
 pub(crate) use schemes::{
     Bearer, Certificates, CertificatesAt, EncryptedCertificates, Encryption, JsonSubstring,
     KeyNames, Lines, Purpose, Scheme, SharedAlgorithm, SortedForm, SortedXml, Webhook,

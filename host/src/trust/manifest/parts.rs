@@ -1,6 +1,6 @@
 //! The manifest's parts, as they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -123,6 +123,44 @@ pub(crate) struct Reach {
     pub(crate) operation: Option<OperationRule>,
     /// Where in such a request the number of the trade stands that it is about.
     pub(crate) trade: Option<RequestTrade>,
+    /// Only while the provider is called for one of these; whenever it is called, where it is left out.
+    #[serde(default)]
+    pub(crate) during: BTreeSet<Errand>,
+}
+
+/// What the host calls a provider for, about one attempt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Errand {
+    /// To order the trade.
+    Send,
+    /// To ask how it stands.
+    Check,
+    /// To take money that the buyer approved.
+    Capture,
+    /// To end an unpaid attempt.
+    Close,
+    /// To undo a till payment.
+    Reverse,
+    /// To give money back.
+    Refund,
+    /// To ask how a refund stands.
+    CheckRefund,
+}
+
+impl Errand {
+    /// For people: "only to …".
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Errand::Send => "order a trade",
+            Errand::Check => "ask about a trade",
+            Errand::Capture => "take what the buyer approved",
+            Errand::Close => "close a trade",
+            Errand::Reverse => "undo a trade",
+            Errand::Refund => "give money back",
+            Errand::CheckRefund => "ask about a refund",
+        }
+    }
 }
 
 /// Where a request names its trade. What has nothing there is about no trade.

@@ -177,8 +177,17 @@ fn reach_line(reach: &Reach) -> String {
             )
         });
     let trade = reach.trade.as_ref().map_or_else(String::new, trade_words);
+    let during: Vec<&str> = reach
+        .during
+        .iter()
+        .map(|errand| errand.in_words())
+        .collect();
+    let during = match during.as_slice() {
+        [] => String::new(),
+        errands => format!(", and only to {}", errands.join(" or to ")),
+    };
     format!(
-        "It may send {} to {} for live targets; to {}{own} for test targets{operation}{parts}{trade}.",
+        "It may send {} to {} for live targets; to {}{own} for test targets{operation}{parts}{trade}{during}.",
         reach.method,
         places(&reach.live),
         places(&reach.test),

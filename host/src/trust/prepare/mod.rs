@@ -10,9 +10,11 @@ mod form;
 mod token;
 mod trade;
 
+use std::collections::BTreeSet;
+
 use url::Url;
 
-use super::manifest::{Manifest, Purpose, Scheme};
+use super::manifest::{Errand, Manifest, Purpose, Scheme};
 use super::reach::{Address, Denied, Grant, grants};
 use super::scheme::{lines, sorted_xml};
 use super::target::Target;
@@ -59,6 +61,8 @@ pub struct Prepared {
     /// The number of the trade that a signed request is about, where the manifest says where it stands and something
     /// stands there.
     pub trade: Option<String>,
+    /// What the provider has to be called for; anything, where there is nothing.
+    pub during: BTreeSet<Errand>,
     /// The address is a test target's own and on this machine: it may only be called when the host
     /// runs with local gateways allowed. All others must resolve to public addresses.
     pub local_gateway: bool,
@@ -148,6 +152,7 @@ pub fn prepare(
         operation: granted.operation,
         signed: outgoing.auth.is_some(),
         trade: granted.trade.filter(|_| outgoing.auth.is_some()),
+        during: granted.grant.reach.during.clone(),
         local_gateway: granted.grant.local,
         tls,
     })

@@ -1,6 +1,8 @@
 //! Tokens: the host fetches one with the target's secret, keeps it in memory, and adds it to requests. No
 //! provider ever sees one.
 
+use std::collections::BTreeSet;
+
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -83,6 +85,7 @@ pub fn token_request(
         operation: format!("POST {}", rule.path),
         signed: true,
         trade: None,
+        during: BTreeSet::new(),
         local_gateway: grant.local,
         tls,
     }))

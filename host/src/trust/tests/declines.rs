@@ -96,7 +96,18 @@ fn the_host_reads_in_its_own_request_which_trade_it_is_about() {
         &format!(r#"{{"out_trade_no":"{TRADE}"}}"#),
         "request",
     );
-    assert_eq!(trade_of(&manifest, &target, order), None);
+    let mut silent: Value = serde_json::from_str(WX).unwrap();
+    for reach in silent["reach"].as_array_mut().unwrap() {
+        if reach["path"] == "/v3/pay/transactions/native" {
+            reach.as_object_mut().unwrap().remove("trade");
+        }
+    }
+    let silent = Manifest::parse(silent.to_string().as_bytes()).unwrap();
+    assert_eq!(
+        trade_of(&manifest, &target, order.clone()).as_deref(),
+        Some(TRADE)
+    );
+    assert_eq!(trade_of(&silent, &target, order), None);
 }
 
 #[test]
@@ -343,7 +354,13 @@ fn such_a_claim_states_nothing_but_declined() {
             "{\"part\": …}",
         ),
     ] {
-        let found = refused("/reach/0/trade", &trade);
+        // What charges a buyer is granted apart from what asks.
+        let reach = if trade.is_null() {
+            "/reach/1/trade"
+        } else {
+            "/reach/0/trade"
+        };
+        let found = refused(reach, &trade);
         assert!(
             found
                 .iter()

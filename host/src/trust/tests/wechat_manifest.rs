@@ -215,7 +215,11 @@ fn a_person_can_check_what_wechat_s_manifest_says() {
     let words = wx().in_words().join("\n");
     for line in [
         "It may send GET to https://api.mch.weixin.qq.com/v3/pay/transactions/out-trade-no/{trade_no} for live targets; \
-         to nowhere, or to the address in their setting gateway for test targets, with 32 hex digits for {trade_no}.",
+         to nowhere, or to the address in their setting gateway for test targets, with 32 hex digits for {trade_no}; \
+         the trade that it is about stands at {trade_no}.",
+        "It may send POST to https://api.mch.weixin.qq.com/v3/refund/domestic/refunds for live targets; to nowhere, or to the \
+         address in their setting gateway for test targets; the trade that it is about stands at /out_trade_no of the \
+         body, and only to give money back.",
         "Scheme answer: an answer counts when its header Wechatpay-Signature signs time, number used once and body, is \
          verified with the key that Wechatpay-Serial names among wechatpay_public_key or wechatpay_certificate, or a \
          certificate that came by certificates (RSA, SHA-256), and is not 300 s from the host's time.",

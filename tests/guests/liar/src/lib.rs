@@ -1,10 +1,18 @@
 //! A provider that lies, for tests: the attempt's meta says how (`lie`) and in which call
-//! (`lie_at`: `send`, `check`, `complete` or `close`; `check` when it is missing). In every other
+//! (`lie_at`: `send`, `check`, `complete`, `close` or `refund`; `check` when it is missing). In every other
 //! call, and without a lie, it is the provider for Alipay.
 //!
 //! | `lie` | what it tries |
 //! |---|---|
 //! | `other-trade` | asks about the trade in meta's `other`, and claims the answer as its own |
+//! | `by-number` | the same by the platform's number of it, meta's `other_number` |
+//! | `refund-own`, `refund-other` | gives back what was paid for the trade, or for meta's `other` |
+//! | `template-line`, `template-set`, `template-more`, `template-other` | has another text signed than the manifest's |
+//! | `plant` | has what it received kept as the platform's certificate |
+//! | `secrets` | reads what is secret, or another domain's, from the settings |
+//! | `broken` | says something in several lines, with commands to a terminal |
+//! | `leak` | tells all that it was told (in `send`) |
+//! | `script-link` | shows the buyer a link that runs (in `send`) |
 //! | `cheap` | orders the trade for 0.01 (in `send`) |
 //! | `order-as-query` | claims the answer to its order as one to a query (in `send`) |
 //! | `unknown-claim` | a right statement under a claim that the manifest has not |
@@ -31,13 +39,14 @@
 
 mod madness;
 mod requests;
+mod tricks;
 
 use serde_json::Value;
 use walnut_provider_zfb::{NOTIFICATION, Order, QUERY, Zfb, call};
 use walnut_sdk::http::Request;
 use walnut_sdk::{
-    Attempt, Currency, Fault, Hint, Message, Money, Outcome, Presentation, Provider, Sent,
-    Statement, settings, trust, warn,
+    Attempt, Currency, Fault, Hint, Message, Money, Outcome, Presentation, Provider, RefundOrder,
+    Sent, Statement, settings, trust, warn,
 };
 
 /// The provider `liar`.
@@ -101,6 +110,11 @@ impl Provider for Liar {
                     ..plain(Outcome::Pending)
                 })
             }
+            "leak" => Ok(tricks::leak(&attempt)),
+            "script-link" => Ok(Sent {
+                presentation: Some(Presentation::Link("javascript:alert(1)".to_owned())),
+                ..plain(Outcome::Pending)
+            }),
             "" => Zfb::send(attempt, args),
             other => tell(other, &attempt).map(plain),
         }
@@ -127,6 +141,7 @@ impl Provider for Liar {
             "as-refund" => Ok(Outcome::refund(NOTIFICATION, verified()?)),
             "ignored" => Ok(Outcome::Ignored),
             "wrong-scheme" => by_another_scheme(notification, "answer"),
+            "plant" => tricks::planted(notification),
             other => tell(other, &attempt),
         }
     }
@@ -149,6 +164,18 @@ impl Provider for Liar {
         }
     }
 
+    fn refund(attempt: Attempt, order: RefundOrder) -> Result<Outcome, Fault> {
+        let lie = lie(&attempt, "refund");
+        match lie.as_str() {
+            "" => Zfb::refund(attempt, order),
+            other => tell(other, &attempt),
+        }
+    }
+
+    fn check_refund(attempt: Attempt, order: RefundOrder) -> Result<Outcome, Fault> {
+        Zfb::check_refund(attempt, order)
+    }
+
     fn probe() -> Result<String, Fault> {
         Zfb::probe()
     }
@@ -157,6 +184,9 @@ impl Provider for Liar {
 /// Lies that can be told wherever an attempt is there.
 fn tell(lie: &str, attempt: &Attempt) -> Result<Outcome, Fault> {
     warn!("told a lie: {lie}");
+    if let Some(played) = tricks::play(lie, attempt) {
+        return played;
+    }
     match lie {
         "other-trade" => {
             let meta = attempt.meta();

@@ -25,6 +25,23 @@ pub(crate) fn query(trade_no: &str) -> Request {
     with_fields(&gateway(), &[OPERATION], trade_no)
 }
 
+/// Asks about a trade by the platform's own number.
+pub(crate) fn query_number(number: &str) -> Request {
+    let biz_content = format!(r#"{{"trade_no":"{number}"}}"#);
+    let url = format!("{}?{}", gateway(), form::encode(&[OPERATION]));
+    Request::post_form(url, &[("biz_content", &biz_content)]).signed_by("gateway")
+}
+
+/// Gives back what was paid for a trade.
+pub(crate) fn refund(trade_no: &str) -> Request {
+    let biz_content = format!(
+        r#"{{"out_trade_no":"{trade_no}","refund_amount":"23.00","out_request_no":"{trade_no}"}}"#
+    );
+    let fields = [("method", "alipay.trade.refund")];
+    let url = format!("{}?{}", gateway(), form::encode(&fields));
+    Request::post_form(url, &[("biz_content", &biz_content)]).signed_by("gateway")
+}
+
 /// Takes the money of the buyer whose code it is, for a trade.
 pub(crate) fn pay(trade_no: &str, code: &str) -> Request {
     let biz_content = format!(
