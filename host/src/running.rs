@@ -16,7 +16,7 @@ use crate::http::serving::{Patience, serve};
 use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
 use crate::payment::{Options, Payments};
-use crate::plugin::{PluginOptions, Plugins};
+use crate::plugin::{Author, PluginOptions, Plugins};
 use crate::store::{Address, Store, StoreError};
 use crate::work;
 
@@ -39,6 +39,8 @@ pub struct HostOptions {
     pub overlap: bool,
     /// What is removed when it is old.
     pub retention: Retention,
+    /// Whose provider components are approved and run; everybody's where there is nobody.
+    pub provider_authors: Vec<Author>,
     /// The program that compiles components, this one: see [`PluginOptions`].
     pub compiler: Option<PathBuf>,
     /// Whether a root key is made although there is one: for an operator who lost it.
@@ -98,6 +100,7 @@ impl Host {
                 public_url,
                 overlap: options.overlap,
                 retention: options.retention,
+                provider_authors: options.provider_authors,
             },
         )
         .await?;

@@ -38,6 +38,7 @@ mod reconcile;
 mod sandbox;
 mod scripts;
 mod sharing;
+mod supply;
 mod terminal;
 mod watching;
 mod wechat;

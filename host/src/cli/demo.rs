@@ -66,6 +66,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             allow_local_gateways: true,
             overlap: false,
             retention: Retention::default(),
+            provider_authors: Vec::new(),
             compiler: Some(super::this_program()?),
             new_root_key: false,
         }),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::plugin::Author;
+
 /// How the host runs.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct ServeOptions {
@@ -57,9 +59,17 @@ pub struct ServeOptions {
     #[arg(long, value_name = "DAYS", env = "WALNUT_REMOVE_PAID_AFTER",
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub remove_paid_after: Option<u32>,
+    /// Approve and run only providers that this author signed, besides those that come with the host: the 64 hex digits
+    /// that `walnut provider new-key` printed. May be given several times
+    #[arg(long, value_name = "KEY", env = "WALNUT_PROVIDER_KEYS", value_delimiter = ',', value_parser = author)]
+    pub provider_key: Vec<Author>,
     /// Make another root key and leave it in root.key of the data root, for an operator who lost the first
     #[arg(long)]
     pub new_root_key: bool,
+}
+
+fn author(text: &str) -> Result<Author, String> {
+    Author::parse(text).ok_or_else(|| "an author's key has 64 hex digits".to_owned())
 }
 
 /// How the demonstration runs.

@@ -1,8 +1,16 @@
-//! `walnut provider list|add`: the components that speak with the platforms, and what each may do.
+//! `walnut provider list|add|new-key|sign`: the components that speak with the platforms, and what each may do.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::client::{Call, Client};
 use super::domain::Listing;
@@ -11,6 +19,7 @@ use super::input;
 use super::output::Output;
 use super::show;
 use crate::payment::model::Digest;
+use crate::plugin::AuthorKey;
 
 /// `walnut provider`
 #[derive(Subcommand)]
@@ -24,6 +33,22 @@ pub(super) enum Provider {
         /// The digest that was shown without this option
         #[arg(long, value_name = "DIGEST")]
         approve: Option<String>,
+    },
+    /// Make a key for signing components of your own; prints the public half, which operators name
+    NewKey {
+        /// Where the key is kept, for you alone to read
+        file: PathBuf,
+    },
+    /// Sign a component, as its author
+    Sign {
+        /// The component; - is standard input
+        file: String,
+        /// The key that `new-key` made
+        #[arg(long, value_name = "FILE")]
+        key: String,
+        /// Where the signed component goes
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
     },
 }
 
@@ -40,6 +65,8 @@ impl Provider {
                     None => Ok(Output::json(&data)),
                 }
             }
+            Provider::NewKey { file } => new_key(&file),
+            Provider::Sign { file, key, to } => sign(&file, &key, &to),
             Provider::Add {
                 file,
                 approve: None,
@@ -58,6 +85,50 @@ impl Provider {
             }
         }
     }
+}
+
+/// The head and foot of a private key in PEM.
+const PEM: [&str; 2] = ["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"];
+
+fn new_key(file: &Path) -> Result<Output, CliError> {
+    let failed = || CliError::usage("no key could be made");
+    let (key, kept) = AuthorKey::generate().ok_or_else(failed)?;
+    let [begin, end] = PEM;
+    let pem = Zeroizing::new(format!("{}\n{}\n{}\n", begin, STANDARD.encode(&*kept), end));
+    // A key that is there may have signed what hosts run: it stays.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options
+        .open(file)
+        .and_then(|mut made| made.write_all(pem.as_bytes()))
+        .map_err(|error| CliError::usage(format!("cannot write {}: {error}", file.display())))?;
+    let author = key.author().ok_or_else(failed)?;
+    Ok(Output::text(author.to_string()))
+}
+
+fn sign(file: &str, key: &str, to: &Path) -> Result<Output, CliError> {
+    let pem = Zeroizing::new(input::text(key)?);
+    let body: Zeroizing<String> = Zeroizing::new(
+        pem.lines()
+            .filter(|line| !PEM.contains(&line.trim()))
+            .map(str::trim)
+            .collect(),
+    );
+    let read = STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new);
+    let key = read
+        .and_then(|kept| AuthorKey::of_pkcs8(&kept))
+        .ok_or_else(|| {
+            CliError::usage(format!("{key} holds no key that `provider new-key` made"))
+        })?;
+    let component = input::file(file)?;
+    // A signature is the last section of a component: there has to be one.
+    if !component.starts_with(b"\0asm") {
+        return Err(CliError::usage(format!("{file} is no component")));
+    }
+    let signed = key.sign(&component);
+    std::fs::write(to, &signed)
+        .map_err(|error| CliError::usage(format!("cannot write {}: {error}", to.display())))?;
+    Ok(Output::text(format!("sha256 {}", Digest::of(&signed))))
 }
 
 async fn inspect(client: &Client, file: &str) -> Result<Output, CliError> {
@@ -88,6 +159,9 @@ fn in_words(provider: &Value) -> String {
         text("version"),
         text("digest")
     );
+    if let Some(author) = provider.get("author").and_then(Value::as_str) {
+        out.push_str(&format!("  signed by {}\n", show::on_one_line(author)));
+    }
     // The words come from the component's author: they may not draw over what stands above them.
     for words in provider
         .get("words")

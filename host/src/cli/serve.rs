@@ -41,6 +41,7 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
             failed_days: options.remove_failed_after,
             paid_days: options.remove_paid_after,
         },
+        provider_authors: options.provider_key,
         compiler: Some(super::this_program()?),
         new_root_key: options.new_root_key,
     })

@@ -14,6 +14,7 @@ use crate::payment::Payments;
 use crate::payment::error::PayError;
 use crate::payment::model::Digest;
 use crate::payment::providers::Current;
+use crate::plugin::{Unsigned, author};
 
 fn shown(provider: &Current) -> Value {
     let pay_types: Vec<&str> = provider
@@ -52,8 +53,16 @@ pub(super) async fn inspect(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     by.root()?;
-    let inspected = payments.inspect_provider(Arc::new(body?.to_vec())).await?;
-    Data::of(shown(&inspected))
+    let bytes = Arc::new(body?.to_vec());
+    let inspected = payments.inspect_provider(bytes.clone()).await?;
+    let mut told = shown(&inspected);
+    // What does not fit is told before anybody approves it.
+    told["author"] = match author(&bytes) {
+        Ok(author) => json!(author.to_string()),
+        Err(Unsigned::Missing) => Value::Null,
+        Err(why) => return Err(PayError::bad_provider(why.to_string()).into()),
+    };
+    Data::of(told)
 }
 
 #[derive(Deserialize)]

@@ -66,7 +66,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use crate::home::DataRoot;
-use crate::plugin::Plugins;
+use crate::plugin::{Author, Plugins};
 use crate::store::Store;
 use address::BARE_AT_ONCE;
 use auditing::Audit;
@@ -96,6 +96,9 @@ pub struct Options {
     pub overlap: bool,
     /// What is removed when it is old.
     pub retention: Retention,
+    /// Whose provider components are approved and run, besides those that come with the host; everybody's where there is
+    /// nobody.
+    pub provider_authors: Vec<Author>,
 }
 
 /// The verbs. Cheap to clone; every clone is the same.

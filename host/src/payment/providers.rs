@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::error::{PayError, Result};
 use super::model::Digest;
 use super::{Payments, now_ms, view};
-use crate::plugin::{Plugins, Provider};
+use crate::plugin::{Plugins, Provider, check_author};
 use crate::store::{ApprovedProvider, ProviderRecord, Store, StoreError};
 use crate::trust::Manifest;
 
@@ -167,12 +167,30 @@ impl Payments {
 
     /// The provider component of this digest, from memory, from its compiled form or from the store.
     pub(super) async fn provider(&self, digest: Digest) -> Result<Provider> {
-        let store = self.0.store.clone();
-        let load = || async move {
-            let bytes = store.provider_bytes(digest).await;
-            bytes.map_err(|error| error.to_string())
+        let load = || async {
+            let bytes = self.0.store.provider_bytes(digest).await;
+            let bytes = bytes.map_err(|error| error.to_string())?;
+            if let Some(bytes) = &bytes {
+                self.may_run(digest, bytes).await?;
+            }
+            Ok(bytes)
         };
         Ok(self.0.plugins.provider(digest, load).await?)
+    }
+
+    /// A component that was approved before the operator asked for signatures may not run any more without one; what
+    /// came with a release needs none.
+    async fn may_run(&self, digest: Digest, bytes: &[u8]) -> std::result::Result<(), String> {
+        let Err(why) = check_author(bytes, &self.0.options.provider_authors) else {
+            return Ok(());
+        };
+        let known = self.0.store.providers().await;
+        let known = known.map_err(|error| error.to_string())?;
+        let mut of_digest = known.iter().filter(|known| known.digest == digest);
+        if of_digest.any(|known| known.shipped) {
+            return Ok(());
+        }
+        Err(why.to_string())
     }
 
     /// Looks a provider component over without keeping it.
@@ -206,6 +224,8 @@ impl Payments {
                 current.digest
             )));
         }
+        check_author(&bytes, &self.0.options.provider_authors)
+            .map_err(|why| PayError::bad_provider(why.to_string()))?;
         let record = record(&current.manifest, current.digest, bytes);
         self.0.store.put_provider(record).await?;
         self.0.providers.set(current.clone());

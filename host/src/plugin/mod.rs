@@ -11,6 +11,7 @@
 //! | `pool`, `call`            | a place, and one call with its time, memory and log                          |
 //! | `provider`, `callback`    | the two worlds, as the payment's rules call them                             |
 //! | `script`                  | the component that runs callbacks written as JavaScript text                 |
+//! | `signature`               | who made a component                                                         |
 //! | `json`                    | what plugins give back as JSON                                               |
 //! | `stubs`                   | words for guests that stop themselves                                        |
 //! | `spent`                   | what a run of a callback cost, beside what it may cost                       |
@@ -43,6 +44,7 @@ mod pool;
 mod provider;
 mod registry;
 mod script;
+mod signature;
 mod spent;
 mod stubs;
 mod token;
@@ -69,5 +71,6 @@ pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,
 };
+pub use signature::{Author, AuthorKey, Unsigned, author, check as check_author};
 pub use spent::Spent;
 pub use web::{Web, WebAnswer, WebAnswers, WebFailure, WebHost, WebRequest};

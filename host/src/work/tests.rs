@@ -37,6 +37,7 @@ async fn host_with(root: &DataRoot, store: &Store, retention: Retention) -> Paym
         public_url: "http://127.0.0.1:1".to_owned(),
         overlap: false,
         retention,
+        provider_authors: Vec::new(),
     };
     Payments::open(store.clone(), plugins, root.clone(), options)
         .await
