@@ -7,6 +7,8 @@
 pub mod cli;
 pub mod home;
 pub mod http;
+#[cfg(test)]
+mod outside;
 pub mod payment;
 pub mod plugin;
 mod relaxed;

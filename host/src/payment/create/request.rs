@@ -213,6 +213,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whatever_is_sent_is_read_or_refused() {
+        crate::outside::tried("create", |body| {
+            if let Ok(request) = CreateRequest::parse(body) {
+                let _ = (
+                    read_fee(&request),
+                    read_price(&request),
+                    read_brief(&request),
+                );
+                let _ = read_client_ip(request.client_ip.as_deref());
+            }
+        });
+    }
+
+    #[test]
     fn metadata_is_nested_so_deep_and_no_deeper() {
         let nested = |levels: usize| {
             (0..levels).fold(json!(1), |inner, level| match level % 2 {

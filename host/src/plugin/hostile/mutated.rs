@@ -7,6 +7,7 @@ use std::time::Duration;
 use wasmparser::{Parser, Payload};
 
 use super::*;
+use crate::outside::Dice;
 use crate::plugin::bindings::callback::COMPONENT_TYPE;
 use crate::plugin::world::World;
 
@@ -16,31 +17,15 @@ pub(super) const MUTANTS: u32 = 10_000;
 /// How many of those that pass are compiled and run, since each costs as much as a hundred that do not.
 const RUN: usize = 150;
 
-/// Numbers from a seed (SplitMix64), so that a failure can be had again.
-struct Dice(u64);
+/// A byte.
+fn byte(dice: &mut Dice) -> u8 {
+    dice.roll().to_le_bytes()[0]
+}
 
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, most: usize) -> usize {
-        (self.roll() % most.max(1) as u64) as usize
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.roll().to_le_bytes()[0]
-    }
-
-    /// A part of so many bytes, at most `most` long.
-    fn part(&mut self, of: usize, most: usize) -> Range<usize> {
-        let start = self.below(of + 1);
-        start..(start + self.below(most)).min(of)
-    }
+/// A part of so many bytes, at most `most` long.
+fn part(dice: &mut Dice, of: usize, most: usize) -> Range<usize> {
+    let start = dice.below(of + 1);
+    start..(start + dice.below(most)).min(of)
 }
 
 /// The sections of a component and of everything inside it, whole.
@@ -65,9 +50,9 @@ fn mutant(good: &[u8], sections: &[Range<usize>], dice: &mut Dice) -> Vec<u8> {
         let at = dice.below(wasm.len());
         match dice.below(8) {
             0 => wasm[at] ^= 1 << dice.below(8),
-            1 => wasm[at] = dice.byte(),
-            2 => wasm.insert(at, dice.byte()),
-            3 => drop(wasm.drain(dice.part(good.len().min(wasm.len()), 64))),
+            1 => wasm[at] = byte(dice),
+            2 => wasm.insert(at, byte(dice)),
+            3 => drop(wasm.drain(part(dice, good.len().min(wasm.len()), 64))),
             // Numbers whose form is at its limit: large, negative, and longer than they need be.
             4 => {
                 let odd: [&[u8]; 4] = [
@@ -92,7 +77,7 @@ fn mutant(good: &[u8], sections: &[Range<usize>], dice: &mut Dice) -> Vec<u8> {
             _ => wasm.truncate(at.max(1)),
         }
         if wasm.is_empty() {
-            wasm.push(dice.byte());
+            wasm.push(byte(dice));
         }
     }
     wasm

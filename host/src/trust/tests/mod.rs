@@ -6,6 +6,7 @@ mod claims;
 mod declines;
 mod manifests;
 mod messages;
+mod mutated;
 mod paypal;
 mod requests;
 mod settings;

@@ -12,11 +12,11 @@ const PAYPAL: &str = include_str!("../../../../plugins/providers/paypal/manifest
 const WEBHOOK: &str = "4JH86294D6297924G";
 const CERTIFICATE: &str = "GET /v1/notifications/certs/{certificate}";
 
-fn manifest() -> Manifest {
+pub(super) fn manifest() -> Manifest {
     Manifest::parse(PAYPAL.as_bytes()).unwrap()
 }
 
-fn target(manifest: &Manifest, authority: Option<&str>) -> Target {
+pub(super) fn target(manifest: &Manifest, authority: Option<&str>) -> Target {
     let mut settings = json!({
         "client_id": "client-of-the-shop", "client_secret": "secret-of-the-shop", "webhook_id": WEBHOOK,
     });
@@ -26,7 +26,7 @@ fn target(manifest: &Manifest, authority: Option<&str>) -> Target {
     assemble(manifest, false, settings.as_object().unwrap().clone()).unwrap()
 }
 
-fn event(keys: &Keys, body: &str) -> Message {
+pub(super) fn event(keys: &Keys, body: &str) -> Message {
     let text = webhook::text("t-1", "2026-11-25T00:00:00Z", WEBHOOK, body.as_bytes());
     let headers = [
         ("PAYPAL-TRANSMISSION-ID", "t-1".to_owned()),

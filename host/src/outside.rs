@@ -1,0 +1,120 @@
+//! What comes from outside, changed at random: seeds from `tests/corpus`, and so many changed ones of each. A failure prints
+//! its seed and the input; `WALNUT_SEED` starts from it again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::SystemTime;
+use std::{env, fs};
+
+/// Changed inputs for each seed of a corpus.
+pub(crate) const CHANGED: usize = 300;
+
+/// Numbers from a seed (SplitMix64), so that a failure can be had again.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, most: usize) -> usize {
+        (self.roll() % most.max(1) as u64) as usize
+    }
+}
+
+/// What parsers stumble over.
+const ODD: [&[u8]; 20] = [
+    b"",
+    b"\0",
+    b"\"",
+    b"\\",
+    b"\\u0000",
+    b"\\ud800",
+    b"{",
+    b"}",
+    b"[",
+    b"]]>",
+    b"<!DOCTYPE a [<!ENTITY b 'c'>]>",
+    b"&b;",
+    b"<![CDATA[",
+    b"%00",
+    b"%",
+    b"+",
+    b"&",
+    b"=",
+    b"99999999999999999999",
+    b"-1e999",
+];
+
+/// Nesting that a parser by descent has to bound.
+const DEEP: usize = 2_000;
+
+fn changed(seed: &[u8], others: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+    let mut input = seed.to_vec();
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(input.len() + 1);
+        let end = (at + dice.below(16)).min(input.len());
+        match dice.below(9) {
+            0 if at < input.len() => input[at] ^= 1 << dice.below(8),
+            1 if at < input.len() => input[at] = dice.roll().to_le_bytes()[0],
+            2 => drop(input.drain(at..end)),
+            3 => input.truncate(at),
+            4 => {
+                let again = input[at..end].to_vec();
+                drop(input.splice(at..at, again));
+            }
+            5 => {
+                let other = &others[dice.below(others.len())];
+                let from = dice.below(other.len() + 1);
+                drop(input.splice(at..end, other[from..].iter().copied()));
+            }
+            6 if dice.below(20) == 0 => {
+                let deep: &[u8] = [b"[".as_slice(), b"{\"a\":", b"<a>", b"("][dice.below(4)];
+                drop(input.splice(at..at, deep.repeat(DEEP)));
+            }
+            _ => {
+                let odd = ODD[dice.below(ODD.len())];
+                drop(input.splice(at..end, odd.iter().copied()));
+            }
+        }
+    }
+    input
+}
+
+/// Gives a parser every seed of its corpus and changed ones: it may refuse them, and neither panic nor hold what `read`
+/// asserts wrong.
+pub(crate) fn tried(corpus: &str, read: impl Fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/corpus")
+        .join(corpus);
+    let mut files: Vec<_> = fs::read_dir(&dir)
+        .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let seeds: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
+    assert!(!seeds.is_empty(), "{} is empty", dir.display());
+    let start = env::var("WALNUT_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let start: u64 = start.unwrap_or_else(|| {
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        u64::try_from(since.as_nanos() & u128::from(u64::MAX)).unwrap()
+    });
+    let mut dice = Dice(start);
+    for seed in &seeds {
+        let inputs = (0..CHANGED).map(|_| changed(seed, &seeds, &mut dice));
+        for input in std::iter::once(seed.clone()).chain(inputs) {
+            let ended = catch_unwind(AssertUnwindSafe(|| read(&input)));
+            assert!(
+                ended.is_ok(),
+                "WALNUT_SEED={start}: {corpus}: {:?}",
+                String::from_utf8_lossy(&input)
+            );
+        }
+    }
+}

@@ -1,0 +1,3 @@
+const sale = {id: payment.id, fee: payment.fee};
+kv.set('sale', JSON.stringify(sale));
+return sale;
