@@ -367,6 +367,8 @@ const WITHOUT_A_HOST: &[&str] = &[
     "sandbox",
     "callback new",
     "store check",
+    "provider new-key",
+    "provider sign",
     "store backup",
     "store migrate",
     "store restore",

@@ -133,7 +133,8 @@ impl Home {
         name: &str,
     ) -> Result<Option<TargetSummary>, HomeError> {
         let place = Place::checked(platform, name)?;
-        self.reading(move |home| folder::summary(home, place.clone())).await
+        self.reading(move |home| folder::summary(home, place.clone()))
+            .await
     }
 
     /// The version of a target that an attempt is pinned to, or `None` where there is none.
