@@ -77,8 +77,8 @@ async fn refusals_are_told_to_the_auditor_and_secrets_are_not() {
         .filter(|line| line.contains("refused"))
         .collect();
     for (who, address, code) in [
-        ("domain shop, test key", "/pay/domain", "e.pay.nopvg"),
-        ("domain shop, test key", "/pay/ajax/get", "e.pay.noexists"),
+        ("shop", "/pay/domain", "e.pay.nopvg"),
+        ("shop", "/pay/ajax/get", "e.pay.noexists"),
         ("nobody", "/pay/ajax/query", "e.auth.required"),
         ("nobody", "/pay/ajax/get", "e.auth.required"),
     ] {
