@@ -5,8 +5,10 @@
 //! [`store`], [`plugin`] and [`home`].
 
 pub mod cli;
+pub mod config;
 pub mod home;
 pub mod http;
+mod logging;
 #[cfg(test)]
 mod outside;
 pub mod payment;

@@ -10,12 +10,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{Config, PublicUrl};
 use crate::home::DataRoot;
 use crate::http;
 use crate::http::serving::{Patience, serve};
 use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
-use crate::payment::{Options, Payments};
+use crate::payment::{Options, Payments, Switch};
 use crate::plugin::{Author, PluginOptions, Plugins};
 use crate::store::{Address, Store, StoreError};
 use crate::work;
@@ -30,7 +31,7 @@ pub struct HostOptions {
     /// Where to listen; port 0 lets the kernel pick one.
     pub listen: SocketAddr,
     /// Where platforms reach this host; the listening address when it is not given.
-    pub public_url: Option<String>,
+    pub public_url: Option<PublicUrl>,
     /// Plugin calls that may run at once.
     pub instances: u32,
     /// Whether test targets may name a simulated platform on this machine.
@@ -87,10 +88,10 @@ impl Host {
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
         let address = listener.local_addr()?;
-        let public_url = options
-            .public_url
-            .unwrap_or_else(|| format!("http://{address}"));
-        let public_url = checked_url(&public_url)?;
+        let public_url = match &options.public_url {
+            Some(url) => url.as_str().to_owned(),
+            None => format!("http://{address}"),
+        };
         let root = home.path().to_owned();
         let payments = Payments::open(
             store,
@@ -98,7 +99,7 @@ impl Host {
             home,
             Options {
                 public_url,
-                overlap: options.overlap,
+                overlap: Switch::new(options.overlap),
                 retention: options.retention,
                 provider_authors: options.provider_authors,
             },
@@ -140,6 +141,11 @@ impl Host {
         self.root_key_file.as_ref()
     }
 
+    /// Takes what of these options may change while it runs.
+    pub fn take(&self, config: &Config) {
+        self.payments.overlap().set(config.overlap);
+    }
+
     /// Returns when the host cannot go on and has to be ended and started again, with the reason. Never returns otherwise.
     pub async fn failed(&self) -> StoreError {
         self.payments.store().unsynced().await;
@@ -165,21 +171,6 @@ impl Host {
         self.payments.store().close().await;
         Ok(())
     }
-}
-
-fn checked_url(text: &str) -> anyhow::Result<String> {
-    let url = url::Url::parse(text).with_context(|| format!("--public-url {text}"))?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty();
-    // A platform takes at most 255 characters; the number of the attempt comes behind this.
-    anyhow::ensure!(
-        plain && text.len() <= 200,
-        "--public-url has to be an http or https address of at most 200 characters without a query"
-    );
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 async fn new_root_key(

@@ -30,6 +30,7 @@ mod lies;
 mod life;
 mod line;
 mod notifications;
+mod options;
 mod original_defects;
 mod pages;
 mod paypal;

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Shows one payment from its creation to its callback.
 pub(super) async fn run(options: DemoOptions) -> ExitCode {
-    serve::log_to_stderr("error");
+    serve::log_errors();
     match demo(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

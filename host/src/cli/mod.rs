@@ -9,6 +9,7 @@ mod audit;
 mod callback;
 mod cat;
 mod client;
+mod config;
 mod demo;
 mod domain;
 mod error;
@@ -65,6 +66,8 @@ struct Cli {
 enum Command {
     /// Run the host
     Serve(ServeOptions),
+    /// Print every option of a host with its words, or look through a file of them
+    Config(config::Config),
     /// See one payment go through on a host of its own, with a simulated platform
     Demo(DemoOptions),
     /// Run the simulated platforms, for a shop that is developed against this host
@@ -145,6 +148,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
         Command::Callback(verb) if verb.is_local() => verb.run_local().await,
         Command::Store(verb) => verb.run().await,
+        Command::Config(verb) => verb.run(),
         command => match Client::new(&cli.host) {
             Ok(client) => client_command(&client, command).await,
             Err(error) => Err(error),
@@ -158,9 +162,11 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn client_command(client: &Client, command: Command) -> Result<Output, CliError> {
     match command {
-        Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_) | Command::Store(_) => {
-            Ok(Output::default())
-        }
+        Command::Serve(_)
+        | Command::Config(_)
+        | Command::Demo(_)
+        | Command::Sandbox(_)
+        | Command::Store(_) => Ok(Output::default()),
         Command::Pay(verb) => verb.run(client).await,
         Command::Obj(obj) => obj.run(client).await,
         Command::Cat(cat) => cat.run(client).await,

@@ -5,44 +5,33 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::plugin::Author;
+use crate::config::Sources;
 
-/// How the host runs.
+/// How the host runs. Every option can stand in a file and in the environment too: `walnut config` shows all of them.
 #[derive(Args, Clone, PartialEq, Eq, Debug)]
 pub struct ServeOptions {
-    /// The data root: payments, homes and the master key. Made when it does not exist
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "./walnut-data",
-        env = "WALNUT_DATA"
-    )]
-    pub data: PathBuf,
+    /// A file with options, as `walnut config` prints one
+    #[arg(long, value_name = "FILE", env = "WALNUT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The data root: payments, homes and the master key. Made when it does not exist [env: WALNUT_DATA] [default:
+    /// ./walnut-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
     /// A PostgreSQL database that keeps the payments in place of the data root, and that several hosts may share:
     /// postgres://user@host/database, or file:PATH of a file with that address. A password in it is seen by everybody on
-    /// this machine: give it in the environment or in the file
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "WALNUT_STORE",
-        hide_env_values = true
-    )]
+    /// this machine: give it in the environment or in the file [env: WALNUT_STORE]
+    #[arg(long, value_name = "ADDRESS")]
     pub store: Option<String>,
-    /// Where to listen
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8080",
-        env = "WALNUT_LISTEN"
-    )]
-    pub listen: SocketAddr,
-    /// The address under which platforms and buyers reach this host, such as https://pay.example.com
-    #[arg(long, value_name = "URL", env = "WALNUT_PUBLIC_URL")]
+    /// Where to listen [env: WALNUT_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The address under which platforms and buyers reach this host, such as https://pay.example.com [env:
+    /// WALNUT_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// How many components may run at once
-    #[arg(long, value_name = "N", default_value_t = 64, env = "WALNUT_INSTANCES",
-          value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub instances: u32,
+    /// How many components may run at once [env: WALNUT_INSTANCES] [default: 64]
+    #[arg(long, value_name = "N")]
+    pub instances: Option<String>,
     /// Let test targets name a gateway on this machine (http and loopback); for simulated platforms
     #[arg(long)]
     pub allow_local_gateways: bool,
@@ -50,26 +39,66 @@ pub struct ServeOptions {
     /// scanned it. If both are paid, the second payment is given back
     #[arg(long)]
     pub overlap: bool,
-    /// Remove payments that failed this many days after their last change, at least 7; never, where it is not given
-    #[arg(long, value_name = "DAYS", env = "WALNUT_REMOVE_FAILED_AFTER",
-          value_parser = clap::value_parser!(u32).range(7..=36_500))]
-    pub remove_failed_after: Option<u32>,
+    /// Remove payments that failed this many days after their last change, at least 7; never, where it is not given [env:
+    /// WALNUT_REMOVE_FAILED_AFTER]
+    #[arg(long, value_name = "DAYS")]
+    pub remove_failed_after: Option<String>,
     /// Remove paid payments this many days after their last change, and later where the platform may still be asked to give
-    /// the money back; never, where it is not given
-    #[arg(long, value_name = "DAYS", env = "WALNUT_REMOVE_PAID_AFTER",
-          value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub remove_paid_after: Option<u32>,
+    /// the money back; never, where it is not given [env: WALNUT_REMOVE_PAID_AFTER]
+    #[arg(long, value_name = "DAYS")]
+    pub remove_paid_after: Option<String>,
     /// Approve and run only providers that this author signed, besides those that come with the host: the 64 hex digits
-    /// that `walnut provider new-key` printed. May be given several times
-    #[arg(long, value_name = "KEY", env = "WALNUT_PROVIDER_KEYS", value_delimiter = ',', value_parser = author)]
-    pub provider_key: Vec<Author>,
+    /// that `walnut provider new-key` printed. May be given several times [env: WALNUT_PROVIDER_KEYS, with commas between]
+    #[arg(long, value_name = "KEY")]
+    pub provider_key: Vec<String>,
+    /// Any other option of the file: --set log.format=json
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
     /// Make another root key and leave it in root.key of the data root, for an operator who lost the first
     #[arg(long)]
     pub new_root_key: bool,
 }
 
-fn author(text: &str) -> Result<Author, String> {
-    Author::parse(text).ok_or_else(|| "an author's key has 64 hex digits".to_owned())
+impl ServeOptions {
+    /// Everything that says how the host runs.
+    ///
+    /// # Errors
+    /// A `--set` without a value, in words.
+    pub(super) fn sources(&self) -> Result<Sources, String> {
+        let mut sources = Sources::of(self.config.clone());
+        for (key, value) in [
+            ("data", &self.data),
+            ("store", &self.store),
+            ("listen", &self.listen),
+            ("public_url", &self.public_url),
+            ("instances", &self.instances),
+            ("remove_failed_after", &self.remove_failed_after),
+            ("remove_paid_after", &self.remove_paid_after),
+        ] {
+            if let Some(value) = value {
+                sources.flag(key, value, format!("--{}", key.replace('_', "-")));
+            }
+        }
+        for (key, given) in [
+            ("allow_local_gateways", self.allow_local_gateways),
+            ("overlap", self.overlap),
+        ] {
+            if given {
+                sources.flag(key, "true", format!("--{}", key.replace('_', "-")));
+            }
+        }
+        if !self.provider_key.is_empty() {
+            let keys = self.provider_key.join(",");
+            sources.flag("provider_keys", &keys, "--provider-key".to_owned());
+        }
+        for pair in &self.set {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err("--set takes NAME=VALUE, such as log.format=json".to_owned());
+            };
+            sources.flag(key.trim(), value.trim(), format!("--set {}", key.trim()));
+        }
+        Ok(sources)
+    }
 }
 
 /// How the demonstration runs.

@@ -42,7 +42,7 @@ const PAYPAL_CONTROLS: &[Control] = &[
 
 /// Runs the platforms until somebody ends it. `host` is where PayPal sends its webhooks.
 pub(super) async fn run(options: SandboxOptions, host: &str) -> ExitCode {
-    serve::log_to_stderr("error");
+    serve::log_errors();
     match sandbox(options, host).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

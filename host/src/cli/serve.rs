@@ -1,21 +1,33 @@
-//! `walnut serve`: runs the host until it is told to stop, then finishes what runs.
+//! `walnut serve`: runs the host until it is told to stop, then finishes what runs. SIGHUP has it read its options anew.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::options::ServeOptions;
 use super::place;
+use crate::config::{Config, Format, Number, Sources};
+use crate::logging::Logging;
 use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
 
 /// Runs the host until SIGINT or SIGTERM.
 pub(super) async fn run(options: ServeOptions) -> ExitCode {
-    log_to_stderr("info");
-    match serve(options).await {
+    let new_root_key = options.new_root_key;
+    let read = options.sources().and_then(|sources| {
+        let config = sources.read().map_err(|error| error.to_string())?;
+        Ok((sources, config))
+    });
+    let (sources, config) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(2);
+        }
+    };
+    let logging = Logging::begin(config.log_level.as_ref(), "info", config.log_format);
+    match serve(sources, config, &logging, new_root_key).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("walnut: {error:#}");
@@ -24,26 +36,35 @@ pub(super) async fn run(options: ServeOptions) -> ExitCode {
     }
 }
 
-async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+async fn serve(
+    sources: Sources,
+    mut config: Config,
+    logging: &Logging,
+    new_root_key: bool,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     take_all_descriptors();
-    let data = options.data.clone();
-    let store = options.store.as_deref().map(place::read).transpose()?;
+    let store = config.store.as_ref();
+    let store = store.map(|place| place::read(place.as_str())).transpose()?;
     let host = Host::start(HostOptions {
-        data: options.data,
+        data: config.data.clone(),
         store,
-        listen: options.listen,
-        public_url: options.public_url,
-        instances: options.instances,
-        allow_local_gateways: options.allow_local_gateways,
-        overlap: options.overlap,
+        listen: config.listen,
+        public_url: config.public_url.clone(),
+        instances: config.instances.get(),
+        allow_local_gateways: config.allow_local_gateways,
+        overlap: config.overlap,
         retention: Retention {
-            failed_days: options.remove_failed_after,
-            paid_days: options.remove_paid_after,
+            failed_days: config.remove_failed_after.map(Number::get),
+            paid_days: config.remove_paid_after.map(Number::get),
         },
-        provider_authors: options.provider_key,
+        provider_authors: config
+            .provider_keys
+            .as_ref()
+            .map(|authors| authors.keys().to_vec())
+            .unwrap_or_default(),
         compiler: Some(super::this_program()?),
-        new_root_key: options.new_root_key,
+        new_root_key,
     })
     .await?;
     if let Some(file) = host.root_key_file() {
@@ -55,11 +76,16 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     println!(
         "walnut listens on {} with the data root {}",
         host.url(),
-        data.display()
+        config.data.display()
     );
-    let failed = tokio::select! {
-        () = signals.stop() => None,
-        error = host.failed() => Some(error),
+    let failed = loop {
+        tokio::select! {
+            error = host.failed() => break Some(error),
+            reload_wanted = signals.next() => match reload_wanted {
+                true => reload(&sources, &mut config, logging, &host),
+                false => break None,
+            },
+        }
     };
     println!("Stopping: finishing what runs.");
     host.stop().await?;
@@ -67,6 +93,26 @@ async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }
+}
+
+/// Reads the options anew. What cannot be used changes nothing; what is taken at a start alone is told.
+fn reload(sources: &Sources, config: &mut Config, logging: &Logging, host: &Host) {
+    let read = match sources.read() {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::error!("the options stay as they are: {error}");
+            return;
+        }
+    };
+    let (taken, left) = read.changed_from(config);
+    logging.set(read.log_level.as_ref());
+    host.take(&read);
+    tracing::info!(changed = taken.join(" "), "the options were read anew");
+    if !left.is_empty() {
+        tracing::warn!("at the next start, and not before: {}", left.join(" "));
+    }
+    // What waits for the next start is told of again the next time.
+    *config = config.with_live_of(read);
 }
 
 /// Every page that follows a payment holds a connection. Systems give a program fewer descriptors than it may have, for the
@@ -82,10 +128,11 @@ fn take_all_descriptors() {
     }
 }
 
-/// SIGINT and SIGTERM, noticed from when this is made: before that they end the process as it stands.
+/// SIGINT, SIGTERM and SIGHUP, noticed from when this is made: before that they end the process as it stands.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -93,26 +140,29 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for one of them.
+    /// Waits until one of them says that it is over.
     pub(super) async fn stop(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }
+
+    /// Waits until the options are to be read anew (true), or it is over (false).
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
+    }
 }
 
-/// Logs go to standard error; `RUST_LOG` says otherwise how much.
-pub(super) fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let logging = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .try_init();
-    // Set already when two hosts run in one process.
-    drop(logging);
+/// Logs little to standard error, unless `RUST_LOG` says otherwise: for what people watch.
+pub(super) fn log_errors() {
+    let _ = Logging::begin(None, "error", Format::Pretty);
 }

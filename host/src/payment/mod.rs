@@ -61,6 +61,7 @@ pub mod view;
 mod watching;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -93,12 +94,33 @@ pub struct Options {
     pub public_url: String,
     /// Whether another pay type may be begun while the platform cannot close the earlier attempt yet, so that a buyer
     /// could pay both (the second one is given back then). Otherwise the buyer has to wait.
-    pub overlap: bool,
+    pub overlap: Switch,
     /// What is removed when it is old.
     pub retention: Retention,
     /// Whose provider components are approved and run, besides those that come with the host; everybody's where there is
     /// nobody.
     pub provider_authors: Vec<Author>,
+}
+
+/// What the operator turns on and off while the host runs. Clones are the same switch.
+#[derive(Clone, Debug, Default)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// Turned on or off.
+    pub fn new(on: bool) -> Switch {
+        Switch(Arc::new(AtomicBool::new(on)))
+    }
+
+    /// Turns it.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    /// How it stands.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The verbs. Cheap to clone; every clone is the same.
@@ -192,6 +214,11 @@ impl Payments {
     /// The domains' homes, for the rooms above.
     pub fn home(&self) -> &DataRoot {
         &self.0.home
+    }
+
+    /// Whether attempts may overlap: for the operator to turn.
+    pub(crate) fn overlap(&self) -> &Switch {
+        &self.0.options.overlap
     }
 
     /// Whether browsers reach this host by TLS.

@@ -154,7 +154,7 @@ impl Payments {
             .is_some_and(|ending| ending.why == EndWhy::Superseded);
         match self.end_now(attempt).await {
             Ok(Ended::Over | Ended::Paid) => Ok(()),
-            Ok(Ended::StillOpen) if superseded && self.0.options.overlap => Ok(()),
+            Ok(Ended::StillOpen) if superseded && self.0.options.overlap.is_on() => Ok(()),
             Ok(Ended::StillOpen) if superseded => {
                 let error = cannot_switch(attempt);
                 self.give_up_ending(attempt, error.message()).await?;
@@ -163,7 +163,7 @@ impl Payments {
             Ok(Ended::StillOpen) => Err(PayError::busy(
                 "the platform has not said yet how the earlier attempt ended: try again",
             )),
-            Err(_) if superseded && self.0.options.overlap => Ok(()),
+            Err(_) if superseded && self.0.options.overlap.is_on() => Ok(()),
             Err(error) if superseded => {
                 self.give_up_ending(attempt, error.message()).await?;
                 Err(error)

@@ -79,7 +79,7 @@ pub(super) fn claim(case: &Case, wish: Wish<'_>, now: Ams) -> Result<(Option<Cha
     if let Some(current) = open.iter().rev().find(|attempt| !superseded(attempt)) {
         return again(case, current, &wish, now);
     }
-    if let Some(earlier) = open.first().filter(|_| !wish.options.overlap) {
+    if let Some(earlier) = open.first().filter(|_| !wish.options.overlap.is_on()) {
         return Err(cannot_switch(earlier));
     }
     if wish.judged_at >= payment.expires_ms {

@@ -7,11 +7,11 @@ use walnut_sandbox::alipay::{Account, Alipay, AlipayOptions, AnswerFault, Misbeh
 
 use super::*;
 use crate::home::DataRoot;
-use crate::payment::Options;
 use crate::payment::caller::{Caller, Scope};
 use crate::payment::create::CreateRequest;
 use crate::payment::model::PaymentId;
 use crate::payment::retention::Retention;
+use crate::payment::{Options, Switch};
 use crate::plugin::{PluginOptions, Plugins};
 use crate::store::Store;
 
@@ -35,7 +35,7 @@ async fn host_with(root: &DataRoot, store: &Store, retention: Retention) -> Paym
     .unwrap();
     let options = Options {
         public_url: "http://127.0.0.1:1".to_owned(),
-        overlap: false,
+        overlap: Switch::new(false),
         retention,
         provider_authors: Vec::new(),
     };

@@ -181,6 +181,27 @@ impl Host {
         (status.success(), self.data)
     }
 
+    /// SIGHUP: the options are read anew.
+    pub(crate) async fn reload(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().await;
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until the log has this, and gives the first line with it.
+    pub(crate) async fn logged(&self, words: &str) -> String {
+        let looking = async {
+            loop {
+                if let Some(line) = self.log().lines().find(|line| line.contains(words)) {
+                    return line.to_owned();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, looking).await;
+        found.unwrap_or_else(|_| panic!("{words:?} is not in the log: {}", self.log()))
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

@@ -1,0 +1,157 @@
+//! What a host is started with: one definition of every option, from which the file, the environment, the flags and the
+//! example that `walnut config` prints are read and written.
+//!
+//! | file | is |
+//! |---|---|
+//! | `mod.rs` | the options themselves: name, words, preset, whether a running host takes another value |
+//! | [`value`] | what an option may be |
+//! | `sources` | the file, the environment and the flags, and which wins |
+//! | `example` | the commented example |
+//!
+//! A flag wins over the environment, the environment over the file, the file over what is preset.
+
+mod example;
+mod sources;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use example::example;
+pub use sources::{Problem, Sources};
+pub use value::{Authors, Filter, Format, Number, PublicUrl, StorePlace};
+
+use value::{Kind, Value};
+
+/// One option.
+pub(crate) struct Setting {
+    /// Its name in the file, with a dot behind the section: `log.level`.
+    pub(crate) key: &'static str,
+    words: &'static [&'static str],
+    kind: Kind,
+    /// As the environment would give it.
+    preset: Option<&'static str>,
+    /// What stands in the example where nothing is preset.
+    shown: &'static str,
+    check: fn(&str) -> Result<(), String>,
+    differs: fn(&Config, &Config) -> bool,
+    taken_while_running: bool,
+}
+
+/// Makes [`Config`] and [`SETTINGS`] from one list. `live` options are taken by a running host, `fixed` ones at its start.
+macro_rules! settings {
+    ($(
+        $(#[doc = $words:literal])+
+        $when:ident $name:ident ($key:literal): $kind:ty = $preset:expr, $shown:literal;
+    )+) => {
+        /// Every option of a host, checked.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub struct Config {
+            $( $(#[doc = $words])+ pub $name: $kind, )+
+        }
+
+        /// Every option, in the order of the example.
+        pub(crate) const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: $key,
+                words: &[$($words),+],
+                kind: <$kind as Value>::KIND,
+                preset: $preset,
+                shown: $shown,
+                check: |text| <$kind as Value>::read(Some(text)).map(drop),
+                differs: |one, other| one.$name != other.$name,
+                taken_while_running: settings!(@ $when),
+            },
+        )+];
+
+        impl Config {
+            /// This, with what a running host takes of `other`.
+            pub fn with_live_of(&self, other: Config) -> Config {
+                Config {
+                    $( $name: settings!(@ $when self other $name), )+
+                }
+            }
+
+            /// Reads every option; `text` has what was given of it, as the environment would give it.
+            fn of<E>(
+                text: impl Fn(&'static str) -> Option<String>,
+                wrong: impl Fn(&'static str, String) -> E,
+            ) -> Result<Config, E> {
+                Ok(Config {
+                    $( $name: {
+                        let given = text($key).or_else(|| $preset.map(str::to_owned));
+                        <$kind as Value>::read(given.as_deref()).map_err(|why| wrong($key, why))?
+                    }, )+
+                })
+            }
+        }
+    };
+    (@ live $this:ident $other:ident $name:ident) => { $other.$name };
+    (@ fixed $this:ident $other:ident $name:ident) => { $this.$name.clone() };
+    (@ live) => { true };
+    (@ fixed) => { false };
+}
+
+settings! {
+    /// The data root: payments, homes and the master key. Made when it does not exist.
+    fixed data ("data"): PathBuf = Some("./walnut-data"), "";
+    /// A PostgreSQL database that keeps the payments in place of the data root, and that several hosts may share:
+    /// postgres://user@host/database, or file:PATH of a file with that address.
+    fixed store ("store"): Option<StorePlace> = None::<&str>, "file:/etc/walnut/store";
+    /// Where the host listens; port 0 takes a free one.
+    fixed listen ("listen"): SocketAddr = Some("127.0.0.1:8080"), "";
+    /// The address under which platforms and buyers reach this host: http or https, no query, at most 200 characters.
+    fixed public_url ("public_url"): Option<PublicUrl> = None::<&str>, "https://pay.example.com";
+    /// How many components may run at once, 1 to 4096.
+    fixed instances ("instances"): Number<1, 4096> = Some("64"), "";
+    /// Approve and run only providers that one of these authors signed, besides those that come with the host: what
+    /// `walnut provider new-key` printed, with commas between.
+    fixed provider_keys ("provider_keys"): Option<Authors> = None::<&str>,
+        "3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29";
+    /// Let test targets name a gateway on this machine (http and loopback): for simulated platforms and development only.
+    fixed allow_local_gateways ("allow_local_gateways"): bool = Some("false"), "";
+    /// Let buyers switch to another way to pay although the platform cannot close the earlier code before somebody scanned
+    /// it. If both are paid, the second payment is given back.
+    live overlap ("overlap"): bool = Some("false"), "";
+    /// Remove payments that failed this many days after their last change, at least 7; never, where it is not given.
+    fixed remove_failed_after ("remove_failed_after"): Option<Number<7, 36_500>> = None::<&str>, "400";
+    /// Remove paid payments this many days after their last change, and later where the platform may still be asked to give
+    /// the money back; never, where it is not given.
+    fixed remove_paid_after ("remove_paid_after"): Option<Number<1, 36_500>> = None::<&str>, "1000";
+    /// What is logged: error, warn, info, debug or trace, for all or by module as in "info,walnut::work=debug". Where it is
+    /// not given, RUST_LOG says it.
+    live log_level ("log.level"): Option<Filter> = None::<&str>, "info";
+    /// How a line of the log is written: pretty, or json (one object a line, for programs).
+    fixed log_format ("log.format"): Format = Some("pretty"), "";
+}
+
+impl Config {
+    /// Every option as it is preset.
+    ///
+    /// # Errors
+    /// Never, unless a preset value is none of its option.
+    pub fn preset() -> Result<Config, Problem> {
+        Sources::default().read()
+    }
+
+    /// The names of options in which this differs from `other`: those that a running host takes, and those that it does not.
+    pub fn changed_from(&self, other: &Config) -> (Vec<&'static str>, Vec<&'static str>) {
+        let changed = SETTINGS
+            .iter()
+            .filter(|setting| (setting.differs)(self, other));
+        let (live, fixed): (Vec<_>, Vec<_>) =
+            changed.partition(|setting| setting.taken_while_running);
+        let keys = |settings: Vec<&Setting>| settings.iter().map(|setting| setting.key).collect();
+        (keys(live), keys(fixed))
+    }
+}
+
+impl Setting {
+    /// The variable of the environment.
+    fn variable(&self) -> String {
+        format!("WALNUT_{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+#[cfg(test)]
+mod tests;
