@@ -55,13 +55,16 @@ pub(super) async fn inspect(
     by.root()?;
     let bytes = Arc::new(body?.to_vec());
     let inspected = payments.inspect_provider(bytes.clone()).await?;
-    let mut told = shown(&inspected);
     // What does not fit is told before anybody approves it.
-    told["author"] = match author(&bytes) {
+    let author = match author(&bytes) {
         Ok(author) => json!(author.to_string()),
         Err(Unsigned::Missing) => Value::Null,
         Err(why) => return Err(PayError::bad_provider(why.to_string()).into()),
     };
+    let mut told = shown(&inspected);
+    if let Some(told) = told.as_object_mut() {
+        told.insert("author".to_owned(), author);
+    }
     Data::of(told)
 }
 

@@ -58,8 +58,11 @@ pub enum Unsigned {
     Stranger(Author),
 }
 
+/// The author's key, and the signature.
+type Signature<'a> = ([u8; KEY_BYTES], &'a [u8]);
+
 /// The component and, where it ends with one, its signature.
-fn split(component: &[u8]) -> (&[u8], Option<([u8; KEY_BYTES], &[u8])>) {
+fn split(component: &[u8]) -> (&[u8], Option<Signature<'_>>) {
     let header = header();
     let content = KEY_BYTES + SIGNATURE_BYTES;
     let Some((before, content)) = component
