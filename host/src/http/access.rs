@@ -63,7 +63,6 @@ enum Callers {
 use Callers::{Each, Open};
 
 /// The heads of the columns.
-#[cfg(test)]
 const ROLES: [&str; 6] = ["root", "op", "owner", "server", "till", "ticket"];
 
 /// Looking at a payment.
@@ -298,7 +297,15 @@ fn allowed(caller: &Caller, each: &[May; 6]) -> Result<(), PayError> {
         (Refunds, _) => "this key may not give money back",
         (No, Caller::Ticket(_)) => "a ticket is good for one payment, and not for this",
         (No, Caller::Op) => "this key may only look",
-        (No, _) => "this key is not for that",
+        (No, _) => {
+            let keys = ROLES.iter().zip(each).take(ROLES.len() - 1);
+            let others: Vec<&str> = keys
+                .filter(|(_, may)| **may != No)
+                .map(|(role, _)| *role)
+                .collect();
+            let why = format!("this key is not for that: use one of {}", others.join(", "));
+            return Err(PayError::no_privilege(why));
+        }
     };
     Err(PayError::no_privilege(refused))
 }
