@@ -77,10 +77,10 @@ async fn refusals_are_told_to_the_auditor_and_secrets_are_not() {
         .filter(|line| line.contains("refused"))
         .collect();
     for (who, address, code) in [
-        ("shop", "/pay/domain", "e.pay.nopvg"),
-        ("shop", "/pay/ajax/get", "e.pay.noexists"),
-        ("nobody", "/pay/ajax/query", "e.auth.required"),
-        ("nobody", "/pay/ajax/get", "e.auth.required"),
+        ("who=\"shop\"", "/pay/domain", "e.pay.nopvg"),
+        ("who=\"shop\"", "/pay/ajax/get", "e.pay.noexists"),
+        ("who=\"nobody\"", "/pay/ajax/query", "e.auth.required"),
+        ("who=\"nobody\"", "/pay/ajax/get", "e.auth.required"),
     ] {
         let told = lines.iter().any(|line| {
             [who, address, code].iter().all(|part| line.contains(part)) && line.contains("audit")
