@@ -56,7 +56,7 @@ function whole(desk, payment, history, evidence, deliveries, draw) {
     h("div", { class: "columns" },
       h("section", { class: "card" },
         facts(
-          [words.say("st"), h("span", {}, stateOf(payment.st), payment.fail_why ? ` ${payment.fail_why}` : "", payment.late ? " (late)" : "", payment.overdue ? " (overdue)" : "")],
+          [words.say("st"), h("span", {}, stateOf(payment.st), payment.fail_why ? ` ${payment.fail_why}` : "", isEnding(payment) ? ` · ${words.say("ending")}` : "", payment.late ? " (late)" : "", payment.overdue ? " (overdue)" : "")],
           [words.say("fee"), words.amount(payment.fee, payment.cur)],
           [words.say("refunded"), payment.refunded > 0 ? words.amount(payment.refunded, payment.cur) : ""],
           [words.say("brief"), payment.brief],
@@ -81,6 +81,11 @@ function whole(desk, payment, history, evidence, deliveries, draw) {
     ...stated(evidence),
     ...ran(desk, deliveries, draw),
   ].filter((part) => part instanceof Node);
+}
+
+/** Whether it was closed here, and the platform has not closed it yet. */
+function isEnding(/** @type {Payment} */ payment) {
+  return payment.st === "WAIT" && payment.attempts?.some((/** @type {any} */ attempt) => attempt.ending);
 }
 
 /** @param {any} change */
@@ -174,9 +179,10 @@ function actions(desk, payment, draw) {
   if (desk.who.role === "op") return false;
   const open = payment.st === "NEW" || payment.st === "WAIT";
   const act = (/** @type {string} */ path, /** @type {object} */ body = {}, /** @type {Record<string, string>} */ headers = {}) => desk.during(async () => {
-    await desk.host.post(path, { id: payment.id, ...body }, { ...desk.page, ...headers });
+    const answer = await desk.host.post(path, { id: payment.id, ...body }, { ...desk.page, ...headers });
     await draw();
-    desk.say(words.say("done"));
+    const waits = /close|reverse/.test(path) && answer.st === "WAIT";
+    desk.say(words.say(waits ? "notYet" : "done"));
   });
   const sure = (/** @type {string} */ what, /** @type {() => unknown} */ work) => () => confirm(words.say("confirm", { what })) && work();
   const amount = h("input", { inputmode: "decimal", pattern: "\\d{1,12}([.,]\\d{1,3})?" });

@@ -56,6 +56,11 @@ export async function payments(desk, match) {
     drawn = now;
     draw(found.list);
     foot.replaceChildren(
+      after && button(words.say("newest"), () => desk.during(async () => {
+        after = "";
+        live.checked = true;
+        await look();
+      })) || "",
       found.pager.next && button(words.say("more"), () => desk.during(async () => {
         after = found.pager.next;
         live.checked = false;

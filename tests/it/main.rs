@@ -40,6 +40,7 @@ mod sandbox;
 mod scripts;
 mod sharing;
 mod supply;
+mod tenants;
 mod terminal;
 mod watching;
 mod wechat;

@@ -1,8 +1,10 @@
 //! Hosts that share payments and homes in PostgreSQL. Left out where there is no server.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
+use walnut_sandbox::alipay::Notice;
 use walnut_test_postgres::{Database, Server};
 
 use crate::world::{Host, RECORD_SALE, Shop, World, run_walnut};
@@ -53,6 +55,47 @@ async fn any_host_serves_what_another_was_given() {
     for host in [&world.host, &second] {
         assert!(!host.data_root().join("home").exists());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_missed_what_another_was_given_catches_up() {
+    let Some(database) = database() else { return };
+    let world = World::with(1, &["--store", database.url()]).await;
+    let other = world.host.beside().await;
+    // The connections by which hosts hear of each other end.
+    let deafen = || {
+        let listens =
+            "datname = current_database() AND query LIKE '%LISTEN%' AND pid <> pg_backend_pid()";
+        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {listens}");
+        database.run(&sql).unwrap();
+    };
+    deafen();
+    let rival = world.host.domain("rival").await;
+    let account = world.alipay.open_account().await.unwrap();
+    rival
+        .put_target("zfb", "main", &world.alipay, &account)
+        .await;
+    deafen();
+    let id = rival.create(json!({})).await;
+    let sent = rival.send(&id).await.data();
+    world.go_silent(&id);
+    world
+        .alipay
+        .pay(sent["data"].as_str().unwrap())
+        .await
+        .unwrap();
+
+    // The address names no trade: the other host has to know the account.
+    let bare = Notice::genuine().to(format!("{}/pay/re", other.url()));
+    let taken = async {
+        while !world.alipay.notify(&id, &bare).await.unwrap().taken {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), taken)
+        .await
+        .unwrap();
+    rival.until_state(&id, "OK").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

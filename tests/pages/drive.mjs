@@ -8,8 +8,9 @@ import * as ways from "./stories/ways.mjs";
 import * as till from "./stories/till.mjs";
 import * as console_ from "./stories/console.mjs";
 import * as deciding from "./stories/deciding.mjs";
+import * as looking from "./stories/looking.mjs";
 
-const stories = { ...buying, ...ways, ...till, ...console_, ...deciding };
+const stories = { ...buying, ...ways, ...till, ...console_, ...deciding, ...looking };
 
 try {
   await stories[told.story]();

@@ -1,4 +1,4 @@
-//! `/pay/ajax/close`, `reverse`, `refund`, `resolve`: how payments end otherwise than by being paid.
+//! `/pay/ajax/check`, by `POST`, `close`, `reverse`, `refund`, `resolve`: how payments end otherwise than by being paid.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::auth::By;
 use super::envelope::{Answer, Data};
-use super::payments::{idempotency_key, payment_id};
+use super::payments::{checked, idempotency_key, payment_id};
 use crate::payment::error::PayError;
 use crate::payment::model::Digest;
 use crate::payment::refund::RefundRequest;
@@ -30,6 +30,16 @@ pub(super) async fn close(
     let Json(body) = body?;
     let payment = payments.close(&by.0, payment_id(&body.id)?).await?;
     Ok(Data::of(view::to_json(&payment, now_ms()))?.changed(payment.id.to_string()))
+}
+
+/// Asks the platform, as `GET` does: for callers to whom a `GET` is only a look.
+pub(super) async fn ask(
+    State(payments): State<Payments>,
+    by: By,
+    body: Result<Json<IdBody>, JsonRejection>,
+) -> Answer {
+    let Json(body) = body?;
+    checked(&payments, &by, &body.id).await
 }
 
 pub(super) async fn reverse(

@@ -72,7 +72,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/create", post(payments::create))
         .route("/send", post(payments::send))
         .route("/get", get(payments::get))
-        .route("/check", get(payments::check).post(payments::check))
+        .route("/check", get(payments::check).post(endings::ask))
         .route("/query", get(payments::query))
         .route("/summary", get(summary::summary))
         .route("/watch", get(watch::watch))

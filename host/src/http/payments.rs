@@ -143,9 +143,13 @@ pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> 
 }
 
 pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
-    let id = payment_id(&id?.id)?;
-    let payment = payments.check(&by.0, id).await?;
-    shown(&payments, &by, payment).await
+    checked(&payments, &by, &id?.id).await
+}
+
+/// Asks the platform about a payment, and shows what came of it.
+pub(super) async fn checked(payments: &Payments, by: &By, id: &str) -> Answer {
+    let payment = payments.check(&by.0, payment_id(id)?).await?;
+    shown(payments, by, payment).await
 }
 
 /// A payment as the caller sees it: owners and operators with its attempts and refunds.

@@ -206,6 +206,21 @@ async fn what_an_owner_saves_is_what_the_host_says() {
 }
 
 #[tokio::test]
+async fn an_owner_pages_through_payments() {
+    story("paging").await;
+}
+
+#[tokio::test]
+async fn an_owner_chooses_what_to_see_of_payments() {
+    story("columns").await;
+}
+
+#[tokio::test]
+async fn an_owner_closes_asks_about_and_takes_back_payments() {
+    story("acting").await;
+}
+
+#[tokio::test]
 async fn the_operator_sees_every_domain_and_gives_keys() {
     story("operator").await;
 }
