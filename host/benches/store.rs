@@ -10,6 +10,7 @@
 mod stage {
     pub(crate) mod bare;
     pub(crate) mod crowd;
+    pub(crate) mod made;
     pub(crate) mod process;
     pub(crate) mod rounds;
 }
@@ -17,87 +18,11 @@ mod stage {
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use serde_json::Map;
-use serde_json::json;
 use stage::bare::{Bare, Row, meta, scattered};
+use stage::made::{create, create_some};
 use stage::rounds::quartiles;
-use walnut::payment::model::{Buyer, Change, Payment, PaymentId, State};
-use walnut::payment::money::{Currency, Money};
-use walnut::store::{Created, NewPayment, Stats, Store};
-
-/// A payment as a shop's page makes it, with or without what the shop adds: each of its values has a key.
-fn request(added: bool) -> NewPayment {
-    let id = PaymentId::generate();
-    let payment = Payment {
-        id,
-        domain: "shop".to_owned(),
-        domain_id: "0198f0c0000070008000000000000001".to_owned(),
-        test: false,
-        brief: "a pot of tea".to_owned(),
-        total: Money::new(8_800, Currency::CNY).expect("an amount"),
-        price_minor: None,
-        state: State::New,
-        fail_why: None,
-        hold: None,
-        late: false,
-        refunded_minor: 0,
-        created_ms: 1_790_000_000_000,
-        changed_ms: 1_790_000_000_000,
-        sent_ms: 0,
-        closed_ms: 0,
-        expires_ms: 1_790_000_900_000,
-        pay_type: None,
-        target: None,
-        presentation: None,
-        buyer: Buyer {
-            tp: 2,
-            id: id.to_string(),
-            name: "xiaobai".to_owned(),
-        },
-        callback: None,
-        applied_ms: 0,
-        applied_result: None,
-        offers: Vec::new(),
-        platforms: Map::new(),
-        meta: match added {
-            true => Map::from_iter([
-                ("or".to_owned(), json!({ "id": format!("A-{id}") })),
-                ("table".to_owned(), 7.into()),
-            ]),
-            false => Map::new(),
-        },
-        revision: 0,
-    };
-    let line = Change {
-        at: payment.created_ms,
-        cause: "create".to_owned(),
-        from: None,
-        to: State::New,
-        trade_no: None,
-        statement: None,
-        detail: Map::new(),
-    };
-    NewPayment {
-        payment,
-        attempts: Vec::new(),
-        history: vec![line],
-        callback_content: None,
-        deliver: false,
-        idempotency: None,
-    }
-}
-
-async fn create(store: Store, times: u64, added: bool) {
-    for _ in 0..times {
-        assert_eq!(
-            store
-                .create(request(added))
-                .await
-                .expect("a durable create"),
-            Created::Made
-        );
-    }
-}
+use walnut::payment::model::PaymentId;
+use walnut::store::{Stats, Store};
 
 fn creates(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -115,7 +40,7 @@ fn creates(criterion: &mut Criterion) {
                         .map(|caller| {
                             // The rest of the division goes to the first callers.
                             let times = creates / callers + u64::from(caller < creates % callers);
-                            tokio::spawn(create(store.clone(), times, added))
+                            tokio::spawn(create_some(store.clone(), times, added))
                         })
                         .collect();
                     for task in tasks {
@@ -132,10 +57,10 @@ fn creates(criterion: &mut Criterion) {
 }
 
 /// Creates of one round.
-const ROUND: u64 = 19_200;
+const ROUND: u32 = 19_200;
 /// Rounds of each side that count, and those before them.
 const ROUNDS: (usize, usize) = (12, 2);
-const CALLERS: u64 = 64;
+const CALLERS: u32 = 64;
 
 /// The store and SQLite alone take turns of a round each.
 fn against_bare(_: &mut Criterion) {
@@ -154,18 +79,11 @@ fn against_bare(_: &mut Criterion) {
     for number in 0..before + rounds {
         let earlier = store.stats();
         let begun = Instant::now();
-        runtime.block_on(async {
-            let tasks: Vec<_> = (0..CALLERS)
-                .map(|_| tokio::spawn(create(store.clone(), round / CALLERS, true)))
-                .collect();
-            for task in tasks {
-                task.await.expect("a caller");
-            }
-        });
+        runtime.block_on(create(&store, round, CALLERS));
         let took = begun.elapsed();
         let now = store.stats();
         let batch = (now.jobs - earlier.jobs).div_ceil(now.commits - earlier.commits);
-        let bare_took = alone_writes(&bare, round, batch);
+        let bare_took = alone_writes(&bare, round.into(), batch);
         if number >= before {
             ratios.push(bare_took.div_duration_f64(took));
             batches.push(batch);
@@ -173,7 +91,7 @@ fn against_bare(_: &mut Criterion) {
             times[1] += bare_took;
         }
     }
-    let a_second = |took: Duration| (round * rounds as u64) as f64 / took.as_secs_f64();
+    let a_second = |took: Duration| f64::from(round) * rounds as f64 / took.as_secs_f64();
     println!(
         "{CALLERS} callers: {:.0} creates a second, in transactions of {} on the average; SQLite alone with those: {:.0}",
         a_second(times[0]),

@@ -54,11 +54,12 @@ async fn run(callback: &Callback) -> anyhow::Result<()> {
 }
 
 /// How long components of a kind took from the call for them until they had run, the shortest first: when the system
-/// still had their files in memory, and when it had to read them from the disk.
+/// still had their files in memory, and when it had to read them from the disk; and how long the disk takes by itself.
 pub(crate) struct Loads {
     pub(crate) bytes: u64,
     pub(crate) cached: Vec<Duration>,
     pub(crate) read: Vec<Duration>,
+    pub(crate) disk_alone: Vec<Duration>,
 }
 
 /// Compiles so many components of a kind, forgets them, and runs each.
@@ -84,8 +85,27 @@ pub(crate) async fn load(
         .collect::<Result<_, _>>()?;
     let bytes = fs::metadata(files.first().context("compiled code")?)?.len();
     let cached = runs(&plugins(&dir)?, &digests).await?;
+    let_go(&files)?;
+    let read = runs(&plugins(&dir)?, &digests).await?;
+    let_go(&files)?;
+    let mut disk_alone = Vec::with_capacity(files.len());
     for file in &files {
-        // Written, and then let go by the system.
+        let begun = Instant::now();
+        std::hint::black_box(fs::read(file)?);
+        disk_alone.push(begun.elapsed());
+    }
+    disk_alone.sort_unstable();
+    Ok(Loads {
+        bytes,
+        cached,
+        read,
+        disk_alone,
+    })
+}
+
+/// Has the system write these files and let go of them.
+fn let_go(files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
         fs::File::open(file)?.sync_all()?;
         let mut dd = Command::new("dd");
         dd.args(["iflag=nocache", "count=0", "status=none"]);
@@ -93,12 +113,7 @@ pub(crate) async fn load(
         of.push(file);
         ensure!(dd.arg(of).status()?.success(), "dd");
     }
-    let read = runs(&plugins(&dir)?, &digests).await?;
-    Ok(Loads {
-        bytes,
-        cached,
-        read,
-    })
+    Ok(())
 }
 
 async fn runs(plugins: &Plugins, digests: &[Digest]) -> anyhow::Result<Vec<Duration>> {

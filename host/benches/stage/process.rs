@@ -24,8 +24,20 @@ pub(crate) const READY: &str = "walnut listens on http://";
 impl Server {
     /// The host's real binary on this data root, as `walnut serve` runs it, and where it listens.
     pub(crate) fn host(data: &Path, log: &Path) -> io::Result<(Server, SocketAddr)> {
+        Server::host_at(data, log, None)
+    }
+
+    /// The same, with its payments at this address of PostgreSQL.
+    pub(crate) fn host_at(
+        data: &Path,
+        log: &Path,
+        address: Option<&str>,
+    ) -> io::Result<(Server, SocketAddr)> {
         let mut walnut = Command::new(env!("CARGO_BIN_EXE_walnut"));
         walnut.args(["serve", "--allow-local-gateways"]);
+        if let Some(address) = address {
+            walnut.args(["--store", address]);
+        }
         walnut.args(["--listen", "127.0.0.1:0", "--data"]);
         Server::start(walnut.arg(data), log)
     }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use tempfile::TempDir;
 use walnut::home::DataRoot;
 use walnut::payment::model::{State, TradeNo};
-use walnut::store::{Find, NewPayment, Store};
+use walnut::store::{Address, Find, NewPayment, Store};
 
 use super::merchant::Merchant;
 use super::order::{DOMAIN, sent};
@@ -29,17 +29,25 @@ pub(crate) struct Stock {
 impl Stock {
     /// Lays in so many payments, on the disk that the build is on.
     pub(crate) async fn lay_in<M: Merchant>(merchant: &M, count: usize) -> anyhow::Result<Stock> {
+        Stock::lay_in_at(merchant, count, None).await
+    }
+
+    /// The payments are at this address of PostgreSQL.
+    pub(crate) async fn lay_in_at<M: Merchant>(
+        merchant: &M,
+        count: usize,
+        address: Option<&str>,
+    ) -> anyhow::Result<Stock> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let mut stock = Stock {
             dir,
             requests: Vec::new(),
         };
         {
-            let (_host, address) = Server::host(&stock.root(), &stock.log())?;
+            let (_host, address) = Server::host_at(&stock.root(), &stock.log(), address)?;
             shop::open(address, &stock.root(), merchant).await?;
         }
-        let home = DataRoot::open(&stock.root())?;
-        let store = Store::open(&home.payment_dir())?;
+        let store = open(&stock.root(), address).await?;
         let known = store.providers().await?;
         let provider = known
             .iter()
@@ -110,10 +118,24 @@ fn signed<M: Merchant>(merchant: &M, new: &[NewPayment]) -> anyhow::Result<Vec<V
     })
 }
 
+/// The store of a data root, or at an address.
+async fn open(root: &Path, address: Option<&str>) -> anyhow::Result<Store> {
+    let (root, address) = (root.to_owned(), address.map(Address::parse).transpose()?);
+    let opening = move || match address {
+        Some(address) => Ok(Store::connect(&address)?),
+        None => anyhow::Ok(Store::open(&DataRoot::open(&root)?.payment_dir())?),
+    };
+    tokio::task::spawn_blocking(opening).await?
+}
+
 /// Counts the payments of a data root that are paid.
 pub(crate) async fn settled(root: &Path) -> anyhow::Result<u64> {
-    let home = DataRoot::open(root)?;
-    let store = Store::open(&home.payment_dir())?;
+    settled_at(root, None).await
+}
+
+/// Counts the payments at an address that are paid.
+pub(crate) async fn settled_at(root: &Path, address: Option<&str>) -> anyhow::Result<u64> {
+    let store = open(root, address).await?;
     let mut paid = Find::new(Some(DOMAIN.to_owned()));
     paid.states = vec![State::Ok];
     let count = store.count(paid).await?;

@@ -99,6 +99,10 @@ fn compiling() -> Config {
         .max_wasm_stack(limits::STACK_BYTES)
         .async_stack_size(limits::ASYNC_STACK_BYTES)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(limits::BACKTRACE_FRAMES))
+        // A backtrace has the names of functions. Where in them, and what debuggers of the host would read, is more than
+        // the code itself, and all of it is read from the disk whenever a component is loaded.
+        .generate_address_map(false)
+        .native_unwind_info(false)
         // An upload that compiles on all cores would make payments wait.
         .parallel_compilation(false);
     config

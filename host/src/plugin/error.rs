@@ -256,10 +256,9 @@ fn explained(backtrace: &WasmBacktrace) -> Option<String> {
 fn frames(backtrace: &WasmBacktrace) -> String {
     let mut text = String::new();
     for (at, frame) in backtrace.frames().iter().enumerate() {
-        let _ = match (frame.func_name(), frame.func_offset()) {
-            (Some(name), Some(offset)) => writeln!(text, "{at}: {name} +{offset:#x}"),
-            (Some(name), None) => writeln!(text, "{at}: {name}"),
-            (None, _) => writeln!(text, "{at}: function {}", frame.func_index()),
+        let _ = match frame.func_name() {
+            Some(name) => writeln!(text, "{at}: {name}"),
+            None => writeln!(text, "{at}: function {}", frame.func_index()),
         };
     }
     text
