@@ -61,6 +61,7 @@ pub struct Guest<'a> {
     flags: &'a [&'a str],
     is_workspace: bool,
     is_prepared: bool,
+    is_module: bool,
 }
 
 impl<'a> Guest<'a> {
@@ -75,6 +76,7 @@ impl<'a> Guest<'a> {
             flags: &[],
             is_workspace: false,
             is_prepared: false,
+            is_module: false,
         }
     }
 
@@ -84,7 +86,7 @@ impl<'a> Guest<'a> {
         self
     }
 
-    /// Its directory is a workspace of its own, with a lock file and the profile of guests.
+    /// Its directory is in a workspace of its own, with a lock file and the profile of guests.
     pub fn as_workspace(mut self) -> Guest<'a> {
         self.is_workspace = true;
         self
@@ -93,6 +95,12 @@ impl<'a> Guest<'a> {
     /// It exports [`prepare::EXPORT`], which is run while it is built: its instances start where that ended.
     pub fn prepared(mut self) -> Guest<'a> {
         self.is_prepared = true;
+        self
+    }
+
+    /// It stays the module that was compiled: a plug-in of something else.
+    pub fn as_module(mut self) -> Guest<'a> {
+        self.is_module = true;
         self
     }
 
@@ -137,9 +145,13 @@ fn build_all(guests: &[Guest<'_>]) -> Result<()> {
             module = prepare::prepare(&module)
                 .with_context(|| format!("{} cannot be prepared", guest.package))?;
         }
-        let manifest = manifest(&workspace.join(guest.dir))?;
-        let component = component::wrap(&module, manifest.as_deref())
-            .with_context(|| format!("{} does not make a component", guest.package))?;
+        let component = if guest.is_module {
+            module
+        } else {
+            let manifest = manifest(&workspace.join(guest.dir))?;
+            component::wrap(&module, manifest.as_deref())
+                .with_context(|| format!("{} does not make a component", guest.package))?
+        };
         let made = out_dir.join(format!("{}.wasm", guest.name));
         fs::write(&made, &component).with_context(|| format!("cannot write {}", made.display()))?;
         show(&shown_dir, guest.name, &component)?;
@@ -243,14 +255,10 @@ fn workspace() -> Result<PathBuf> {
     let start = env::var_os("CARGO_MANIFEST_DIR").context("not called by a build script")?;
     let found = Path::new(&start)
         .ancestors()
-        .find(|dir| dir.join("Cargo.lock").is_file());
-    let dir =
-        found.context("no Cargo.lock above the crate: guests are built in walnut's workspace")?;
-    ensure!(
-        dir.join("wit").is_dir(),
-        "{} has no wit/: it is not walnut's",
-        dir.display()
-    );
+        .find(|dir| dir.join("Cargo.lock").is_file() && dir.join("wit").is_dir());
+    let dir = found.context(
+        "no Cargo.lock beside a wit/ above the crate: guests are built in walnut's workspace",
+    )?;
     Ok(dir.to_owned())
 }
 
