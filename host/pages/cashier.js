@@ -307,8 +307,11 @@ async function begin() {
     /** @type {HTMLElement | null} */ (document.querySelector("#ways button"))?.focus();
   });
   setInterval(tick, 1000);
-  // Both are asked at once: on a slow line each question costs as much as all scripts.
+  // All is asked at once: on a slow line each question costs as much as all scripts. The first two came with them.
   const unfollow = host.follow(id, take);
+  host.get("/pay/ajax/get", { id }).then(take).catch(() => {
+    // Who follows is told anyway.
+  });
   for (let pause = 1000; ; pause = Math.min(pause * 2, 15000)) {
     try {
       const told = await host.get("/pay/ajax/offers", { id });

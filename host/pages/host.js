@@ -32,7 +32,7 @@ export class Host {
   address(path, query = {}) {
     const all = new URLSearchParams(query);
     if (this.ticket) all.set("ticket", this.ticket);
-    return `${path}?${all}`;
+    return `${all}` ? `${path}?${all}` : path;
   }
 
   /**
@@ -91,7 +91,8 @@ export class Host {
     let response;
     let answer;
     try {
-      response = await fetch(address, { ...request, cache: "no-store", credentials: "same-origin" });
+      // Nothing keeps an answer, as each says itself; what the page's own head asked for ahead is the answer to the first question.
+      response = await fetch(address, { ...request, credentials: "same-origin" });
       answer = await response.json();
     } catch {
       throw new Refused("e.page.offline", "", 0);

@@ -67,6 +67,12 @@ async fn a_page_loads_from_this_host_alone() {
             let again = world.shop.keyless(Method::GET, file);
             let again = Shop::answer(again.header("If-None-Match", tag)).await;
             assert_eq!((again.status, again.bytes.len()), (304, 0), "{file}");
+            let packed = world.shop.keyless(Method::GET, file);
+            let packed = Shop::answer(packed.header("Accept-Encoding", "br, gzip")).await;
+            assert_eq!(header(&packed, "content-encoding"), "gzip", "{file}");
+            assert_eq!(header(&packed, "vary"), "accept-encoding", "{file}");
+            assert_ne!(header(&packed, "etag"), header(&loaded, "etag"), "{file}");
+            assert!(packed.bytes.len() < loaded.bytes.len(), "{file}");
         }
         assert!(bytes < most, "{path} has {bytes} bytes in all");
     }
@@ -84,6 +90,17 @@ async fn the_buyers_page_is_told_how_to_pay_and_shows_the_code() {
         made["ticket"].as_str().unwrap(),
     );
     let asked = format!("id={id}&ticket={ticket}");
+    // A browser asks for it together with the scripts; what is no ticket is not told back.
+    let page = open(&world, &format!("/pay/cashier/{id}?ticket={ticket}")).await;
+    let ahead = header(&page, "link");
+    assert!(
+        ahead.contains(&format!("</pay/ajax/offers?{asked}>; rel=preload")),
+        "{ahead}"
+    );
+    for odd in ["wt_%3E%0Ax", "wt_a>b", "else", ""] {
+        let page = open(&world, &format!("/pay/cashier/{id}?ticket={odd}")).await;
+        assert!(!page.headers.contains_key("link"), "{odd}");
+    }
     let offers = open(&world, &format!("/pay/ajax/offers?{asked}"))
         .await
         .data();

@@ -44,9 +44,13 @@ impl Data {
     }
 }
 
+/// Answers are of one caller and one moment: nothing between the host and the caller keeps them.
+const NOT_KEPT: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
 impl IntoResponse for Data {
     fn into_response(self) -> Response {
-        let mut response = Json(json!({ "ok": true, "data": self.value })).into_response();
+        let body = Json(json!({ "ok": true, "data": self.value }));
+        let mut response = ([NOT_KEPT], body).into_response();
         if let Some(what) = self.changed {
             response.extensions_mut().insert(Changed(what));
         }
@@ -161,7 +165,7 @@ impl From<JsonRejection> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = Json(json!({ "ok": false, "errCode": self.code, "msg": self.message }));
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, [NOT_KEPT], body).into_response();
         response.extensions_mut().insert(Refused(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");

@@ -1,33 +1,44 @@
 //! The pages that people use, and what they are made of. Everything is in the binary, and nothing on a page comes from
 //! anywhere else.
 
-use axum::extract::Path;
+mod packed;
+
+use axum::extract::{Path, RawQuery};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    LINK, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use self::packed::{Made, Packed, takes_gzip};
 use super::envelope::Failure;
+use super::payments::payment_id;
 use crate::payment::error::PayError;
-use crate::payment::model::Digest;
+use crate::payment::ticket::Tickets;
 
 /// A file of the pages.
 struct File {
     name: &'static str,
     kind: &'static str,
-    text: &'static str,
+    packed: Packed,
+}
+
+/// A text that is built in.
+macro_rules! packed {
+    ($name:expr) => {
+        Packed::new(|| Made::of(include_str!(concat!("../../pages/", $name))))
+    };
 }
 
 macro_rules! files {
     ($($name:literal $kind:literal;)+) => {
-        [$(File { name: $name, kind: $kind, text: include_str!(concat!("../../pages/", $name)) }),+]
+        [$(File { name: $name, kind: $kind, packed: packed!($name) }),+]
     };
 }
 
 /// What the pages load.
-const FILES: [File; 15] = files! {
+static FILES: [File; 15] = files! {
     "style.css" "text/css; charset=utf-8";
     "words.js" "text/javascript; charset=utf-8";
     "host.js" "text/javascript; charset=utf-8";
@@ -55,34 +66,56 @@ const CASHIER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
+static CASHIER: Packed = packed!("cashier.html");
+static TILL: Packed = packed!("till.html");
+static CONSOLE: Packed = packed!("console.html");
+
 /// The buyer's page. It is the same for every payment: what it shows it asks for, with its ticket.
-pub(super) async fn cashier() -> Response {
-    page(
-        include_str!("../../pages/cashier.html"),
-        CASHIER_POLICY,
-        "camera=()",
-    )
+pub(super) async fn cashier(
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    asked: HeaderMap,
+) -> Response {
+    let mut response = page(&asked, &CASHIER, CASHIER_POLICY, "camera=()");
+    if let Some(ahead) = asked_ahead(&id, &query.unwrap_or_default()) {
+        response.headers_mut().insert(LINK, ahead);
+    }
+    response
+}
+
+/// What the page will ask for first, so that a browser asks for it together with the scripts.
+fn asked_ahead(id: &str, query: &str) -> Option<HeaderValue> {
+    let id = payment_id(id).ok()?;
+    let ticket = query
+        .split('&')
+        .find_map(|part| part.strip_prefix("ticket="))?;
+    // As tickets are written, and nothing that a header could not have.
+    let plain = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'_' | b'-' | b'.');
+    if !Tickets::is_ticket(ticket) || !ticket.bytes().all(plain) {
+        return None;
+    }
+    let links = ["offers", "get"].map(|verb| {
+        format!("</pay/ajax/{verb}?id={id}&ticket={ticket}>; rel=preload; as=fetch; crossorigin")
+    });
+    HeaderValue::try_from(links.join(", ")).ok()
 }
 
 /// The shop assistant's page; it may use the camera to read a buyer's code.
-pub(super) async fn till() -> Response {
-    page(
-        include_str!("../../pages/till.html"),
-        POLICY,
-        "camera=(self)",
-    )
+pub(super) async fn till(asked: HeaderMap) -> Response {
+    page(&asked, &TILL, POLICY, "camera=(self)")
 }
 
 /// The owner's and the operator's page.
-pub(super) async fn console() -> Response {
-    page(
-        include_str!("../../pages/console.html"),
-        POLICY,
-        "camera=()",
-    )
+pub(super) async fn console(asked: HeaderMap) -> Response {
+    page(&asked, &CONSOLE, POLICY, "camera=()")
 }
 
-fn page(text: &'static str, policy: &'static str, permissions: &'static str) -> Response {
+fn page(
+    asked: &HeaderMap,
+    page: &'static Packed,
+    policy: &'static str,
+    permissions: &'static str,
+) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, policy),
@@ -93,7 +126,7 @@ fn page(text: &'static str, policy: &'static str, permissions: &'static str) -> 
         (CACHE_CONTROL, "no-cache"),
         (PERMISSIONS, permissions),
     ];
-    (headers, text).into_response()
+    (headers, body(page, takes_gzip(asked))).into_response()
 }
 
 /// A file of the pages.
@@ -105,7 +138,8 @@ pub(super) async fn file(
         .iter()
         .find(|file| file.name == name)
         .ok_or_else(|| PayError::not_found("there is nothing at this address"))?;
-    let tag = format!("\"{}\"", Digest::of(file.text.as_bytes()));
+    let gzip = takes_gzip(&headers);
+    let tag = file.packed.tag(gzip);
     let known = headers
         .get(IF_NONE_MATCH)
         .and_then(|known| known.to_str().ok());
@@ -114,10 +148,22 @@ pub(super) async fn file(
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Asked about each time, so that a new release is seen at once; what is known costs no bytes.
         (CACHE_CONTROL, "no-cache"),
-        (ETAG, tag.as_str()),
+        (ETAG, tag),
     ];
-    if known == Some(tag.as_str()) {
-        return Ok((StatusCode::NOT_MODIFIED, told).into_response());
+    if known == Some(tag) {
+        let varies = [(VARY, "accept-encoding")];
+        return Ok((StatusCode::NOT_MODIFIED, told, varies).into_response());
     }
-    Ok((told, file.text).into_response())
+    Ok((told, body(&file.packed, gzip)).into_response())
+}
+
+/// The text, packed for whoever takes it so.
+fn body(packed: &'static Packed, gzip: bool) -> Response {
+    let mut response = packed.bytes(gzip).into_response();
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
 }

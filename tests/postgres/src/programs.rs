@@ -18,7 +18,11 @@ impl Programs {
     /// The newest that are installed: in the directories of `PATH`, or where Debian has them.
     pub fn find() -> Option<Programs> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let in_path = std::env::split_paths(&path).find(|dir| dir.join("initdb").is_file());
+        let in_path = std::env::split_paths(&path).find_map(|dir| {
+            // What is in the path may be a link to one of them, away from the others.
+            let initdb = dir.join("initdb").canonicalize().ok()?;
+            Some(initdb.parent()?.to_owned())
+        });
         let dir = in_path.or_else(of_debian)?;
         Some(Programs { dir })
     }
