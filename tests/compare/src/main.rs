@@ -18,9 +18,7 @@ use anyhow::{Context as _, Result, ensure};
 use extism::{CompiledPlugin, Manifest, Plugin, PluginBuilder, Wasm};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use walnut::plugin::{
-    Callback, CallbackCall, DeliveryView, EmptyDomain, PluginOptions, Plugins,
-};
+use walnut::plugin::{Callback, CallbackCall, DeliveryView, EmptyDomain, PluginOptions, Plugins};
 
 const EXTISM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/extism.wasm"));
 
@@ -87,16 +85,31 @@ fn main() -> Result<ExitCode> {
     }
     rounds.drain(..BEFORE);
 
-    println!("walnut, a fresh instance: {:.1} µs", median(&rounds, |[walnut, ..]| micros(*walnut)));
-    println!("Extism, a fresh instance: {:.1} µs", median(&rounds, |[_, fresh, _]| micros(*fresh)));
-    println!("Extism, one that is kept: {:.1} µs", median(&rounds, |[.., reused]| micros(*reused)));
-    let faster = median(&rounds, |[walnut, fresh, _]| micros(*fresh) / micros(*walnut));
+    println!(
+        "walnut, a fresh instance: {:.1} µs",
+        median(&rounds, |[walnut, ..]| micros(*walnut))
+    );
+    println!(
+        "Extism, a fresh instance: {:.1} µs",
+        median(&rounds, |[_, fresh, _]| micros(*fresh))
+    );
+    println!(
+        "Extism, one that is kept: {:.1} µs",
+        median(&rounds, |[.., reused]| micros(*reused))
+    );
+    let faster = median(&rounds, |[walnut, fresh, _]| {
+        micros(*fresh) / micros(*walnut)
+    });
     let holds = faster >= GOAL;
     println!(
         "fresh against fresh: walnut is {faster:.1} times as fast (median of {ROUNDS} rounds), at least {GOAL}: {}",
         if holds { "holds" } else { "BROKEN" }
     );
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Extism's, with the limits that walnut holds a callback to.
