@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, PublicUrl};
-use crate::home::DataRoot;
+use crate::home::{DataRoot, MasterSource};
 use crate::http;
 use crate::http::serving::{Patience, serve};
 use crate::payment::keys::{KeyOf, NewKey};
@@ -26,6 +26,8 @@ use crate::work;
 pub struct HostOptions {
     /// The data root.
     pub data: PathBuf,
+    /// Where the operator's master key comes from.
+    pub master_key: MasterSource,
     /// The address of a PostgreSQL database that keeps payments and homes; in the data root where there is none.
     pub store: Option<Address>,
     /// Where to listen; port 0 lets the kernel pick one.
@@ -68,11 +70,12 @@ impl Host {
         let (home, store) = match &options.store {
             Some(address) => {
                 let store = Store::connect(address)?;
-                let home = DataRoot::open_shared(&options.data, store.clone()).await?;
+                let home = DataRoot::open_shared(&options.data, &options.master_key, store.clone())
+                    .await?;
                 (home, store)
             }
             None => {
-                let home = DataRoot::open(&options.data)?;
+                let home = DataRoot::open_with(&options.data, &options.master_key)?;
                 let store = Store::open(&home.payment_dir())?;
                 (home, store)
             }
@@ -80,7 +83,7 @@ impl Host {
         let plugins = Plugins::start(PluginOptions {
             instances: options.instances,
             cache_dir: home.cache_dir(),
-            cache_key: home.key().subkey("compiled code"),
+            cache_key: *home.key().subkey("compiled code"),
             allow_local_gateways: options.allow_local_gateways,
             compiler: options.compiler,
         })?;

@@ -42,6 +42,7 @@ mod sharing;
 mod supply;
 mod tenants;
 mod terminal;
+mod vault;
 mod watching;
 mod wechat;
 mod workbench;

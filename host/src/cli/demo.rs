@@ -14,6 +14,7 @@ use super::options::DemoOptions;
 use super::qr;
 use super::sandbox;
 use super::serve::{self, Signals};
+use crate::home::MasterSource;
 use crate::payment::keys::NewKey;
 use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
@@ -59,6 +60,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
         "starting the host and compiling its components",
         Host::start(HostOptions {
             store: None,
+            master_key: MasterSource::default(),
             data: data.path().to_owned(),
             listen: options.listen,
             public_url: None,

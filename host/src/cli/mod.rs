@@ -30,6 +30,7 @@ mod store;
 mod table;
 mod target;
 mod times;
+mod vault;
 mod workbench;
 
 use std::ffi::OsString;
@@ -102,6 +103,9 @@ enum Command {
     /// Look after a data root on this machine: check it, back it up, restore it
     #[command(subcommand)]
     Store(store::Store),
+    /// The master key, under which the key of all secrets is sealed
+    #[command(subcommand)]
+    Vault(vault::Vault),
 }
 
 /// The binary: runs the command line `args` (the program's name first). One word more than `--help` tells is taken:
@@ -148,6 +152,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
         Command::Callback(verb) if verb.is_local() => verb.run_local().await,
         Command::Store(verb) => verb.run().await,
+        Command::Vault(verb) => verb.run().await,
         Command::Config(verb) => verb.run(),
         command => match Client::new(&cli.host) {
             Ok(client) => client_command(&client, command).await,
@@ -166,7 +171,8 @@ async fn client_command(client: &Client, command: Command) -> Result<Output, Cli
         | Command::Config(_)
         | Command::Demo(_)
         | Command::Sandbox(_)
-        | Command::Store(_) => Ok(Output::default()),
+        | Command::Store(_)
+        | Command::Vault(_) => Ok(Output::default()),
         Command::Pay(verb) => verb.run(client).await,
         Command::Obj(obj) => obj.run(client).await,
         Command::Cat(cat) => cat.run(client).await,

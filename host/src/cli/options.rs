@@ -17,6 +17,10 @@ pub struct ServeOptions {
     /// ./walnut-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
+    /// Where the master key comes from: file:PATH, env:NAME or 'command:PROGRAM ARG…' [env: WALNUT_MASTER_KEY] [default:
+    /// master.key in the data root]
+    #[arg(long, value_name = "SOURCE")]
+    pub master_key: Option<String>,
     /// A PostgreSQL database that keeps the payments in place of the data root, and that several hosts may share:
     /// postgres://user@host/database, or file:PATH of a file with that address. A password in it is seen by everybody on
     /// this machine: give it in the environment or in the file [env: WALNUT_STORE]
@@ -68,6 +72,7 @@ impl ServeOptions {
         let mut sources = Sources::of(self.config.clone());
         for (key, value) in [
             ("data", &self.data),
+            ("master_key", &self.master_key),
             ("store", &self.store),
             ("listen", &self.listen),
             ("public_url", &self.public_url),

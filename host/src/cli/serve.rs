@@ -48,6 +48,7 @@ async fn serve(
     let store = store.map(|place| place::read(place.as_str())).transpose()?;
     let host = Host::start(HostOptions {
         data: config.data.clone(),
+        master_key: config.master_key.clone().unwrap_or_default(),
         store,
         listen: config.listen,
         public_url: config.public_url.clone(),

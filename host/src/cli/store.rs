@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 use super::error::CliError;
 use super::output::Output;
 use super::place;
-use crate::home::{DataRoot, copy_homes};
+use super::vault::MasterKey;
+use crate::home::{DataRoot, MasterSource, copy_homes};
 use crate::store::{Checked, Migrated, Store as Payments};
 
 /// Where the payments lie in a data root.
@@ -44,6 +45,8 @@ pub(super) enum Store {
     Migrate {
         #[command(flatten)]
         root: OfRoot,
+        #[command(flatten)]
+        master_key: MasterKey,
         /// The database: as that of walnut serve
         #[arg(
             long,
@@ -90,8 +93,13 @@ impl Store {
             } => check_at(&text),
             Store::Backup { to, root } => backup(&root.data, &to),
             Store::Restore { from, root } => restore(&from, &root.data),
-            Store::Migrate { root, store } => {
-                Handle::current().block_on(migrate(&root.data, &store))
+            Store::Migrate {
+                root,
+                master_key,
+                store,
+            } => {
+                let source = master_key.source()?;
+                Handle::current().block_on(migrate(&root.data, &source, &store))
             }
         });
         done.await
@@ -139,7 +147,8 @@ fn backup(root: &Path, to: &Path) -> Result<Output, CliError> {
     }
     Ok(
         Output::text(format!("{} payments in {}", checked.payments, to.display())).with_note(
-            "secrets in it are sealed: keep master.key of the data root too, and somewhere else",
+            "secrets in it are sealed: keep the master key (master.key of the data root, where it comes from nowhere else) \
+             too, and somewhere else",
         ),
     )
 }
@@ -160,21 +169,22 @@ fn restore(from: &Path, root: &Path) -> Result<Output, CliError> {
     ));
     if !root.join("master.key").exists() {
         output = output.with_note(format!(
-            "put master.key of the data root that the backup is of into {} (mode 600) before a host is started there",
+            "put master.key of the data root that the backup is of into {} (mode 600), or give --master-key, before a host is \
+             started there",
             root.display()
         ));
     }
     Ok(output)
 }
 
-async fn migrate(root: &Path, text: &str) -> Result<Output, CliError> {
+async fn migrate(root: &Path, source: &MasterSource, text: &str) -> Result<Output, CliError> {
     let usage = |error: &dyn std::fmt::Display| CliError::usage(error.to_string());
     let address = place::read(text).map_err(|error| CliError::usage(format!("{error:#}")))?;
     if !root.join(PAYMENTS).exists() {
         let shown = root.display();
         return Err(CliError::usage(format!("{shown} has no payments")));
     }
-    let homes = DataRoot::open(root).map_err(|error| usage(&error))?;
+    let homes = DataRoot::open_with(root, source).map_err(|error| usage(&error))?;
     let store = Payments::connect(&address).map_err(|error| usage(&error))?;
     let migrated = homes.migrate_to(&store, tell).await;
     store.close().await;
@@ -185,8 +195,8 @@ async fn migrate(root: &Path, text: &str) -> Result<Output, CliError> {
     } = migrated.map_err(|error| usage(&error))?;
     let told = format!("{payments} payments, {rows} rows and {files} files are in {address}");
     Ok(Output::text(told).with_note(
-        "start hosts with --store; each needs master.key of this data root in its own (mode 600). What is in this data \
-         root stays as it is and is not used any more",
+        "start hosts with --store; each needs the master key of this data root (master.key in its own, mode 600, or from where \
+         --master-key says). What is in this data root stays as it is and is not used any more",
     ))
 }
 

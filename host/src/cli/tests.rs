@@ -109,6 +109,8 @@ fn every_line_of_the_document_and_the_manual_is_understood() {
         "walnut store check --data /srv/walnut",
         "walnut store backup /backup/monday --data /srv/walnut",
         "walnut store restore /backup/monday --data /srv/walnut",
+        "walnut vault rotate --data /srv/walnut",
+        "walnut vault rotate --master-key env:OLD --to 'command:/usr/bin/kms get walnut' --store file:/etc/walnut/store",
     ] {
         if let Err(error) = parse(line) {
             panic!("{line}\n{error}");
@@ -375,6 +377,7 @@ const WITHOUT_A_HOST: &[&str] = &[
     "store backup",
     "store migrate",
     "store restore",
+    "vault rotate",
 ];
 
 #[test]

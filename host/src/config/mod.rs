@@ -21,6 +21,7 @@ pub use example::example;
 pub use sources::{Problem, Sources};
 pub use value::{Authors, Filter, Format, Number, PublicUrl, StorePlace};
 
+use crate::home::MasterSource;
 use value::{Kind, Value};
 
 /// One option.
@@ -95,6 +96,10 @@ macro_rules! settings {
 settings! {
     /// The data root: payments, homes and the master key. Made when it does not exist.
     fixed data ("data"): PathBuf = Some("./walnut-data"), "";
+    /// Where the master key comes from, under which the key of all secrets is sealed: file:PATH (made at the first start),
+    /// env:NAME, or command:PROGRAM ARG…, whose standard output is its 64 hex digits. Where it is not given, master.key in the
+    /// data root.
+    fixed master_key ("master_key"): Option<MasterSource> = None::<&str>, "command:/usr/local/bin/walnut-master-key";
     /// A PostgreSQL database that keeps the payments in place of the data root, and that several hosts may share:
     /// postgres://user@host/database, or file:PATH of a file with that address.
     fixed store ("store"): Option<StorePlace> = None::<&str>, "file:/etc/walnut/store";

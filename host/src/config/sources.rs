@@ -32,14 +32,16 @@ struct Given {
 const NEAR: f64 = 0.8;
 
 impl Sources {
-    /// A file and this process's environment.
+    /// A file and this process's environment, of which the options' variables alone are kept.
     pub fn of(file: Option<PathBuf>) -> Sources {
-        let ours = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("WALNUT_"));
+        let variables = SETTINGS.iter().map(Setting::variable);
+        let given = variables.filter_map(|name| {
+            let value = std::env::var(&name).ok()?;
+            Some((name, value))
+        });
         Sources {
             file,
-            environment: ours.collect(),
+            environment: given.collect(),
             flags: Vec::new(),
         }
     }
@@ -114,10 +116,11 @@ fn put(given: &mut BTreeMap<&'static str, Given>, key: &'static str, text: &str,
     given.insert(key, Given { text, place });
 }
 
-/// A value may be an address with a password in it: of a long text nothing is shown.
+/// A value may be an address with a password in it, or by mistake the master key: nothing of those is shown.
 fn told(place: &str, setting: &Setting, text: &str, why: &str) -> String {
     let key = setting.key;
-    if setting.kind == Kind::Text && text.contains("://") {
+    let hidden = text.contains("://") || key == "master_key";
+    if setting.kind == Kind::Text && hidden {
         return format!("{place}: {key} {why}");
     }
     format!("{place}: {key} = {text} {why}")

@@ -142,3 +142,13 @@ fn nothing_of_an_address_is_shown() {
     let why = read("listen = \"postgres://u:s3cret@h/d\"").unwrap_err();
     assert!(!why.contains("s3cret"), "{why}");
 }
+
+#[test]
+fn a_master_key_that_was_given_in_place_of_its_source_is_not_shown() {
+    let key = "0123456789abcdef".repeat(4);
+    let why = read(&format!("master_key = \"{key}\"")).unwrap_err();
+    assert!(
+        why.contains("master_key has to be file:PATH") && !why.contains(&key),
+        "{why}"
+    );
+}

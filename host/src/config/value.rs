@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use crate::home::MasterSource;
 use crate::plugin::Author;
 use crate::store::Address;
 
@@ -201,6 +202,14 @@ impl Value for StorePlace {
             Address::parse(text).map_err(|error| format!("cannot be used: {error}"))?;
         }
         Ok(StorePlace(text.to_owned()))
+    }
+}
+
+impl Value for MasterSource {
+    const KIND: Kind = Kind::Text;
+
+    fn read(text: Option<&str>) -> Result<MasterSource, String> {
+        MasterSource::parse(given(text)?)
     }
 }
 

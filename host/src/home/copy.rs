@@ -5,7 +5,7 @@ use std::path::Path;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::{HomeError, disk};
+use super::{HomeError, VAULT_FILE, disk};
 
 /// Larger than any file that a home may have.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -13,8 +13,8 @@ pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Folders inside each other in a home: `home/<domain>/.payment/target/<platform>/<target>/v<N>`, and one for safety.
 pub(super) const MAX_DEPTH: usize = 8;
 
-/// Copies every domain's home from the data root `from` into the data root `to`, which is made (mode 0700) when it is
-/// missing. What is sealed stays sealed, and the master key stays where it is. What is replaced meanwhile is copied as
+/// Copies every domain's home from the data root `from` into the data root `to`, which is there, and the vault. What is
+/// sealed stays sealed, and the master key stays where it is. What is replaced meanwhile is copied as
 /// it was or as it is. Gives the number of files.
 ///
 /// # Errors
@@ -25,6 +25,9 @@ pub fn copy_homes(from: &Path, to: &Path) -> Result<u64, HomeError> {
             .map_err(HomeError::io(format!("open {}", path.display())))
     };
     let (from, to) = (open(from)?, open(to)?);
+    if let Some(vault) = disk::read(&from, VAULT_FILE, MAX_FILE_BYTES)? {
+        disk::write(&to, VAULT_FILE, &vault)?;
+    }
     match disk::folder(&from, "home")? {
         Some(homes) => copy(&homes, &disk::make_folder(&to, "home")?, MAX_DEPTH),
         None => Ok(0),
@@ -70,10 +73,12 @@ mod tests {
         fs::create_dir(&to).unwrap();
         fs::write(deep.join("sale"), "return 1").unwrap();
         fs::write(from.join("master.key"), "secret").unwrap();
+        fs::write(from.join("vault.key"), "sealed").unwrap();
         assert_eq!(copy_homes(&from, &to).unwrap(), 1);
         let copied = to.join("home/shop/.payment/callback/sale");
         assert_eq!(fs::read_to_string(copied).unwrap(), "return 1");
         assert!(!to.join("master.key").exists());
+        assert_eq!(fs::read_to_string(to.join("vault.key")).unwrap(), "sealed");
         std::os::unix::fs::symlink("/etc/hostname", deep.join("link")).unwrap();
         assert!(copy_homes(&from, &to).is_err());
         assert!(!to.join("home/shop/.payment/callback/link").exists());

@@ -39,17 +39,58 @@ pub enum HomeError {
     },
     /// There are sealed secrets but no key.
     #[error(
-        "{path} is missing although the data root is in use: put it back from the backup, since \
-         what it sealed opens with no other key"
+        "the master key ({path}) is missing although something is sealed under it: put it back from where you keep it, \
+         since nothing opens with another"
     )]
     KeyMissing {
-        /// The key file.
+        /// Where it should be.
         path: String,
     },
-    /// The key file does not hold a key.
-    #[error("{path} does not hold 64 hex digits: put it back from the backup")]
+    /// What should hold the master key does not.
+    #[error(
+        "{path} does not hold the master key's 64 hex digits: put it back from where you keep it"
+    )]
     KeyDamaged {
-        /// The key file.
+        /// The key file, the variable or the program.
+        path: String,
+    },
+    /// A program that should give the master key did not.
+    #[error("{path} gives no master key: {why}")]
+    KeyNotGiven {
+        /// The program.
+        path: String,
+        /// How it ended. Nothing of what it said.
+        why: String,
+    },
+    /// The sealed data key is gone.
+    #[error(
+        "{path} is missing: put it back from the backup, since the keys that it holds open what the data root holds"
+    )]
+    VaultMissing {
+        /// The vault.
+        path: String,
+    },
+    /// The new master key is the one that there is.
+    #[error("{path} gives the master key that there is already: give another one")]
+    SameKey {
+        /// Where it comes from.
+        path: String,
+    },
+    /// No place for a new master key.
+    #[error(
+        "{path} cannot be given a new master key from here: name where the next one comes from (--to file:PATH, \
+         --to env:NAME or --to 'command:PROGRAM ARG')"
+    )]
+    KeyElsewhere {
+        /// Where the present one comes from.
+        path: String,
+    },
+    /// Somebody else sealed the data key anew at the same time.
+    #[error(
+        "another rotation of the master key came first: put its key into {path}, and begin again if it has to change once more"
+    )]
+    Overtaken {
+        /// Where the present key comes from.
         path: String,
     },
     /// More bytes than are taken.
@@ -95,7 +136,7 @@ pub enum HomeError {
     },
     /// Sealed bytes that do not open.
     #[error(
-        "{what} does not open: it was sealed with another master key, or for another place, or changed"
+        "{what} does not open: it was sealed with another key, or for another place, or changed"
     )]
     Sealed {
         /// What was to be opened.
@@ -115,14 +156,20 @@ pub enum HomeError {
     /// The store that hosts share does not answer, or its homes are not what walnut writes there.
     #[error("the shared homes: {0}")]
     Store(#[from] StoreError),
-    /// Hosts that share a store need the same key.
+    /// The data key is sealed under another master key.
     #[error(
-        "{path} is not the master key of the hosts that share this store: put theirs there (mode 600), since nothing \
-         that they sealed opens with another"
+        "{path} is the master key {given}, but {vault} is sealed under {wanted}: give that one (mode 600 where it is a \
+         file), since nothing opens with another"
     )]
     OtherKey {
-        /// The key file.
+        /// Where the key came from.
         path: String,
+        /// Its name, which is no secret.
+        given: String,
+        /// What is sealed.
+        vault: String,
+        /// The name of the key that opens it.
+        wanted: String,
     },
     /// The host is shutting down.
     #[error("interrupted while the host stops")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use walnut_test_postgres::{Database, Server};
 
-use super::{DataRoot, Home};
+use super::{DataRoot, Home, MasterSource};
 use crate::store::{Address, Store};
 
 /// A data root with its homes somewhere.
@@ -52,7 +52,12 @@ impl Place {
         store: Store,
         database: Option<Database>,
     ) -> Place {
-        let root = DataRoot::open_shared(&temp.path().join("root"), store.clone()).await;
+        let root = DataRoot::open_shared(
+            &temp.path().join("root"),
+            &MasterSource::default(),
+            store.clone(),
+        )
+        .await;
         Place {
             name,
             root: root.unwrap(),

@@ -1,17 +1,13 @@
-//! The master key: what it seals opens only in the place that it was sealed for.
+//! A key of the host's: others are derived from it, and what it seals opens only in the place that it was sealed for.
 
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{hmac, rand};
-use cap_std::fs::{Dir, MetadataExt};
 use zeroize::Zeroizing;
 
-use super::{HomeError, disk};
-
-/// Its file in the data root.
-const FILE: &str = "master.key";
+use super::HomeError;
 
 /// The form of sealed bytes: this byte, the nonce, the ciphertext with its tag.
 const SEAL_VERSION: u8 = 1;
@@ -20,54 +16,44 @@ const NONCE_BYTES: usize = 12;
 
 const TAG_BYTES: usize = 16;
 
-/// 32 random bytes from which every other key of the host is derived. It is never written anywhere
-/// but into its own file, and `Debug` shows nothing.
+/// 32 random bytes, wiped when the last clone is dropped; `Debug` shows nothing. The *data key* of a host is one, from
+/// which all its other keys are derived: it is written nowhere but sealed, into the vault ([`super::vault`]).
 #[derive(Clone)]
-pub struct MasterKey(Arc<Zeroizing<[u8; 32]>>);
+pub struct SecretKey(Arc<Zeroizing<[u8; 32]>>);
 
-impl MasterKey {
+impl SecretKey {
     /// A new random key.
-    pub fn generate() -> Result<MasterKey, HomeError> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        rand::fill(bytes.as_mut_slice()).map_err(|_| HomeError::Random)?;
-        Ok(MasterKey(Arc::new(bytes)))
+    pub fn generate() -> Result<SecretKey, HomeError> {
+        SecretKey::filled(|bytes| rand::fill(bytes).map_err(|_| HomeError::Random))
     }
 
-    /// Where the key of the data root at `path` lies.
-    pub(super) fn path_in(path: &str) -> String {
-        format!("{path}/{FILE}")
-    }
-
-    /// The key of the data root `dir`. It is made when there is none and `fresh` says that nothing
-    /// can have been sealed yet.
-    pub(super) fn of_root(dir: &Dir, path: &str, fresh: bool) -> Result<MasterKey, HomeError> {
-        let path = || MasterKey::path_in(path);
-        let Some(text) = disk::read(dir, FILE, 128)? else {
-            if !fresh {
-                return Err(HomeError::KeyMissing { path: path() });
-            }
-            let key = MasterKey::generate()?;
-            let text = Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(key.bytes()))));
-            disk::write(dir, FILE, text.as_bytes())?;
-            return Ok(key);
-        };
-        let mode = dir
-            .symlink_metadata(FILE)
-            .map_err(HomeError::io(format!("look at {}", path())))?
-            .mode()
-            & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(HomeError::LoosePermissions { path: path(), mode });
+    /// A key whose bytes `fill` writes to where they stay, so that no copy is left where they were.
+    pub(super) fn filled<E>(
+        fill: impl FnOnce(&mut [u8; 32]) -> Result<(), E>,
+    ) -> Result<SecretKey, E> {
+        let mut bytes = Arc::new(Zeroizing::new([0; 32]));
+        // Nobody else has it yet.
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            fill(bytes)?;
         }
-        let mut bytes = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(text.trim_ascii_end(), bytes.as_mut_slice())
-            .map_err(|_| HomeError::KeyDamaged { path: path() })?;
-        Ok(MasterKey(Arc::new(bytes)))
+        Ok(SecretKey(bytes))
+    }
+
+    /// The key of these bytes.
+    pub(super) fn of(from: &[u8; 32]) -> SecretKey {
+        let filled = SecretKey::filled(|bytes| {
+            bytes.copy_from_slice(from);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        match filled {
+            Ok(key) => key,
+            Err(never) => match never {},
+        }
     }
 
     /// A key for one purpose, always the same for the same purpose: HKDF-SHA256 (RFC 5869) with the
     /// purpose as its info.
-    pub fn subkey(&self, purpose: &str) -> [u8; 32] {
+    pub fn subkey(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         hkdf_sha256(b"walnut master key", self.bytes(), purpose.as_bytes())
     }
 
@@ -116,30 +102,30 @@ impl MasterKey {
     }
 
     fn sealing_key(&self) -> Result<RandomizedNonceKey, aws_lc_rs::error::Unspecified> {
-        let key = Zeroizing::new(self.subkey("seal"));
+        let key = self.subkey("seal");
         RandomizedNonceKey::new(&AES_256_GCM, key.as_slice())
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
 }
 
-impl fmt::Debug for MasterKey {
+impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MasterKey")
+        f.write_str("SecretKey")
     }
 }
 
 /// HKDF-SHA256 for one block of output, where expanding is a single HMAC: unlike the library's
 /// general form it has nothing that could fail.
-fn hkdf_sha256(salt: &[u8], secret: &[u8], info: &[u8]) -> [u8; 32] {
+fn hkdf_sha256(salt: &[u8], secret: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
     let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, salt), secret);
     let mut context =
         hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref()));
     context.update(info);
     context.update(&[1]);
-    let mut out = [0; 32];
+    let mut out = Zeroizing::new([0; 32]);
     out.copy_from_slice(context.sign().as_ref());
     out
 }
@@ -157,17 +143,17 @@ mod tests {
             &hex::decode("f0f1f2f3f4f5f6f7f8f9").unwrap(),
         );
         assert_eq!(
-            hex::encode(derived),
+            hex::encode(*derived),
             "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
         );
-        let key = MasterKey::generate().unwrap();
+        let key = SecretKey::generate().unwrap();
         assert_eq!(key.subkey("tickets"), key.subkey("tickets"));
         assert_ne!(key.subkey("tickets"), key.subkey("seal"));
     }
 
     #[test]
     fn sealed_bytes_open_only_where_they_belong() {
-        let key = MasterKey::generate().unwrap();
+        let key = SecretKey::generate().unwrap();
         let sealed = key.seal(b"shop/zfb/main/v1", b"secret").unwrap();
         assert_eq!(
             key.open(b"shop/zfb/main/v1", &sealed).unwrap().as_slice(),
@@ -182,7 +168,7 @@ mod tests {
 
         assert!(key.open(b"other/zfb/main/v1", &sealed).is_err());
         assert!(
-            MasterKey::generate()
+            SecretKey::generate()
                 .unwrap()
                 .open(b"shop/zfb/main/v1", &sealed)
                 .is_err()
@@ -203,7 +189,7 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        let key = MasterKey::generate().unwrap();
-        assert_eq!(format!("{key:?}"), "MasterKey");
+        let key = SecretKey::generate().unwrap();
+        assert_eq!(format!("{key:?}"), "SecretKey");
     }
 }

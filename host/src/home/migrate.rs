@@ -10,8 +10,8 @@ use super::{DataRoot, HomeError, disk, name};
 use crate::store::{Migrated, PutFile, Store, StoreError};
 
 impl DataRoot {
-    /// Copies the payments and homes of this data root into `store`, which nobody uses yet: all of it, or nothing. Hosts
-    /// that share it need this root's master key. `told` hears of each table how many of its rows are there. The data root stays
+    /// Copies the payments and homes of this data root into `store`, which nobody uses yet: all of it, or nothing. The vault goes with
+    /// them, so that hosts that share the store need this root's master key. `told` hears of each table how many of its rows are there. The data root stays
     /// as it is.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl DataRoot {
             })
         };
         let dir = self.payment_dir();
-        let migrated = store.migrate_from(&dir, self.key_check(), homes, told);
+        let migrated = store.migrate_from(&dir, self.to_agree_on()?, homes, told);
         Ok(migrated.await?)
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! <data root>/                                     DataRoot, 0700
 //!   lock                                           held by the one host that uses it
-//!   master.key                                     MasterKey, 0600
+//!   master.key                                     the operator's master key, 0600, unless it comes from elsewhere
+//!   vault.key                                      the data key, sealed under the master key, 0600
 //!   home/<domain>/.payment/                        Home
 //!     callback/<name>                              a callback's content
 //!     callback/.versions-<name>/                   its versions, and the contents that it had before
@@ -20,8 +21,8 @@
 //!
 //! What is written is written beside, synced and renamed, so that a crash leaves the old or the new.
 //!
-//! Where several hosts share a store, the homes lie in it ([`shared`]), each path below `.payment` as one row; the data
-//! root of each host keeps its lock and the master key, which is the same on all of them.
+//! Where several hosts share a store, the homes lie in it ([`shared`]), each path below `.payment` as one row, and so
+//! does the vault; the data root of each host keeps its lock and the master key, which is the same on all of them.
 
 mod callbacks;
 mod copy;
@@ -31,11 +32,14 @@ mod error;
 mod everywhere;
 mod folder;
 mod key;
+mod master;
 mod migrate;
 pub mod name;
+mod program;
 mod root;
 mod shared;
 mod targets;
+mod vault;
 
 pub use callbacks::{
     CallbackFile, CallbackVersion, MAX_CALLBACK_BYTES, MAX_CALLBACK_VERSIONS, MAX_CALLBACKS,
@@ -43,9 +47,11 @@ pub use callbacks::{
 };
 pub use copy::copy_homes;
 pub use error::HomeError;
-pub use key::MasterKey;
+pub use key::SecretKey;
+pub use master::MasterSource;
 pub use root::{DataRoot, Home};
 pub use targets::{
     MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, PublicVersion, StoredTarget,
     TargetSummary,
 };
+pub use vault::{Rotated, VAULT_FILE, rotate};

@@ -11,12 +11,10 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 
 use super::folder::Folder;
+use super::master::{self, MasterSource};
 use super::shared::{SharedFolder, SharedHomes};
-use super::{HomeError, MasterKey, disk, name};
+use super::{HomeError, SecretKey, disk, name, vault};
 use crate::store::Store;
-
-/// What hosts that share a store agree on, so that all have the same master key.
-const KEY_CHECK: &str = "master key check";
 
 /// Where the host keeps everything. One process holds it at a time, until the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -26,7 +24,8 @@ pub struct DataRoot(Arc<Root>);
 struct Root {
     path: PathBuf,
     dir: Dir,
-    key: MasterKey,
+    /// The data key: what all other keys of the host are derived from.
+    key: SecretKey,
     /// Locked; the system unlocks it when it is closed, however the process ends.
     _lock: File,
     homes: Homes,
@@ -49,72 +48,56 @@ pub struct Home {
 }
 
 impl DataRoot {
-    /// Opens the data root at `path`; makes it (mode 0700) and its master key when there is none yet.
-    /// This is the only place of the host's homes that uses a path of the system's.
+    /// [`DataRoot::open_with`] with the master key where it is preset.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(path: &Path) -> Result<DataRoot, HomeError> {
+        DataRoot::open_with(path, &MasterSource::default())
+    }
+
+    /// Opens the data root at `path`; makes it (mode 0700), its master key and its vault when there is none yet.
+    /// This is the only place of the host's homes that uses a path of the system's, besides that of the master key.
     ///
     /// # Errors
     /// [`HomeError::InUse`] while another host holds it, [`HomeError::LoosePermissions`] when others
-    /// can read the master key, [`HomeError::KeyMissing`] when it is gone but needed.
-    pub fn open(path: &Path) -> Result<DataRoot, HomeError> {
-        DataRoot::with_homes(path, true, Homes::Disk(Mutex::new(())))
+    /// can read the master key, [`HomeError::KeyMissing`] when it is gone but needed, [`HomeError::OtherKey`] where the
+    /// vault is sealed under another.
+    pub fn open_with(path: &Path, source: &MasterSource) -> Result<DataRoot, HomeError> {
+        let opened = Opened::at(path)?;
+        let key = vault::of_root(&opened.for_key(), source, opened.unused)?;
+        Ok(opened.with(key, Homes::Disk(Mutex::new(()))))
     }
 
-    /// The same for a host that shares `store` with others: the homes are there. A master key is made by the first host
-    /// alone; the operator gives it to the others.
+    /// The same for a host that shares `store` with others: homes and vault are there. A master key is made by the first
+    /// host alone; the operator gives it to the others.
     ///
     /// # Errors
-    /// As [`DataRoot::open`]; [`HomeError::KeyMissing`] and [`HomeError::OtherKey`] where the other hosts have a key
-    /// already and this one has not the same.
-    pub async fn open_shared(path: &Path, store: Store) -> Result<DataRoot, HomeError> {
+    /// As [`DataRoot::open_with`].
+    pub async fn open_shared(
+        path: &Path,
+        source: &MasterSource,
+        store: Store,
+    ) -> Result<DataRoot, HomeError> {
         if path.join("home").exists() {
             tracing::warn!(
                 "the homes in {} are not used: `walnut store migrate` copies them into the store",
                 path.display()
             );
         }
-        let first = store.agreed(KEY_CHECK).await?.is_none();
-        let root =
-            DataRoot::with_homes(path, first, Homes::Shared(SharedHomes::of(store.clone())))?;
-        let (name, own) = root.key_check();
-        if store.agree(name, own.clone()).await? == own {
-            return Ok(root);
-        }
-        Err(HomeError::OtherKey {
-            path: MasterKey::path_in(&path.display().to_string()),
-        })
+        let opened = Opened::at(path)?;
+        let key = vault::of_store(&opened.for_key(), source, opened.unused, &store).await?;
+        Ok(opened.with(key, Homes::Shared(SharedHomes::of(store))))
     }
 
-    fn with_homes(path: &Path, may_make_key: bool, homes: Homes) -> Result<DataRoot, HomeError> {
-        let shown = path.display().to_string();
-        if !path.is_dir() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path)
-                .map_err(HomeError::io(format!("make the data root {shown}")))?;
-        }
-        let dir = Dir::open_ambient_dir(path, ambient_authority())
-            .map_err(HomeError::io(format!("open the data root {shown}")))?;
-        let lock = lock(&dir, &shown)?;
-        disk::sweep(&dir)?;
-        let unused = ["home", "var"]
-            .iter()
-            .all(|used| dir.symlink_metadata(used).is_err());
-        let fresh = may_make_key && unused;
-        let key = MasterKey::of_root(&dir, &shown, fresh)?;
-        let path = path.to_owned();
-        Ok(DataRoot(Arc::new(Root {
-            path,
-            dir,
-            key,
-            _lock: lock,
-            homes,
-        })))
-    }
-
-    /// What all hosts of a store agree on, so that each has the same key.
-    pub(super) fn key_check(&self) -> (&'static str, Vec<u8>) {
-        (KEY_CHECK, self.key().subkey("master key check").to_vec())
+    /// What hosts that share a store with this root's payments will agree on, so that each has the same key.
+    pub(super) fn to_agree_on(&self) -> Result<vault::Agreed, HomeError> {
+        let root = master::Root {
+            dir: &self.0.dir,
+            shown: &self.0.path.display().to_string(),
+            hidden: None,
+        };
+        vault::agreed(&root, self.key())
     }
 
     /// The path that it was opened by.
@@ -132,8 +115,8 @@ impl DataRoot {
         self.0.path.join("var/cache")
     }
 
-    /// The key that this root's secrets are sealed with.
-    pub fn key(&self) -> &MasterKey {
+    /// The key that this root's secrets are sealed with, and that the host's other keys are derived from.
+    pub fn key(&self) -> &SecretKey {
         &self.0.key
     }
 
@@ -147,6 +130,61 @@ impl DataRoot {
             root: self.clone(),
             domain: domain.to_owned(),
         })
+    }
+}
+
+/// A data root that is open and held, without its key.
+struct Opened {
+    path: PathBuf,
+    shown: String,
+    dir: Dir,
+    lock: File,
+    /// Whether nothing was ever put into it.
+    unused: bool,
+}
+
+impl Opened {
+    fn at(path: &Path) -> Result<Opened, HomeError> {
+        let shown = path.display().to_string();
+        if !path.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(HomeError::io(format!("make the data root {shown}")))?;
+        }
+        let dir = Dir::open_ambient_dir(path, ambient_authority())
+            .map_err(HomeError::io(format!("open the data root {shown}")))?;
+        let lock = lock(&dir, &shown)?;
+        disk::sweep(&dir)?;
+        let unused = ["home", "var"]
+            .iter()
+            .all(|used| dir.symlink_metadata(used).is_err());
+        Ok(Opened {
+            path: path.to_owned(),
+            shown,
+            dir,
+            lock,
+            unused,
+        })
+    }
+
+    fn for_key(&self) -> master::Root<'_> {
+        master::Root {
+            dir: &self.dir,
+            shown: &self.shown,
+            hidden: None,
+        }
+    }
+
+    fn with(self, key: SecretKey, homes: Homes) -> DataRoot {
+        DataRoot(Arc::new(Root {
+            path: self.path,
+            dir: self.dir,
+            key,
+            _lock: self.lock,
+            homes,
+        }))
     }
 }
 
@@ -232,7 +270,7 @@ impl<'w> Files<'w> {
         self.home.domain()
     }
 
-    pub(super) fn key(&self) -> &MasterKey {
+    pub(super) fn key(&self) -> &SecretKey {
         self.home.root.key()
     }
 
@@ -328,6 +366,7 @@ mod tests {
         let first = DataRoot::open(&path).unwrap();
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&path.join("master.key")), 0o600);
+        assert_eq!(mode(&path.join("vault.key")), 0o600);
         assert_eq!(mode(&path.join("lock")), 0o600);
         let derived = first.key().subkey("x");
         drop(first);

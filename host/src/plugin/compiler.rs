@@ -284,6 +284,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_compiler_is_given_nothing_of_the_environment() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("compiler");
+        std::fs::write(&program, "#!/bin/sh\nprintf '\\001'\nexec env\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let said = in_child(&program, b"").await.unwrap_err().to_string();
+        assert!(said.contains("MALLOC_ARENA_MAX=1"), "{said}");
+        for (name, _) in std::env::vars().filter(|(name, _)| name != "PWD" && name != "_") {
+            assert!(!said.contains(&format!("{name}=")), "{name}: {said}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_compiler_that_writes_without_end_is_given_up() {
         let endless = in_child(Path::new("/usr/bin/yes"), b"").await;
         let refusal = endless.unwrap_err().to_string();

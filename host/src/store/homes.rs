@@ -130,6 +130,18 @@ impl Store {
             .write(move |link| home::agree(link, name, &value))
             .await
     }
+
+    /// Puts `now` in the place of what they agree on; `false` where that is not `before` any more.
+    pub(crate) async fn agree_anew(
+        &self,
+        name: &'static str,
+        before: Vec<u8>,
+        now: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        self.database
+            .write(move |link| home::agree_anew(link, name, &before, &now))
+            .await
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Store {
     pub(crate) async fn migrate_from(
         &self,
         dir: &Path,
-        agreed: (&'static str, Vec<u8>),
+        agreed: Vec<(&'static str, Vec<u8>)>,
         homes: impl Fn(&mut PutFile<'_>) -> Result<u64, StoreError> + Send + 'static,
         told: impl Fn(&str, u64) + Send + 'static,
     ) -> Result<Migrated, StoreError> {
@@ -51,8 +51,9 @@ impl Store {
                     HomeFiles::of(link, domain).write(path, bytes, changed)
                 })?;
                 told("home_file", files);
-                let (name, value) = &agreed;
-                home::agree(link, name, value)?;
+                for (name, value) in &agreed {
+                    home::agree(link, name, value)?;
+                }
                 let checked = care::check(link)?;
                 match checked.problems.first() {
                     None => Ok(Migrated {

@@ -279,8 +279,14 @@ impl Killed {
     }
 
     pub(crate) async fn restart(self) -> Host {
+        self.restart_with(&[]).await
+    }
+
+    /// With more options of `walnut serve`.
+    pub(crate) async fn restart_with(self, more: &[&str]) -> Host {
         let listen = self.url.trim_start_matches("http://").to_owned();
-        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        let options = self.options.iter().map(String::as_str);
+        let options: Vec<&str> = options.chain(more.iter().copied()).collect();
         let root_key = Some(self.root_key);
         Host::run(self.data, root_key, &listen, &options, self.faults).await
     }

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::home::everywhere::Place;
-use crate::home::{DataRoot, NewCallback, NewTarget};
+use crate::home::{DataRoot, MasterSource, NewCallback, NewTarget};
 
 fn callback(content: &[u8]) -> NewCallback {
     NewCallback {
@@ -31,7 +31,9 @@ async fn another(place: &Place, store: Store) -> DataRoot {
         path.join("master.key"),
     )
     .unwrap();
-    DataRoot::open_shared(&path, store).await.unwrap()
+    DataRoot::open_shared(&path, &MasterSource::default(), store)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -114,11 +116,11 @@ async fn a_host_with_another_master_key_is_told_so() {
     for place in Place::shared_everywhere().await {
         // One that has none yet does not make one.
         let path = place.temp.path().join("stranger");
-        let missing = DataRoot::open_shared(&path, place.beside()).await;
+        let missing = DataRoot::open_shared(&path, &MasterSource::default(), place.beside()).await;
         assert!(matches!(missing, Err(HomeError::KeyMissing { .. })));
         assert!(!path.join("master.key").exists());
         drop(DataRoot::open(&path).unwrap());
-        let refused = DataRoot::open_shared(&path, place.beside()).await;
+        let refused = DataRoot::open_shared(&path, &MasterSource::default(), place.beside()).await;
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("stranger/master.key"), "{refused}");
     }

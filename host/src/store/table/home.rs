@@ -115,6 +115,17 @@ pub(in crate::store) fn agree(
     kept.ok_or_else(|| StoreError::Corrupt(format!("the setting {name} does not stay")))
 }
 
+/// Puts `now` in the place of `before`; `false` where something else stands there.
+pub(in crate::store) fn agree_anew(
+    link: &dyn Link,
+    name: &str,
+    before: &[u8],
+    now: &[u8],
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE setting SET value = ?3 WHERE name = ?1 AND value = ?2";
+    Ok(link.execute(sql, &params![name, before, now])? == 1)
+}
+
 pub(in crate::store) fn setting(
     link: &dyn Link,
     name: &str,

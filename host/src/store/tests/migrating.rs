@@ -96,7 +96,7 @@ fn homes(put: &mut PutFile<'_>) -> Result<u64, StoreError> {
 }
 
 async fn migrate(dir: &Path, to: &Store) -> Result<Migrated, StoreError> {
-    to.migrate_from(dir, ("key", vec![1]), homes, |_, _| {})
+    to.migrate_from(dir, vec![("key", vec![1])], homes, |_, _| {})
         .await
 }
 
@@ -121,7 +121,7 @@ async fn everything_comes_over_and_goes_on() {
     let told = move |table: &str, rows: u64| hears.lock().unwrap().push((table.to_owned(), rows));
     let migrated = to
         .store
-        .migrate_from(from.dir(), ("key", vec![1]), homes, told)
+        .migrate_from(from.dir(), vec![("key", vec![1])], homes, told)
         .await
         .unwrap();
     assert_eq!((migrated.payments, migrated.files), (4, 2));
