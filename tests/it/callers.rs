@@ -2,6 +2,7 @@
 
 mod auditing;
 mod keys;
+mod streams;
 
 use std::collections::BTreeSet;
 

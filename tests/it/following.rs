@@ -35,6 +35,11 @@ impl Events {
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last.to_string());
         }
+        Events::of(request).await
+    }
+
+    /// Opened by this request.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Events {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");

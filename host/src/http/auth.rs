@@ -11,11 +11,21 @@ use super::session;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
+use crate::payment::key_ends::HeldKey;
 use crate::payment::ticket::Tickets;
 
-/// The caller of a request, whom the table of [`access`](super::access) let through.
+/// The caller of a request, whom the table of [`access`](super::access) let through, and until when it is one.
 #[derive(Clone)]
-pub(super) struct By(pub(super) Caller);
+pub(super) struct By(pub(super) Caller, Proof);
+
+/// What a caller is known by.
+#[derive(Clone)]
+struct Proof {
+    /// The id of a key; none for a ticket.
+    key: Option<String>,
+    /// The end of a session, absolute milliseconds; 0 for what is none.
+    until: u64,
+}
 
 impl<S: Sync> FromRequestParts<S> for By {
     type Rejection = Failure;
@@ -43,7 +53,11 @@ impl By {
         if let Some(who) = parts.extensions.get::<Who>() {
             who.is(&known);
         }
-        Ok(By(known.caller))
+        let proof = Proof {
+            key: known.key,
+            until: known.until,
+        };
+        Ok(By(known.caller, proof))
     }
 }
 
@@ -70,6 +84,11 @@ fn ticket_of_query(parts: &Parts) -> Option<String> {
 }
 
 impl By {
+    /// Holds on to what the caller is known by, for what goes on after the request was answered.
+    pub(super) fn hold(&self, payments: &Payments) -> HeldKey {
+        payments.hold(self.1.key.as_deref(), self.1.until)
+    }
+
     /// The operator alone.
     pub(super) fn root(&self) -> Result<(), Failure> {
         match self.0 {

@@ -10,6 +10,7 @@
 //! it. Without an `id` it is every payment of the caller's domain (for the operator, of `domain` or of all) that changes
 //! from then on: `begin` comes at once, `behind` says that more happened than is told one by one, and an event's number is the
 //! time of the latest change, to come back with; what changed shortly before may then be told once more. An `error` event has what a refusal has, and ends the stream; browsers come back by themselves.
+//! With the caller's key or session the stream ends too, within seconds.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -29,6 +30,7 @@ use super::payments::payment_id;
 use crate::payment::domain_following::{DomainFollowing, Told};
 use crate::payment::error::PayError;
 use crate::payment::following::Following;
+use crate::payment::key_ends::HeldKey;
 use crate::payment::{Payments, now_ms, view};
 
 /// Proxies give up a connection on which nothing comes for a minute, some after 30 s.
@@ -63,16 +65,18 @@ pub(super) async fn watch(
     };
     match watched.id {
         Some(id) => {
+            let held = by.hold(&payments);
             let following = payments.follow(by.0, payment_id(&id)?, seen).await?;
-            Ok(as_they_come(events(following)))
+            Ok(as_they_come(while_held(held, events(following))))
         }
         None => {
             let domain = match watched.domain {
                 Some(named) => Some(by.domain_to_see(&payments, Some(&named)).await?),
                 None => None,
             };
+            let held = by.hold(&payments);
             let following = payments.follow_domain(by.0, domain, seen)?;
-            Ok(as_they_come(events_of_domain(following)))
+            Ok(as_they_come(while_held(held, events_of_domain(following))))
         }
     }
 }
@@ -88,7 +92,26 @@ fn as_they_come(
     response
 }
 
-fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
+/// The events until the caller's key or session ends.
+fn while_held(
+    held: HeldKey,
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
+    let state = Some((held, Box::pin(events)));
+    stream::unfold(state, |state| async move {
+        let (mut held, mut events) = state?;
+        tokio::select! {
+            biased;
+            () = held.ended() => {
+                let why = PayError::unauthorized("the key or session has ended");
+                Some((Ok(refusal(&why)), None))
+            }
+            event = events.next() => Some((event?, Some((held, events)))),
+        }
+    })
+}
+
+fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
     stream::unfold(Some(following), |following| async move {
         let mut following = following?;
         match following.next().await {
@@ -106,7 +129,9 @@ fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>>
     })
 }
 
-fn events_of_domain(following: DomainFollowing) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events_of_domain(
+    following: DomainFollowing,
+) -> impl Stream<Item = Result<Event, Infallible>> + Send + 'static {
     stream::unfold(Some(following), |following| async move {
         let mut following = following?;
         match following.next().await {

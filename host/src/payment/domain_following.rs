@@ -37,7 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const OVERLAP: Ams = 10_000;
 /// Payments of which it is known what was told last.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2_047);
-/// A key that was revoked meanwhile ends here; browsers come back by themselves.
+/// So long at a time; browsers come back by themselves.
 const LASTS: Duration = Duration::from_secs(15 * 60);
 
 /// Who follows which domain; `None` is all of them.

@@ -105,6 +105,8 @@ pub struct Known {
     pub caller: Caller,
     /// The id of the key; none for a ticket.
     pub key: Option<String>,
+    /// When the session ends by itself; 0 for what is no session.
+    pub until: Ams,
 }
 
 impl Keys {
@@ -231,7 +233,9 @@ impl Payments {
 
     /// Ends a key at once; `false` when there is none in use.
     pub async fn revoke_key(&self, id: &str) -> Result<bool> {
-        Ok(self.0.store.revoke_key(id, now_ms()).await?)
+        let revoked = self.0.store.revoke_key(id, now_ms()).await?;
+        self.0.held_keys.end(id);
+        Ok(revoked)
     }
 
     /// A key that is neither revoked nor at its end.
@@ -253,7 +257,11 @@ impl Payments {
         if super::ticket::Tickets::is_ticket(token) {
             let caller = self.0.tickets.check(token).map(Caller::Ticket);
             return caller
-                .map(|caller| Known { caller, key: None })
+                .map(|caller| Known {
+                    caller,
+                    key: None,
+                    until: 0,
+                })
                 .ok_or_else(refused);
         }
         let id = id_of(token).ok_or_else(refused)?;
@@ -276,7 +284,11 @@ impl Payments {
             });
         }
         let key = Some(key.id.clone());
-        Some(Known { caller, key })
+        Some(Known {
+            caller,
+            key,
+            until: 0,
+        })
     }
 }
 

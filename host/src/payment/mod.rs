@@ -33,6 +33,7 @@ pub mod evidence;
 mod flood;
 pub mod following;
 mod kept_secrets;
+pub mod key_ends;
 pub mod keys;
 pub mod look;
 pub mod model;
@@ -76,6 +77,7 @@ use domain_following::DomainFollowers;
 use error::{PayError, Result};
 use flood::Flood;
 use following::Followers;
+use key_ends::HeldKeys;
 use keys::Keys;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
@@ -153,6 +155,7 @@ struct Inner {
     changed: tokio::sync::broadcast::Sender<PaymentId>,
     followers: Arc<Followers>,
     domain_followers: Arc<DomainFollowers>,
+    held_keys: HeldKeys,
 }
 
 /// How many changes a waiting caller may fall behind before it looks at the store instead.
@@ -193,6 +196,7 @@ impl Payments {
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,
             followers: Arc::default(),
             domain_followers: Arc::default(),
+            held_keys: HeldKeys::default(),
         }));
         payments.look_at_clock_since_last_host().await?;
         payments.end_interrupted_tries().await?;

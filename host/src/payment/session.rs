@@ -31,13 +31,14 @@ impl Sessions {
         format!("{said}.{}", URL_SAFE_NO_PAD.encode(seal))
     }
 
-    /// The id of the key that it was made from, while it is good.
-    fn key_id<'a>(&self, session: &'a str, now: Ams) -> Option<&'a str> {
+    /// The id of the key that it was made from, while it is good, and its end.
+    fn read<'a>(&self, session: &'a str, now: Ams) -> Option<(&'a str, Ams)> {
         let (said, seal) = session.rsplit_once('.')?;
         let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
         hmac::verify(&self.0, said.as_bytes(), &seal).ok()?;
         let (id, until) = said.split_once('.')?;
-        (now < until.parse().ok()?).then_some(id)
+        let until = until.parse().ok()?;
+        (now < until).then_some((id, until))
     }
 }
 
@@ -54,13 +55,10 @@ impl Payments {
     /// Who calls in this session, and by which key it was begun.
     pub async fn known_of_session(&self, session: &str) -> Result<Known> {
         let ended = || PayError::unauthorized("the session has ended: sign in again");
-        let id = self
-            .0
-            .sessions
-            .key_id(session, now_ms())
-            .ok_or_else(ended)?;
+        let (id, until) = self.0.sessions.read(session, now_ms()).ok_or_else(ended)?;
         let stored = self.0.store.key(id).await?.ok_or_else(ended)?;
-        self.known_by(&stored).ok_or_else(ended)
+        let known = self.known_by(&stored).ok_or_else(ended)?;
+        Ok(Known { until, ..known })
     }
 }
 
@@ -72,8 +70,11 @@ mod tests {
     fn a_session_names_its_key_until_it_ends() {
         let sessions = Sessions::new(&[7; 32]);
         let session = sessions.issue("0011223344556677", 1_000);
-        assert_eq!(sessions.key_id(&session, 999), Some("0011223344556677"));
-        assert_eq!(sessions.key_id(&session, 1_000), None);
+        assert_eq!(
+            sessions.read(&session, 999),
+            Some(("0011223344556677", 1_000))
+        );
+        assert_eq!(sessions.read(&session, 1_000), None);
         let longer = session.replace(".1000.", ".9000.");
         let other = session.replace("0011", "1100");
         for bad in [
@@ -84,8 +85,8 @@ mod tests {
             &other,
             &session[..session.len() - 1],
         ] {
-            assert_eq!(sessions.key_id(bad, 1), None, "{bad}");
+            assert_eq!(sessions.read(bad, 1), None, "{bad}");
         }
-        assert_eq!(Sessions::new(&[8; 32]).key_id(&session, 1), None);
+        assert_eq!(Sessions::new(&[8; 32]).read(&session, 1), None);
     }
 }
