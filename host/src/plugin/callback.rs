@@ -259,7 +259,11 @@ impl Callback {
             .callback_place(&call.domain)
             .await
             .map_err(|stop| who.stopped(&stop))?;
-        let requests = Requests::of(self.pool.outbound.clone(), delivery.key.clone());
+        let requests = Requests::of(
+            self.pool.outbound.clone(),
+            call.domain.clone(),
+            delivery.key.clone(),
+        );
         let world = ForCallback::new(call.domain, call.view, requests);
         let mut running = Running::start(
             &self.pool.engine,

@@ -267,9 +267,16 @@ pub(super) const CONNECTION_IDLE: Duration = Duration::from_secs(20);
 /// Unused connections that are kept for each host.
 pub(super) const CONNECTIONS_IDLE: usize = 16;
 
-/// Clients of targets with certificates of their own, the least recently used forgotten first. Each has connections
-/// of its own, and costs a megabyte at most.
-pub(super) const OWN_CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(127);
+/// Clients of domains, and of targets with certificates of their own, the least recently used forgotten first. Each has
+/// connections and sessions of its own.
+pub(super) const CLIENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+
+/// Sessions of TLS that a client remembers: of some platforms, and of the receivers that a domain is granted.
+pub(super) const SESSIONS: usize = 64;
+
+/// Requests of a domain that are under way at a time, to platforms and from callbacks each: more than it has in instances
+/// unless the operator gives the host many.
+pub(super) const DOMAIN_REQUESTS: usize = 128;
 
 /// A bill as it is fetched, packed or not. A row has some 40 bytes packed: a million and a half of them.
 pub(super) const BILL_BYTES: usize = 64 * MIB;

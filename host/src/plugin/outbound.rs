@@ -1,21 +1,30 @@
 //! The requests that the host sends for plugins: to public addresses, or to a simulated platform or receiver on this
 //! machine where the host allows it; without redirects, proxies or repeats of its own.
+//!
+//! | file      | is                                                             |
+//! | --------- | -------------------------------------------------------------- |
+//! | `clients` | connections, and whose they are: no domain uses another's      |
+//! | `gates`   | how many requests of a domain are under way                    |
+//! | `reach`   | where a client may connect to                                  |
 
 use std::error::Error;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lru::LruCache;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Identity, Method, Response};
+use reqwest::{Client, Method, Response};
 use url::Url;
 
 use super::limits;
-use crate::trust::{Prepared, Tls};
+use crate::trust::Prepared;
 
+mod clients;
+mod gates;
 mod reach;
 
-use reach::{Refused, Resolver, Side, check_literal};
+use clients::{Clients, Purpose};
+use gates::{Gates, Place};
+use reach::{Refused, Side, check_literal};
 
 /// A callback's request, which the operator granted.
 pub(super) struct Fetch {
@@ -47,128 +56,87 @@ pub(super) enum Unsent {
     TooLarge,
 }
 
-/// The clients. Each has connections of its own, so that none that was made for one purpose is used for the other.
+/// How requests leave.
 pub(super) struct Outbound {
-    /// None where the machine has no certificates to trust; then it is told to whoever sends.
-    public: Result<Client, String>,
-    /// None where the host does not allow simulated platforms.
-    local: Option<Client>,
-    /// The same two for callbacks.
-    web: Result<Client, String>,
-    web_local: Option<Client>,
-    /// Those of targets with a client certificate or an authority of their own.
-    own: Mutex<LruCache<(String, Side), (Tls, Client)>>,
+    clients: Clients,
+    gates: Arc<Gates>,
+    /// Whether simulated platforms and receivers on this machine are allowed.
+    local: bool,
 }
 
 impl Outbound {
-    pub(super) fn new(allow_local_gateways: bool) -> Result<Outbound, String> {
-        let public = || {
-            client(Side::Public)
-                .build()
-                .map_err(|error| format!("{}: are ca-certificates installed?", causes(&error)))
-        };
-        // It trusts nobody: a platform here that has TLS is certified by its target's own authority.
-        let local = || {
-            let client = client(Side::Local).tls_certs_only([]).build();
-            client.map_err(|error| causes(&error))
-        };
-        let local = || allow_local_gateways.then(local).transpose();
-        Ok(Outbound {
-            public: public(),
-            local: local()?,
-            web: public(),
-            web_local: local()?,
-            own: Mutex::new(LruCache::new(limits::OWN_CLIENTS)),
-        })
+    pub(super) fn new(allow_local_gateways: bool) -> Outbound {
+        Outbound {
+            clients: Clients::new(),
+            gates: Arc::default(),
+            local: allow_local_gateways,
+        }
     }
 
     /// Sends a request that was checked and signed, and reads the whole answer.
     pub(super) async fn send(&self, request: Prepared) -> Result<Answer, Unsent> {
-        let response = self.begin(request, limits::REQUEST_TIMEOUT).await?;
+        let (response, _place) = self.begin(request, limits::REQUEST_TIMEOUT).await?;
         read(response).await
     }
 
-    /// Sends a callback's request, over a connection that no provider uses; `local` is for a receiver on this machine.
-    pub(super) async fn fetch(&self, fetch: Fetch, local: bool) -> Result<Answer, Unsent> {
-        let (side, client) = match (local, &self.web_local) {
-            (false, _) => (Side::Public, self.web.clone().map_err(Unsent::NotSent)?),
-            (true, Some(client)) => (Side::Local, client.clone()),
-            (true, None) => {
+    /// Sends a callback's request; `local` is for a receiver on this machine.
+    pub(super) async fn fetch(
+        &self,
+        domain: &str,
+        fetch: Fetch,
+        local: bool,
+    ) -> Result<Answer, Unsent> {
+        let side = match (local, self.local) {
+            (false, _) => Side::Public,
+            (true, true) => Side::Local,
+            (true, false) => {
                 return Err(Unsent::Denied(
                     "this host does not allow receivers on its own machine".to_owned(),
                 ));
             }
         };
+        let client = self.clients.of(domain, Purpose::Callback, side, None)?;
+        let _place = self.gates.enter(domain, Purpose::Callback).await?;
         read(post(side, client, fetch, limits::REQUEST_TIMEOUT).await?).await
     }
 
     /// The same for a file, whose bytes are taken as they come.
     pub(super) async fn download(&self, request: Prepared) -> Result<Download, Unsent> {
-        let response = self.begin(request, limits::BILL_TIMEOUT).await?;
+        let (response, place) = self.begin(request, limits::BILL_TIMEOUT).await?;
         Ok(Download {
             response,
+            _place: place,
             came: 0,
             ahead: Vec::new(),
         })
     }
 
     /// Sends a provider's request, and waits for the head of the answer; `within` is for all of it.
-    async fn begin(&self, request: Prepared, within: Duration) -> Result<Response, Unsent> {
-        let (side, client) = self.client_for(&request)?;
-        let fetch = Fetch {
-            method: request.method,
-            url: request.url,
-            headers: request.headers,
-            body: request.body,
-        };
-        post(side, client, fetch, within).await
-    }
-
-    fn client_for(&self, request: &Prepared) -> Result<(Side, Client), Unsent> {
-        let side = match (request.url.scheme(), request.local_gateway, &self.local) {
+    async fn begin(
+        &self,
+        request: Prepared,
+        within: Duration,
+    ) -> Result<(Response, Place), Unsent> {
+        let side = match (request.url.scheme(), request.local_gateway, self.local) {
             ("https", false, _) => Side::Public,
-            ("http" | "https", true, Some(_)) => Side::Local,
-            ("http" | "https", true, None) => {
+            ("http" | "https", true, true) => Side::Local,
+            ("http" | "https", true, false) => {
                 return Err(Unsent::Denied(
                     "this host does not allow simulated platforms".to_owned(),
                 ));
             }
             _ => return Err(Unsent::Denied("the address is not one of https".to_owned())),
         };
-        let client = match (&request.tls, side) {
-            (Some(tls), _) => self.own(tls, side).map_err(Unsent::Denied)?,
-            (None, Side::Public) => self.public.clone().map_err(Unsent::NotSent)?,
-            (None, Side::Local) => self
-                .local
-                .clone()
-                .ok_or_else(|| Unsent::Denied("there is no such client".to_owned()))?,
+        let (domain, tls) = (&request.domain, request.tls.as_ref());
+        let client = self.clients.of(domain, Purpose::Platform, side, tls)?;
+        let place = self.gates.enter(domain, Purpose::Platform).await?;
+        let fetch = Fetch {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
         };
-        Ok((side, client))
-    }
-
-    /// The client of one target's own. Whoever else has the same address uses other connections.
-    fn own(&self, tls: &Tls, side: Side) -> Result<Client, String> {
-        let place = (tls.owner.clone(), side);
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = own.get(&place).filter(|(known, _)| known == tls) {
-            return Ok(client.clone());
-        }
-        let mut builder = client(side);
-        if let Some(pem) = &tls.identity_pem {
-            let identity = Identity::from_pem(pem.as_bytes())
-                .map_err(|_| "the client certificate or its key cannot be used in TLS")?;
-            builder = builder.identity(identity);
-        }
-        if let Some(pem) = &tls.authority_pem {
-            let trusted = Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|_| "the target's authority cannot be used in TLS")?;
-            builder = builder.tls_certs_only(trusted);
-        } else if side == Side::Local {
-            builder = builder.tls_certs_only([]);
-        }
-        let made = builder.build().map_err(|error| causes(&error))?;
-        own.put(place, (tls.clone(), made.clone()));
-        Ok(made)
+        Ok((post(side, client, fetch, within).await?, place))
     }
 }
 
@@ -203,6 +171,8 @@ async fn post(
 /// A file that is being fetched.
 pub(super) struct Download {
     response: Response,
+    /// Until all of it has come.
+    _place: Place,
     came: usize,
     /// Came with the last part, and belongs to the next.
     ahead: Vec<u8>,
@@ -235,23 +205,6 @@ impl Download {
         }
         Ok(part)
     }
-}
-
-fn client(side: Side) -> reqwest::ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("walnut/", env!("CARGO_PKG_VERSION")))
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        // Whether a request may be repeated is decided by the payment's rules.
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .https_only(side == Side::Public)
-        .http1_only()
-        .http1_max_headers(limits::ANSWER_HEADERS)
-        .connect_timeout(limits::CONNECT_TIMEOUT)
-        .pool_idle_timeout(limits::CONNECTION_IDLE)
-        .pool_max_idle_per_host(limits::CONNECTIONS_IDLE)
-        .dns_resolver(Resolver::new(side))
 }
 
 fn headers(pairs: Vec<(String, String)>) -> Result<HeaderMap, Unsent> {

@@ -115,8 +115,7 @@ impl Plugins {
         let engine = engine::start(options.instances)?;
         let cache = Cache::open(&options.cache_dir, &options.cache_key, &engine)
             .map_err(|error| failed("the directory of compiled code")(error.to_string()))?;
-        let outbound = Outbound::new(options.allow_local_gateways)
-            .map_err(failed("the client for requests to platforms"))?;
+        let outbound = Outbound::new(options.allow_local_gateways);
         let links = failed("the interfaces of wit/");
         let providers = Side::new(provider_world::COMPONENT_TYPE, provider::linker(&engine));
         let callbacks = Side::new(callback_world::COMPONENT_TYPE, callback::linker(&engine));

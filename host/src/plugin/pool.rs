@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn pool(instances: u32) -> Pool {
-        Pool::new(Engine::default(), instances, Outbound::new(false).unwrap())
+        Pool::new(Engine::default(), instances, Outbound::new(false))
     }
 
     /// A place if there is one now.

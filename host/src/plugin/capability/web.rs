@@ -101,14 +101,24 @@ pub(in crate::plugin) struct Requests {
 /// How requests leave.
 struct Line {
     outbound: Arc<Outbound>,
+    domain: String,
     delivery: String,
 }
 
 impl Requests {
-    /// Those of a run for the delivery of this key.
-    pub(in crate::plugin) fn of(outbound: Arc<Outbound>, delivery: String) -> Requests {
+    /// Those of a run for the domain's delivery of this key.
+    pub(in crate::plugin) fn of(
+        outbound: Arc<Outbound>,
+        domain: String,
+        delivery: String,
+    ) -> Requests {
+        let line = Line {
+            outbound,
+            domain,
+            delivery,
+        };
         Requests {
-            line: Some(Line { outbound, delivery }),
+            line: Some(line),
             ..Requests::default()
         }
     }
@@ -155,7 +165,8 @@ impl Requests {
             headers,
             body: request.body,
         };
-        match line.outbound.fetch(fetch, host.is_local()).await {
+        let sent = line.outbound.fetch(&line.domain, fetch, host.is_local());
+        match sent.await {
             Ok(answer) => Ok(WebAnswer {
                 status: answer.status,
                 headers: answer.headers,

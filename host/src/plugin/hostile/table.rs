@@ -63,6 +63,14 @@ fn numbers() -> Vec<(&'static str, String)> {
         ("body of an answer", size(limits::BODY_BYTES)),
         ("headers of an answer", count(limits::ANSWER_HEADERS as u32)),
         ("requests of a run", count(limits::WEB_REQUESTS)),
+        (
+            "requests of a domain under way",
+            count(limits::DOMAIN_REQUESTS as u32),
+        ),
+        (
+            "clients of domains that are kept",
+            count(limits::CLIENTS.get() as u32),
+        ),
         ("bytes of a component", size(limits::COMPONENT_BYTES)),
         ("compiled code of a component", size(limits::LOADED_BYTES)),
         ("bytes of a script", size(limits::SCRIPT_BYTES)),

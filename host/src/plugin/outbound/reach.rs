@@ -108,7 +108,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use super::super::{Fetch, client, post, read};
+    use super::super::clients::builder;
+    use super::super::{Fetch, post, read};
     use super::*;
     use crate::plugin::limits;
 
@@ -184,7 +185,10 @@ mod tests {
                 told.contains("may be reached from here"),
                 "{inside}: {told}"
             );
-            let client = client(Side::Public).dns_resolver(resolver).build().unwrap();
+            let client = builder(Side::Public)
+                .dns_resolver(resolver)
+                .build()
+                .unwrap();
             let sent = get(Side::Public, &client, "https://pay.example.com/").await;
             assert!(matches!(sent, Err(Unsent::Denied(_))), "{inside}: {sent:?}");
         }
@@ -249,7 +253,7 @@ mod tests {
         });
         let (good, bad) = (address("127.0.0.1"), address("10.1.2.3"));
         let (resolver, asked) = changing(Side::Local, vec![vec![bad, good], vec![bad]]);
-        let client = client(Side::Local).dns_resolver(resolver).build().unwrap();
+        let client = builder(Side::Local).dns_resolver(resolver).build().unwrap();
         assert_eq!(get(Side::Local, &client, &url).await.unwrap(), 204);
         assert_eq!(
             asked.load(Ordering::SeqCst),

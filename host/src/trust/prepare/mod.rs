@@ -66,6 +66,8 @@ pub struct Prepared {
     /// The address is a test target's own and on this machine: it may only be called when the host
     /// runs with local gateways allowed. All others must resolve to public addresses.
     pub local_gateway: bool,
+    /// Whose target it is: no connection of another domain's is used.
+    pub domain: String,
     /// What makes the connection the target's own, where it has to be.
     pub tls: Option<Tls>,
 }
@@ -154,6 +156,7 @@ pub fn prepare(
         trade: granted.trade.filter(|_| outgoing.auth.is_some()),
         during: granted.grant.reach.during.clone(),
         local_gateway: granted.grant.local,
+        domain: target.domain.clone(),
         tls,
     })
 }

@@ -87,6 +87,7 @@ pub fn token_request(
         trade: None,
         during: BTreeSet::new(),
         local_gateway: grant.local,
+        domain: target.domain.clone(),
         tls,
     }))
 }
