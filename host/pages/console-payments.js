@@ -44,7 +44,7 @@ export async function payments(desk, match) {
     const typed = match.trim().replace(/^\{|\}$/g, "");
     const all = [typed, whose ? `seller_nm:'${whose}'` : ""].filter(Boolean).join(",");
     return desk.host.get("/pay/ajax/query", {
-      match: `{${all}}`, limit: String(PAGE), after, tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      match: `{${all}}`, limit: String(PAGE), after, tz: words.zone,
     });
   };
   let after = "";

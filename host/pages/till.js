@@ -276,13 +276,15 @@ async function reverse() {
 
 /** What was paid today, without what went back. */
 async function takings() {
+  // First the assistant can go on.
+  await new Promise((done) => setTimeout(done));
   try {
     const asked = currency;
     let [sum, count, after] = [0n, 0, ""];
     do {
       const found = await host.get("/pay/ajax/query", {
         match: `{st:'OK',ct:'today',cur:'${asked}'}`, limit: "1000", after,
-        tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
+        tz: words.zone,
       });
       for (const paid of found.list) sum += BigInt(paid.fee) - BigInt(paid.refunded);
       count += found.list.length;

@@ -25,6 +25,9 @@ function preferred() {
  * @template {Record<string, string>} W
  */
 export class Words {
+  /** @type {Map<string, any>} what was made of locales */
+  #formats = new Map();
+
   /** @param {{zh: W, en: W}} all */
   constructor(all) {
     this.all = all;
@@ -107,16 +110,36 @@ export class Words {
    * @param {number} places
    */
   #format(code, places) {
-    try {
-      return new Intl.NumberFormat(this.locale, { style: "currency", currency: code, minimumFractionDigits: places, maximumFractionDigits: places });
-    } catch {
-      return null;
-    }
+    return this.#made(`${code} ${places}`, (locale) => {
+      try {
+        return new Intl.NumberFormat(locale, { style: "currency", currency: code, minimumFractionDigits: places, maximumFractionDigits: places });
+      } catch {
+        return null;
+      }
+    });
+  }
+
+  /**
+   * What takes a browser longer to make than to use: made once for each locale.
+   * @template T
+   * @param {string} what
+   * @param {(locale: string) => T} make
+   * @returns {T}
+   */
+  #made(what, make) {
+    const key = `${this.locale} ${what}`;
+    if (!this.#formats.has(key)) this.#formats.set(key, make(this.locale));
+    return this.#formats.get(key);
   }
 
   /** @param {number} ms since 1970 */
   time(ms) {
-    return new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+    return this.#made("time", (locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" })).format(ms);
+  }
+
+  /** The reader's time zone, in which days begin. */
+  get zone() {
+    return this.#made("zone", () => Intl.DateTimeFormat().resolvedOptions().timeZone);
   }
 
   /** @param {number} ms a length */
