@@ -17,4 +17,5 @@ mod relaxed;
 pub mod running;
 pub mod store;
 pub mod trust;
+mod undumped;
 pub mod work;

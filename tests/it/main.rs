@@ -38,6 +38,7 @@ mod postgres;
 mod reconcile;
 mod sandbox;
 mod scripts;
+mod secrets;
 mod sharing;
 mod supply;
 mod tenants;

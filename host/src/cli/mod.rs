@@ -115,6 +115,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if matches!(args.as_slice(), [_, word] if word == COMPILE_COMMAND) {
         return compile_for_parent();
     }
+    crate::undumped::no_cores();
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run(args)),
         Err(error) => {

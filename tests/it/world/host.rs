@@ -165,6 +165,20 @@ impl Host {
         }
     }
 
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// SIGABRT, as a fault of the host itself ends it; how it ended.
+    pub(crate) async fn crash(mut self) -> std::process::ExitStatus {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-ABRT", &pid]).status().await;
+        assert!(sent.unwrap().success());
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it ends").unwrap()
+    }
+
     /// SIGTERM, and waits for the end.
     pub(crate) async fn terminate(mut self) -> (bool, Arc<TempDir>) {
         let pid = self.child.id().unwrap().to_string();
