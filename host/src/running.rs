@@ -4,16 +4,17 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, PublicUrl};
+use crate::config::{Config, Incoming, PublicUrl};
 use crate::home::{DataRoot, MasterSource};
 use crate::http;
-use crate::http::serving::{Patience, serve};
+use crate::http::serving::serve;
 use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
 use crate::payment::{Options, Payments, Switch};
@@ -32,6 +33,8 @@ pub struct HostOptions {
     pub store: Option<Address>,
     /// Where to listen; port 0 lets the kernel pick one.
     pub listen: SocketAddr,
+    /// What bounds those who come in.
+    pub incoming: Incoming,
     /// Where platforms reach this host; the listening address when it is not given.
     pub public_url: Option<PublicUrl>,
     /// Plugin calls that may run at once.
@@ -56,6 +59,8 @@ pub struct Host {
     payments: Payments,
     root_key_file: Option<PathBuf>,
     stop: CancellationToken,
+    /// How long what runs may take to its end.
+    end: Duration,
     serving: JoinHandle<()>,
     working: JoinHandle<()>,
 }
@@ -112,13 +117,15 @@ impl Host {
             new_root_key(&payments, root.join(ROOT_KEY_FILE), options.new_root_key).await?;
         let stop = CancellationToken::new();
         let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
-        let router = http::router(payments.clone());
-        let serving = tokio::spawn(serve(listener, router, Patience::default(), stop.clone()));
+        let end = options.incoming.end;
+        let router = http::router(payments.clone(), &options.incoming);
+        let serving = tokio::spawn(serve(listener, router, options.incoming, stop.clone()));
         Ok(Host {
             address,
             payments,
             root_key_file,
             stop,
+            end,
             serving,
             working,
         })
@@ -156,11 +163,11 @@ impl Host {
     }
 
     /// Takes nothing new, finishes what runs, and closes the store. What has not come to its end within
-    /// [`Patience::end`] is given up: it is taken up again at the next start.
+    /// [`Incoming::end`] is given up: it is taken up again at the next start.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.payments.end_following();
-        let working = tokio::time::timeout(Patience::default().end, &mut self.working);
+        let working = tokio::time::timeout(self.end, &mut self.working);
         let (served, worked) = tokio::join!(&mut self.serving, working);
         served.context("the server ended badly")?;
         match worked {

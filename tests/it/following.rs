@@ -231,7 +231,9 @@ async fn ten_thousand_pages_are_told_each_of_its_own_payment() {
         maximum: open.maximum,
     };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all).unwrap();
-    let world = World::start().await;
+    // All of them come from one machine.
+    let of_one = format!("incoming.of_one_source={}", 2 * PAGES);
+    let world = World::with(1, &["--set", &of_one]).await;
     let address = world.host.url().strip_prefix("http://").unwrap().to_owned();
     let mut payments = Vec::new();
     let mut pages = Vec::new();

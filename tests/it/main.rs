@@ -23,6 +23,7 @@ mod crash;
 mod declines;
 mod demo;
 mod domain_following;
+mod edge;
 mod following;
 mod free;
 mod guarding;

@@ -34,7 +34,9 @@ impl Server {
         address: Option<&str>,
     ) -> io::Result<(Server, SocketAddr)> {
         let mut walnut = Command::new(env!("CARGO_BIN_EXE_walnut"));
-        walnut.args(["serve", "--allow-local-gateways"]);
+        // All that is measured comes from one machine.
+        let one = "incoming.of_one_source=1000000";
+        walnut.args(["serve", "--allow-local-gateways", "--set", one]);
         if let Some(address) = address {
             walnut.args(["--store", address]);
         }

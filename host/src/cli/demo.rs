@@ -14,6 +14,7 @@ use super::options::DemoOptions;
 use super::qr;
 use super::sandbox;
 use super::serve::{self, Signals};
+use crate::config::Config;
 use crate::home::MasterSource;
 use crate::payment::keys::NewKey;
 use crate::payment::retention::Retention;
@@ -63,6 +64,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             master_key: MasterSource::default(),
             data: data.path().to_owned(),
             listen: options.listen,
+            incoming: Config::preset()?.incoming(),
             public_url: None,
             instances: 16,
             allow_local_gateways: true,

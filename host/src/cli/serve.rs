@@ -51,6 +51,7 @@ async fn serve(
         master_key: config.master_key.clone().unwrap_or_default(),
         store,
         listen: config.listen,
+        incoming: config.incoming(),
         public_url: config.public_url.clone(),
         instances: config.instances.get(),
         allow_local_gateways: config.allow_local_gateways,

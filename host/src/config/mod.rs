@@ -6,11 +6,13 @@
 //! | `mod.rs` | the options themselves: name, words, preset, whether a running host takes another value |
 //! | [`value`] | what an option may be |
 //! | `sources` | the file, the environment and the flags, and which wins |
+//! | `incoming` | what the HTTP room is given of it |
 //! | `example` | the commented example |
 //!
 //! A flag wins over the environment, the environment over the file, the file over what is preset.
 
 mod example;
+mod incoming;
 mod sources;
 mod value;
 
@@ -18,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use example::example;
+pub use incoming::Incoming;
 pub use sources::{Problem, Sources};
 pub use value::{Authors, Filter, Format, Number, PublicUrl, StorePlace};
 
@@ -128,6 +131,32 @@ settings! {
     live log_level ("log.level"): Option<Filter> = None::<&str>, "info";
     /// How a line of the log is written: pretty, or json (one object a line, for programs).
     fixed log_format ("log.format"): Format = Some("pretty"), "";
+    /// Connections that are held at once. Who comes beyond is told to come again (503), as far as that costs little.
+    fixed incoming_connections ("incoming.connections"): Number<16, 1_000_000> = Some("30000"), "";
+    /// Connections of one source at once: of an address, or of an IPv6 network of 64 bits.
+    fixed incoming_of_one_source ("incoming.of_one_source"): Number<1, 1_000_000> = Some("2000"), "";
+    /// Requests that are worked at at once: so many that need a key, and as many of the others (notifications, signing in,
+    /// pages), of which one source has a quarter. What comes beyond is told to come again (503).
+    fixed incoming_requests ("incoming.requests"): Number<4, 1_000_000> = Some("1024"), "";
+    /// MiB of bodies that are in memory at once, for each of these two kinds. What comes beyond is told to come again (503).
+    fixed incoming_bodies_mib ("incoming.bodies_mib"): Number<48, 65_536> = Some("192"), "";
+    /// KiB of a request's line and headers together. More is refused (431).
+    fixed incoming_head_kib ("incoming.head_kib"): Number<8, 1_024> = Some("32"), "";
+    /// Headers of a request. More are refused (431).
+    fixed incoming_headers ("incoming.headers"): Number<16, 1_000> = Some("100"), "";
+    /// Seconds from the first byte of a request until its line and headers are whole. Then the connection is closed.
+    fixed incoming_head_seconds ("incoming.head_seconds"): Number<1, 600> = Some("10"), "";
+    /// Seconds that a connection may wait for its next request: longer than proxies keep one that is not used, so that it is
+    /// they who close it.
+    fixed incoming_idle_seconds ("incoming.idle_seconds"): Number<1, 3_600> = Some("75"), "";
+    /// Seconds until the body of a request is whole. Then it is refused (408).
+    fixed incoming_body_seconds ("incoming.body_seconds"): Number<1, 3_600> = Some("30"), "";
+    /// The same for a notification of a platform.
+    fixed incoming_notification_seconds ("incoming.notification_seconds"): Number<1, 3_600> = Some("10"), "";
+    /// The same for a component: the largest one over a line of a megabit a second.
+    fixed incoming_upload_seconds ("incoming.upload_seconds"): Number<1, 3_600> = Some("400"), "";
+    /// Seconds that nobody reads on of an answer. Then the connection is closed.
+    fixed incoming_answer_seconds ("incoming.answer_seconds"): Number<1, 3_600> = Some("60"), "";
 }
 
 impl Config {
@@ -156,6 +185,20 @@ impl Setting {
     fn variable(&self) -> String {
         format!("WALNUT_{}", self.key.replace('.', "_").to_uppercase())
     }
+}
+
+/// What is preset of an option.
+#[cfg(test)]
+pub(crate) fn preset_of(key: &str) -> Option<&'static str> {
+    let setting = SETTINGS.iter().find(|setting| setting.key == key);
+    setting.and_then(|setting| setting.preset)
+}
+
+/// The options of a section.
+#[cfg(test)]
+pub(crate) fn keys_below(section: &str) -> impl Iterator<Item = &'static str> {
+    let keys = SETTINGS.iter().map(|setting| setting.key);
+    keys.filter(move |key| key.starts_with(section))
 }
 
 #[cfg(test)]

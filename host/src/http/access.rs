@@ -320,6 +320,16 @@ impl Listed {
         format!("{} {}", self.0.method, self.0.path)
     }
 
+    /// Its address, as it is routed.
+    pub(super) fn path(self) -> &'static str {
+        self.0.path
+    }
+
+    /// Whether nobody is asked there who it is.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self.0.callers, Open)
+    }
+
     /// Whether what is done there is kept in the audit log.
     pub(super) fn is_kept(self) -> bool {
         self.0.kept

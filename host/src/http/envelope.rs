@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::audit::{Changed, Refused};
-use super::serving::TooSlow;
+use super::bodies::{NoRoom, TooSlow};
+use super::load;
 use crate::payment::error::PayError;
 
 /// What a handler answers: data in the envelope, or a refusal.
@@ -107,7 +108,10 @@ impl From<PayError> for Failure {
 
 impl From<BytesRejection> for Failure {
     fn from(error: BytesRejection) -> Failure {
-        if is_too_slow(&error) {
+        if is_for::<NoRoom>(&error) {
+            return load::busy();
+        }
+        if is_for::<TooSlow>(&error) {
             return Failure::with_status(
                 StatusCode::REQUEST_TIMEOUT,
                 "e.http.tooSlow",
@@ -125,10 +129,11 @@ impl From<BytesRejection> for Failure {
     }
 }
 
-fn is_too_slow(error: &BytesRejection) -> bool {
+/// Whether the body was not read for this.
+fn is_for<Why: std::error::Error + 'static>(error: &BytesRejection) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if error.is::<TooSlow>() {
+        if error.is::<Why>() {
             return true;
         }
         cause = error.source();

@@ -12,11 +12,14 @@
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`] | `/healthz`, `/readyz` |
 //!
-//! [`access`] says who may ask for what, [`serving`] takes the connections, [`audit`] keeps what was refused and changed.
+//! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
+//! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
+//! what is read.
 
 pub(crate) mod access;
 mod audit;
 mod auth;
+mod bodies;
 mod callbacks;
 mod cashier;
 mod deliveries;
@@ -26,9 +29,12 @@ mod endings;
 mod envelope;
 mod health;
 mod keys;
+mod load;
 mod notifications;
+mod pace;
 mod pages;
 mod payments;
+mod places;
 mod providers;
 mod reconcile;
 pub(crate) mod serving;
@@ -40,8 +46,6 @@ mod targets;
 mod versions;
 mod watch;
 
-use std::time::Duration;
-
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -50,10 +54,12 @@ use axum::{Extension, Router};
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::config::Incoming;
 use crate::payment::Payments;
 use crate::payment::error::PayError;
+use bodies::whole_within;
 use envelope::Failure;
-use serving::whole_within;
+use load::Load;
 
 /// The largest body of a request about payments.
 const JSON_BYTES: usize = 256 * 1024;
@@ -61,13 +67,9 @@ const JSON_BYTES: usize = 256 * 1024;
 const NOTIFICATION_BYTES: usize = 1024 * 1024;
 /// The largest component that is taken, with room for its base64 form.
 const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
-/// How long a body may take to come.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
-/// The same for components: the largest one over a line of a megabit a second.
-const COMPONENT_WITHIN: Duration = Duration::from_secs(400);
 
 /// All routes of a host.
-pub fn router(payments: Payments) -> Router {
+pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
     let ajax = Router::new()
         .route("/create", post(payments::create))
         .route("/send", post(payments::send))
@@ -93,7 +95,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/re/{trade_no}", any(notifications::addressed))
         .route("/pay/re/t/{token}", any(notifications::of_account))
         .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
-        .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)));
+        .layer(MapRequestLayer::new(whole_within(incoming.notification)));
     let components = Router::new()
         .route("/pay/callback", get(callbacks::list))
         .route(
@@ -109,7 +111,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/provider", get(providers::list).put(providers::put))
         .route("/pay/provider/inspect", post(providers::inspect))
         .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
-        .layer(MapRequestLayer::new(whole_within(COMPONENT_WITHIN)));
+        .layer(MapRequestLayer::new(whole_within(incoming.upload)));
     Router::new()
         .nest("/pay/ajax", ajax)
         .route("/pay/target", get(targets::list))
@@ -134,7 +136,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/pay/refused", get(notifications::refused))
         .route("/pay/audit", get(audit::list))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
-        .layer(MapRequestLayer::new(whole_within(BODY_WITHIN)))
+        .layer(MapRequestLayer::new(whole_within(incoming.body)))
         .merge(notified)
         .merge(components)
         .route("/pay/cashier/{id}", get(pages::cashier))
@@ -149,6 +151,7 @@ pub fn router(payments: Payments) -> Router {
         .route("/readyz", get(health::readyz))
         // What has no row in the table of callers is not there: a new route begins with its row.
         .layer(from_fn_with_state(payments.clone(), access::checked))
+        .layer(from_fn_with_state(Load::new(incoming), load::bounded))
         .layer(from_fn(access::listed))
         .layer(from_fn_with_state(payments.clone(), audit::keep))
         .fallback(nothing_here)

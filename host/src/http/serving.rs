@@ -1,72 +1,100 @@
-//! The server: takes connections, and bounds how long anybody may keep it waiting.
+//! The server: takes connections, as many as it holds, and bounds how long anybody may keep it waiting.
 //!
-//! | waits for                       | as long as                                                      |
-//! | ------------------------------- | --------------------------------------------------------------- |
-//! | the next request's headers      | [`Patience::headers`]; then the connection is closed            |
-//! | the whole of a body             | [`whole_within`]; then the request is refused with 408          |
-//! | what runs when it is to stop    | [`Patience::end`]; then it is given up                          |
+//! | waits for | as long as |
+//! |---|---|
+//! | the next request of a connection | [`Incoming::idle`]; then it is closed |
+//! | the head of a request that has begun | [`Incoming::head`]; then the connection is closed |
+//! | the whole of a body | [`Incoming::body`] and its like; then the request is refused with 408 |
+//! | whoever asked to read on | [`Incoming::answer`]; then the connection is closed |
+//! | what runs when it is to stop | [`Incoming::end`]; then it is given up |
 
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
-use http_body::Frame;
-use hyper::body::Incoming;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::routing::get;
+use hyper::body::Incoming as Arriving;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::util::MapRequest;
+use tower::ServiceExt as _;
 
+use super::health;
+use super::load::{self, Shed};
+use super::pace::{Answer, Pace, Paced};
+use super::places::{Place, Places};
 use super::source::Source;
-
-/// How long the server waits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// For a connection's next request: longer than proxies keep an unused connection (a minute), so that it is they who
-    /// close it.
-    pub(crate) headers: Duration,
-    /// For requests that run when it is to stop: longer than a provider's call, whose end is worth knowing.
-    pub(crate) end: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience {
-            headers: Duration::from_secs(75),
-            end: Duration::from_secs(45),
-        }
-    }
-}
+use crate::config::Incoming;
 
 /// After a connection could not be taken, as when all descriptors are in use.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Connections at once beyond those that are held, which are told to come again. Those beyond these are dropped.
+const TOLD_AT_ONCE: usize = 256;
+
+/// When the host is to stop: how long a connection that nobody uses is kept, so that a request which is on its way is still
+/// answered. Whoever is answered then is told to use another connection.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+
+/// Headers that are read where nothing else is said; another number costs an allocation for each request.
+const USUAL_HEADERS: usize = 100;
+
+/// The least that a connection reads at once.
+const LEAST_BUFFER: usize = 64 * 1024;
+
+/// What is asked of a server.
+struct Server {
+    router: Router,
+    /// For connections beyond those that are held.
+    busy: Router,
+    incoming: Incoming,
+    http1: http1::Builder,
+    held: Arc<Places>,
+    told: Arc<Places>,
+    shed: Shed,
+    stop: CancellationToken,
+}
 
 /// Serves until `stop`, then takes nothing new and finishes what runs.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    patience: Patience,
+    incoming: Incoming,
     stop: CancellationToken,
 ) {
+    let server = Arc::new(Server {
+        router,
+        busy: Router::new()
+            // Who ends a busy host makes the others busier.
+            .route("/healthz", get(health::healthz))
+            .fallback(async || load::busy()),
+        http1: protocol(&incoming),
+        held: Places::new(incoming.connections, incoming.of_one_source),
+        told: Places::new(TOLD_AT_ONCE, (TOLD_AT_ONCE / 4).max(1)),
+        shed: Shed::default(),
+        stop,
+        incoming,
+    });
     let connections = TaskTracker::new();
     let give_up = CancellationToken::new();
     loop {
         let taken = tokio::select! {
             taken = listener.accept() => taken,
-            () = stop.cancelled() => break,
+            () = server.stop.cancelled() => break,
         };
         match taken {
             Ok((stream, from)) => {
-                let source = Source(from.ip());
-                let router = router.clone();
-                let connection = connection(stream, source, router, patience, stop.clone());
+                let Some(seat) = server.seat(from.ip()) else {
+                    continue;
+                };
+                let connection = Arc::clone(&server).connection(stream, from.ip(), seat);
                 let give_up = give_up.clone();
                 connections.spawn(async move {
                     tokio::select! {
@@ -83,10 +111,8 @@ pub(crate) async fn serve(
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(patience.end, connections.wait())
-        .await
-        .is_err()
-    {
+    let end = server.incoming.end;
+    if tokio::time::timeout(end, connections.wait()).await.is_err() {
         tracing::warn!(
             requests = connections.len(),
             "unfinished requests are given up"
@@ -96,88 +122,92 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    source: Source,
-    router: Router,
-    patience: Patience,
-    stop: CancellationToken,
-) {
-    // Answers are small and written whole.
-    let _ = stream.set_nodelay(true);
-    let service = MapRequest::new(router, move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(source);
-        request
-    });
-    let serving = http1::Builder::new()
+fn protocol(incoming: &Incoming) -> http1::Builder {
+    let mut http1 = http1::Builder::new();
+    http1
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.headers)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .with_upgrades();
-    let mut serving = pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        // Whoever it was has hung up, or is no HTTP client.
-        tracing::debug!(%error, "connection");
+        .header_read_timeout(incoming.idle)
+        .max_header_size(incoming.head_bytes)
+        .max_buf_size(LEAST_BUFFER.max(2 * incoming.head_bytes));
+    if incoming.headers != USUAL_HEADERS {
+        http1.max_headers(incoming.headers);
     }
+    http1
 }
 
-/// Bounds the time until the whole body of a request is there.
-pub(super) fn whole_within(time: Duration) -> impl Fn(Request) -> Request + Clone {
-    move |request| {
-        request.map(|body| {
-            if body.is_end_stream() {
-                return body;
-            }
-            Body::new(Timed {
-                body,
-                until: Box::pin(tokio::time::sleep(time)),
-            })
+/// What a connection is held by.
+struct Seat {
+    place: Place,
+    /// Whether it is one of those that are held, and not merely told to come again.
+    is_held: bool,
+}
+
+impl Server {
+    /// A seat for another connection; none where there are so many that nothing is even told.
+    fn seat(&self, source: IpAddr) -> Option<Seat> {
+        if let Some(place) = self.held.take(Some(source)) {
+            return Some(Seat {
+                place,
+                is_held: true,
+            });
+        }
+        self.shed.tell("connections");
+        let place = self.told.take(Some(source))?;
+        Some(Seat {
+            place,
+            is_held: false,
         })
     }
-}
 
-/// A body that has to end in time.
-struct Timed {
-    body: Body,
-    until: Pin<Box<Sleep>>,
-}
-
-/// The body did not end in time.
-#[derive(Debug, thiserror::Error)]
-#[error("the body did not come in time")]
-pub(super) struct TooSlow;
-
-impl HttpBody for Timed {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => self
-                .until
-                .as_mut()
-                .poll(context)
-                .map(|()| Some(Err(TooSlow.into()))),
+    async fn connection(self: Arc<Server>, stream: TcpStream, from: IpAddr, seat: Seat) {
+        // Answers are small and written whole.
+        let _ = stream.set_nodelay(true);
+        let pace = Pace::default();
+        let (head, answer) = (self.incoming.head, self.incoming.answer);
+        let stream = Paced::new(stream, seat.place, pace.clone(), head, answer);
+        let service = service_fn(|request| self.answer(request, Source(from), &pace, seat.is_held));
+        let serving = self
+            .http1
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut serving = pin!(serving);
+        let last = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_REQUEST).await;
+        };
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = last => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            // Whoever it was has hung up, was too slow, or is no HTTP client.
+            tracing::debug!(%error, "connection");
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+    async fn answer(
+        &self,
+        mut request: hyper::Request<Arriving>,
+        source: Source,
+        pace: &Pace,
+        is_held: bool,
+    ) -> Result<hyper::Response<Answer>, Infallible> {
+        let open = pace.begin();
+        request.extensions_mut().insert(source);
+        let router = if is_held { &self.router } else { &self.busy };
+        let mut response = router.clone().oneshot(request).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            open.for_good();
+            return Ok(response.map(|body| Answer::new(body, None)));
+        }
+        if !is_held || self.stop.is_cancelled() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        Ok(response.map(|body| Answer::new(body, Some(open))))
     }
 }
 
@@ -185,6 +215,7 @@ impl HttpBody for Timed {
 mod tests {
     use std::net::SocketAddr;
 
+    use axum::body::Bytes;
     use axum::extract::rejection::BytesRejection;
     use axum::routing::{get, post};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -192,6 +223,7 @@ mod tests {
     use tokio::task::JoinHandle;
     use tower::util::MapRequestLayer;
 
+    use super::super::bodies::whole_within;
     use super::super::envelope::Failure;
     use super::*;
 
@@ -200,14 +232,18 @@ mod tests {
     /// For what must not happen.
     const LONG: Duration = Duration::from_secs(600);
 
+    fn preset() -> Incoming {
+        crate::config::Config::preset().unwrap().incoming()
+    }
+
     async fn start(
         router: Router,
-        patience: Patience,
+        incoming: Incoming,
     ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, router, patience, stop.clone()));
+        let serving = tokio::spawn(serve(listener, router, incoming, stop.clone()));
         (address, stop, serving)
     }
 
@@ -224,21 +260,137 @@ mod tests {
         answer
     }
 
+    /// Tells that it is dropped.
+    struct Told(mpsc::UnboundedSender<()>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
     async fn takes(body: Result<Bytes, BytesRejection>) -> Result<String, Failure> {
         Ok(format!("{} bytes", body?.len()))
     }
 
     #[tokio::test]
     async fn headers_that_never_end_cost_a_connection() {
-        let patience = Patience {
-            headers: SOON,
-            end: LONG,
+        let router = Router::new().route("/", get(async || "ok"));
+        // One that has begun has its own time, and one that has not begun another.
+        for (head, idle, said) in [
+            (SOON, LONG, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "),
+            (LONG, SOON, ""),
+        ] {
+            let incoming = Incoming {
+                head,
+                idle,
+                ..preset()
+            };
+            let (address, _stop, _serving) = start(router.clone(), incoming).await;
+            let mut line = say(address, said).await;
+            let answer = heard(&mut line).await;
+            assert!(!answer.contains("200"), "{answer}");
+            // Also after a request that was answered.
+            let whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+            let mut line = say(address, whole).await;
+            let mut begun = [0; 15];
+            line.read_exact(&mut begun).await.unwrap();
+            line.write_all(said.as_bytes()).await.unwrap();
+            let answer = heard(&mut line).await;
+            assert!(answer.ends_with("ok"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_costs_a_connection() {
+        let (dropped, mut is_dropped) = mpsc::unbounded_channel();
+        let router = Router::new().route(
+            "/",
+            get(async move || {
+                let told = Told(dropped.clone());
+                let endless = futures_util::stream::unfold(told, async |told| {
+                    let piece = Ok::<_, Infallible>(Bytes::from_static(&[0; 65_536]));
+                    Some((piece, told))
+                });
+                axum::body::Body::from_stream(endless)
+            }),
+        );
+        let incoming = Incoming {
+            answer: SOON,
+            ..preset()
+        };
+        let (address, _stop, _serving) = start(router, incoming).await;
+        let _line = say(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        is_dropped.recv().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_comes_beyond_what_is_held_is_told_to_come_again() {
+        let incoming = Incoming {
+            connections: 2,
+            of_one_source: 1,
+            ..preset()
         };
         let router = Router::new().route("/", get(async || "ok"));
-        let (address, _stop, _serving) = start(router, patience).await;
-        let mut line = say(address, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").await;
-        let answer = heard(&mut line).await;
-        assert!(!answer.contains("200"), "{answer}");
+        let (address, _stop, _serving) = start(router, incoming).await;
+        let ask = async |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            say(address, &request).await
+        };
+        let mut first = ask("/").await;
+        let mut begun = [0; 15];
+        first.read_exact(&mut begun).await.unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200 OK");
+        let answer = heard(&mut ask("/").await).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("retry-after: 1"), "{answer}");
+        assert!(answer.contains("\"errCode\":\"e.http.busy\""), "{answer}");
+        let answer = heard(&mut ask("/healthz").await).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        // Another source has its own.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut other = socket.connect(address).await.unwrap();
+        let last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        other.write_all(last).await.unwrap();
+        assert!(heard(&mut other).await.ends_with("ok"));
+    }
+
+    #[tokio::test]
+    async fn a_head_has_its_size() {
+        let incoming = Incoming {
+            head_bytes: 8 * 1024,
+            headers: 16,
+            ..preset()
+        };
+        let router = Router::new().route("/", get(async || "ok"));
+        let (address, _stop, _serving) = start(router, incoming).await;
+        let large = format!("X-Large: {}\r\n", "x".repeat(9 * 1024));
+        for more in [large, "X-Many: x\r\n".repeat(17)] {
+            let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{more}\r\n");
+            let answer = heard(&mut say(address, &request).await).await;
+            assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_on_its_way_at_the_end_is_answered() {
+        let router = Router::new().route("/", get(async || "ok"));
+        let (address, stop, serving) = start(router, preset()).await;
+        let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        // One connection that was used, and one that was not; they are taken in their order.
+        let fresh = say(address, "").await;
+        let mut used = say(address, request).await;
+        let mut begun = [0; 15];
+        used.read_exact(&mut begun).await.unwrap();
+        stop.cancel();
+        for mut line in [used, fresh] {
+            line.write_all(request.as_bytes()).await.unwrap();
+            let answer = heard(&mut line).await;
+            assert!(answer.contains("connection: close"), "{answer}");
+            assert!(answer.ends_with("ok"), "{answer}");
+        }
+        serving.await.unwrap();
     }
 
     #[tokio::test]
@@ -246,7 +398,7 @@ mod tests {
         let router = Router::new()
             .route("/", post(takes))
             .layer(MapRequestLayer::new(whole_within(SOON)));
-        let (address, _stop, _serving) = start(router, Patience::default()).await;
+        let (address, _stop, _serving) = start(router, preset()).await;
         let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
         let mut line = say(address, &format!("{head}12345")).await;
         let answer = heard(&mut line).await;
@@ -283,8 +435,8 @@ mod tests {
                 }),
             );
         for (path, end) in [("short", LONG), ("endless", SOON)] {
-            let patience = Patience { headers: LONG, end };
-            let (address, stop, serving) = start(router.clone(), patience).await;
+            let incoming = Incoming { end, ..preset() };
+            let (address, stop, serving) = start(router.clone(), incoming).await;
             let mut line = say(address, &format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
             begins.recv().await.unwrap();
             stop.cancel();

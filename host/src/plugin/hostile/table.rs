@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{limits, mutated};
+use crate::config;
 use crate::home::name;
 
 const PAGE: &str = include_str!("../../../../docs/security.md");
@@ -15,6 +16,9 @@ const HEADING: &str = "## Limits that hold";
 
 /// What a provider may try, what stops it, and the tests.
 const PROVIDERS: &str = "## What a provider may try";
+
+/// What anybody may try who reaches the host, with the options that bound it.
+const INCOMING: &str = "## Limits of what comes in";
 
 /// What stands for a number where what holds is a rule.
 const NO_NUMBER: &str = "–";
@@ -192,12 +196,26 @@ fn every_limit_has_the_number_that_the_page_states() {
 }
 
 #[test]
+fn every_option_has_the_number_that_the_page_states() {
+    let mut named = BTreeSet::new();
+    for [attack, option, preset, _, _] in table(INCOMING) {
+        let key = option.trim_matches('`');
+        assert_eq!(Some(preset), config::preset_of(key), "{attack}: {option}");
+        named.insert(key);
+    }
+    let all: BTreeSet<&str> = config::keys_below("incoming.").collect();
+    assert_eq!(named, all);
+}
+
+#[test]
 fn every_row_has_a_test_that_is_there() {
     let limits = rows().into_iter();
     let limits = limits.map(|[attack, _, _, happens, tests]| [attack, happens, tests]);
     let tricks = table(PROVIDERS);
     assert!(!tricks.is_empty(), "the page lists what a provider may try");
-    for [attack, happens, tests] in limits.chain(tricks) {
+    let incoming = table(INCOMING).into_iter();
+    let incoming = incoming.map(|[attack, _, _, happens, tests]| [attack, happens, tests]);
+    for [attack, happens, tests] in limits.chain(tricks).chain(incoming) {
         assert!(!happens.is_empty(), "{attack}");
         let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{attack} has no test");
