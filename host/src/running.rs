@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Incoming, PublicUrl};
 use crate::home::{DataRoot, MasterSource};
 use crate::http;
-use crate::http::serving::serve;
+use crate::http::serving::{Serving, serve};
+use crate::http::tls::{Tls, TlsFiles};
 use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
 use crate::payment::{Options, Payments, Switch};
@@ -35,6 +37,8 @@ pub struct HostOptions {
     pub listen: SocketAddr,
     /// What bounds those who come in.
     pub incoming: Incoming,
+    /// Certificate and key, where the host speaks TLS itself.
+    pub tls: Option<TlsFiles>,
     /// Where platforms reach this host; the listening address when it is not given.
     pub public_url: Option<PublicUrl>,
     /// Plugin calls that may run at once.
@@ -56,6 +60,7 @@ pub struct HostOptions {
 /// A host that serves.
 pub struct Host {
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     payments: Payments,
     root_key_file: Option<PathBuf>,
     stop: CancellationToken,
@@ -72,6 +77,10 @@ impl Host {
     /// Opens the data root and serves. Where there is no root key (at the first start, or after the last one was
     /// revoked) one is made and left in `root.key` of the data root; only its hash is kept.
     pub async fn start(options: HostOptions) -> anyhow::Result<Host> {
+        let tls = match options.tls {
+            Some(files) => Some(Arc::new(Tls::open(files).context("TLS")?)),
+            None => None,
+        };
         let (home, store) = match &options.store {
             Some(address) => {
                 let store = Store::connect(address)?;
@@ -98,7 +107,7 @@ impl Host {
         let address = listener.local_addr()?;
         let public_url = match &options.public_url {
             Some(url) => url.as_str().to_owned(),
-            None => format!("http://{address}"),
+            None => url_of(address, tls.is_some()),
         };
         let root = home.path().to_owned();
         let payments = Payments::open(
@@ -119,9 +128,15 @@ impl Host {
         let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
         let end = options.incoming.end;
         let router = http::router(payments.clone(), &options.incoming);
-        let serving = tokio::spawn(serve(listener, router, options.incoming, stop.clone()));
+        let serving = Serving {
+            router,
+            incoming: options.incoming,
+            tls: tls.clone(),
+        };
+        let serving = tokio::spawn(serve(listener, serving, stop.clone()));
         Ok(Host {
             address,
+            tls,
             payments,
             root_key_file,
             stop,
@@ -138,7 +153,7 @@ impl Host {
 
     /// Where it listens, as a URL without a trailing slash.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url_of(self.address, self.tls.is_some())
     }
 
     /// The verbs of this host.
@@ -151,9 +166,12 @@ impl Host {
         self.root_key_file.as_ref()
     }
 
-    /// Takes what of these options may change while it runs.
+    /// Takes what of these options may change while it runs, and reads certificate and key anew.
     pub fn take(&self, config: &Config) {
         self.payments.overlap().set(config.overlap);
+        if let Some(tls) = &self.tls {
+            tls.read_anew();
+        }
     }
 
     /// Returns when the host cannot go on and has to be ended and started again, with the reason. Never returns otherwise.
@@ -181,6 +199,11 @@ impl Host {
         self.payments.store().close().await;
         Ok(())
     }
+}
+
+fn url_of(address: SocketAddr, by_tls: bool) -> String {
+    let scheme = if by_tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 async fn new_root_key(

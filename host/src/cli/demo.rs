@@ -65,6 +65,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             data: data.path().to_owned(),
             listen: options.listen,
             incoming: Config::preset()?.incoming(),
+            tls: None,
             public_url: None,
             instances: 16,
             allow_local_gateways: true,

@@ -29,6 +29,13 @@ pub struct ServeOptions {
     /// Where to listen [env: WALNUT_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// A file with the host's certificate and those that lead to an authority, in PEM: with it the host speaks TLS itself
+    /// [env: WALNUT_TLS_CERTIFICATE]
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<String>,
+    /// A file with the private key of that certificate, in PEM [env: WALNUT_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
     /// The address under which platforms and buyers reach this host, such as https://pay.example.com [env:
     /// WALNUT_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
@@ -75,13 +82,15 @@ impl ServeOptions {
             ("master_key", &self.master_key),
             ("store", &self.store),
             ("listen", &self.listen),
+            ("tls.certificate", &self.tls_certificate),
+            ("tls.key", &self.tls_key),
             ("public_url", &self.public_url),
             ("instances", &self.instances),
             ("remove_failed_after", &self.remove_failed_after),
             ("remove_paid_after", &self.remove_paid_after),
         ] {
             if let Some(value) = value {
-                sources.flag(key, value, format!("--{}", key.replace('_', "-")));
+                sources.flag(key, value, format!("--{}", key.replace(['_', '.'], "-")));
             }
         }
         for (key, given) in [

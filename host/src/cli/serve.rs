@@ -52,6 +52,7 @@ async fn serve(
         store,
         listen: config.listen,
         incoming: config.incoming(),
+        tls: config.tls(),
         public_url: config.public_url.clone(),
         instances: config.instances.get(),
         allow_local_gateways: config.allow_local_gateways,

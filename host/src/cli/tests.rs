@@ -102,7 +102,8 @@ fn every_line_of_the_document_and_the_manual_is_understood() {
         "walnut --url http://127.0.0.1:1 pay --key k get 0197",
         "walnut pay get 0197 --url http://127.0.0.1:1",
         "walnut serve --data /srv/walnut --listen 0.0.0.0:80 --public-url https://pay.example.com \
-         --instances 8 --allow-local-gateways --config walnut.toml --set log.format=json",
+         --instances 8 --allow-local-gateways --config walnut.toml --set log.format=json \
+         --tls-certificate host.pem --tls-key host.key",
         "walnut config",
         "walnut config check walnut.toml",
         "walnut demo --once",

@@ -31,6 +31,8 @@ pub struct Incoming {
     pub upload: Duration,
     /// While nobody reads on of an answer.
     pub answer: Duration,
+    /// Until a connection's handshake is done.
+    pub handshake: Duration,
     /// For what runs when the host is to stop: longer than a provider's call, whose end is worth knowing.
     pub end: Duration,
 }
@@ -55,6 +57,7 @@ impl Config {
             notification: seconds(self.incoming_notification_seconds.get()),
             upload: seconds(self.incoming_upload_seconds.get()),
             answer: seconds(self.incoming_answer_seconds.get()),
+            handshake: seconds(self.incoming_handshake_seconds.get()),
             end: END,
         }
     }

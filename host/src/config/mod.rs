@@ -25,6 +25,7 @@ pub use sources::{Problem, Sources};
 pub use value::{Authors, Filter, Format, Number, PublicUrl, StorePlace};
 
 use crate::home::MasterSource;
+use crate::http::tls::TlsFiles;
 use value::{Kind, Value};
 
 /// One option.
@@ -157,6 +158,13 @@ settings! {
     fixed incoming_upload_seconds ("incoming.upload_seconds"): Number<1, 3_600> = Some("400"), "";
     /// Seconds that nobody reads on of an answer. Then the connection is closed.
     fixed incoming_answer_seconds ("incoming.answer_seconds"): Number<1, 3_600> = Some("60"), "";
+    /// Seconds until a connection's TLS handshake is done. Then the connection is closed.
+    fixed incoming_handshake_seconds ("incoming.handshake_seconds"): Number<1, 600> = Some("10"), "";
+    /// A file with the host's certificate and those that lead to an authority, in PEM: with it the host speaks TLS itself. The
+    /// files of certificate and key are read anew at SIGHUP.
+    fixed tls_certificate ("tls.certificate"): Option<PathBuf> = None::<&str>, "/etc/walnut/pay.example.com.pem";
+    /// A file with the private key of that certificate, in PEM.
+    fixed tls_key ("tls.key"): Option<PathBuf> = None::<&str>, "/etc/walnut/pay.example.com.key";
 }
 
 impl Config {
@@ -166,6 +174,22 @@ impl Config {
     /// Never, unless a preset value is none of its option.
     pub fn preset() -> Result<Config, Problem> {
         Sources::default().read()
+    }
+
+    /// Whether the options go together.
+    fn together(&self) -> Result<(), String> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(_), None) => Err("tls.key has to be given with tls.certificate".to_owned()),
+            (None, Some(_)) => Err("tls.certificate has to be given with tls.key".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where certificate and key are, where the host speaks TLS itself.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let certificate = self.tls_certificate.clone()?;
+        let key = self.tls_key.clone()?;
+        Some(TlsFiles { certificate, key })
     }
 
     /// The names of options in which this differs from `other`: those that a running host takes, and those that it does not.

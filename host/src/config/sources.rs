@@ -104,10 +104,12 @@ impl Sources {
         if !wrong.is_empty() {
             return Err(Problem(wrong));
         }
-        Config::of(
+        let config = Config::of(
             |key| given.get(key).map(|given| given.text.clone()),
             |key, why| Problem(vec![format!("{key} {why}")]),
-        )
+        )?;
+        config.together().map_err(|why| Problem(vec![why]))?;
+        Ok(config)
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
 //! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
-//! what is read.
+//! what is read, [`tls`] encrypts.
 
 pub(crate) mod access;
 mod audit;
@@ -43,6 +43,7 @@ mod socket;
 mod source;
 mod summary;
 mod targets;
+pub mod tls;
 mod versions;
 mod watch;
 

@@ -6,6 +6,7 @@
 //! | the head of a request that has begun | [`Incoming::head`]; then the connection is closed |
 //! | the whole of a body | [`Incoming::body`] and its like; then the request is refused with 408 |
 //! | whoever asked to read on | [`Incoming::answer`]; then the connection is closed |
+//! | a TLS handshake | [`Incoming::handshake`]; then the connection is closed |
 //! | what runs when it is to stop | [`Incoming::end`]; then it is given up |
 
 use std::convert::Infallible;
@@ -21,6 +22,7 @@ use hyper::body::Incoming as Arriving;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,7 +32,8 @@ use super::health;
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
 use super::places::{Place, Places};
-use super::source::Source;
+use super::source::{ByTls, Source};
+use super::tls::Tls;
 use crate::config::Incoming;
 
 /// After a connection could not be taken, as when all descriptors are in use.
@@ -49,12 +52,20 @@ const USUAL_HEADERS: usize = 100;
 /// The least that a connection reads at once.
 const LEAST_BUFFER: usize = 64 * 1024;
 
-/// What is asked of a server.
+/// What a server is made of.
+pub(crate) struct Serving {
+    pub(crate) router: Router,
+    pub(crate) incoming: Incoming,
+    /// Where it speaks TLS itself.
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
 struct Server {
     router: Router,
     /// For connections beyond those that are held.
     busy: Router,
     incoming: Incoming,
+    tls: Option<Arc<Tls>>,
     http1: http1::Builder,
     held: Arc<Places>,
     told: Arc<Places>,
@@ -63,19 +74,20 @@ struct Server {
 }
 
 /// Serves until `stop`, then takes nothing new and finishes what runs.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    incoming: Incoming,
-    stop: CancellationToken,
-) {
+pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: CancellationToken) {
+    let Serving {
+        router,
+        incoming,
+        tls,
+    } = serving;
     let server = Arc::new(Server {
         router,
         busy: Router::new()
             // Who ends a busy host makes the others busier.
             .route("/healthz", get(health::healthz))
             .fallback(async || load::busy()),
-        http1: protocol(&incoming),
+        tls,
+        http1: http1(&incoming),
         held: Places::new(incoming.connections, incoming.of_one_source),
         told: Places::new(TOLD_AT_ONCE, (TOLD_AT_ONCE / 4).max(1)),
         shed: Shed::default(),
@@ -122,7 +134,7 @@ pub(crate) async fn serve(
     }
 }
 
-fn protocol(incoming: &Incoming) -> http1::Builder {
+fn http1(incoming: &Incoming) -> http1::Builder {
     let mut http1 = http1::Builder::new();
     http1
         .timer(TokioTimer::new())
@@ -162,22 +174,33 @@ impl Server {
     async fn connection(self: Arc<Server>, stream: TcpStream, from: IpAddr, seat: Seat) {
         // Answers are small and written whole.
         let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else {
+            return self.speak(stream, from, seat).await;
+        };
+        let shaken = tls.acceptor().accept(stream);
+        match tokio::time::timeout(self.incoming.handshake, shaken).await {
+            Ok(Ok(stream)) => self.speak(stream, from, seat).await,
+            Ok(Err(error)) => tracing::debug!(%error, "handshake"),
+            Err(_) => tracing::debug!("a handshake did not come to its end in time"),
+        }
+    }
+
+    async fn speak<S>(&self, stream: S, from: IpAddr, seat: Seat)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let pace = Pace::default();
         let (head, answer) = (self.incoming.head, self.incoming.answer);
         let stream = Paced::new(stream, seat.place, pace.clone(), head, answer);
-        let service = service_fn(|request| self.answer(request, Source(from), &pace, seat.is_held));
+        let service = service_fn(|request| self.answer(request, from, &pace, seat.is_held));
         let serving = self
             .http1
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut serving = pin!(serving);
-        let last = async {
-            self.stop.cancelled().await;
-            tokio::time::sleep(LAST_REQUEST).await;
-        };
         let ended = tokio::select! {
             ended = serving.as_mut() => ended,
-            () = last => {
+            () = self.last() => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
@@ -188,15 +211,24 @@ impl Server {
         }
     }
 
+    /// Waits until no connection waits for another request.
+    async fn last(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(LAST_REQUEST).await;
+    }
+
     async fn answer(
         &self,
         mut request: hyper::Request<Arriving>,
-        source: Source,
+        from: IpAddr,
         pace: &Pace,
         is_held: bool,
     ) -> Result<hyper::Response<Answer>, Infallible> {
         let open = pace.begin();
-        request.extensions_mut().insert(source);
+        request.extensions_mut().insert(Source(from));
+        if self.tls.is_some() {
+            request.extensions_mut().insert(ByTls);
+        }
         let router = if is_held { &self.router } else { &self.busy };
         let mut response = router.clone().oneshot(request).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -212,242 +244,4 @@ impl Server {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use axum::body::Bytes;
-    use axum::extract::rejection::BytesRejection;
-    use axum::routing::{get, post};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::mpsc;
-    use tokio::task::JoinHandle;
-    use tower::util::MapRequestLayer;
-
-    use super::super::bodies::whole_within;
-    use super::super::envelope::Failure;
-    use super::*;
-
-    /// For what has to happen soon; nothing depends on it but the test's own time.
-    const SOON: Duration = Duration::from_millis(20);
-    /// For what must not happen.
-    const LONG: Duration = Duration::from_secs(600);
-
-    fn preset() -> Incoming {
-        crate::config::Config::preset().unwrap().incoming()
-    }
-
-    async fn start(
-        router: Router,
-        incoming: Incoming,
-    ) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, router, incoming, stop.clone()));
-        (address, stop, serving)
-    }
-
-    async fn say(address: SocketAddr, text: &str) -> TcpStream {
-        let mut line = TcpStream::connect(address).await.unwrap();
-        line.write_all(text.as_bytes()).await.unwrap();
-        line
-    }
-
-    async fn heard(line: &mut TcpStream) -> String {
-        let mut answer = String::new();
-        // A line that is cut says nothing more.
-        let _ = line.read_to_string(&mut answer).await;
-        answer
-    }
-
-    /// Tells that it is dropped.
-    struct Told(mpsc::UnboundedSender<()>);
-
-    impl Drop for Told {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
-
-    async fn takes(body: Result<Bytes, BytesRejection>) -> Result<String, Failure> {
-        Ok(format!("{} bytes", body?.len()))
-    }
-
-    #[tokio::test]
-    async fn headers_that_never_end_cost_a_connection() {
-        let router = Router::new().route("/", get(async || "ok"));
-        // One that has begun has its own time, and one that has not begun another.
-        for (head, idle, said) in [
-            (SOON, LONG, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "),
-            (LONG, SOON, ""),
-        ] {
-            let incoming = Incoming {
-                head,
-                idle,
-                ..preset()
-            };
-            let (address, _stop, _serving) = start(router.clone(), incoming).await;
-            let mut line = say(address, said).await;
-            let answer = heard(&mut line).await;
-            assert!(!answer.contains("200"), "{answer}");
-            // Also after a request that was answered.
-            let whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-            let mut line = say(address, whole).await;
-            let mut begun = [0; 15];
-            line.read_exact(&mut begun).await.unwrap();
-            line.write_all(said.as_bytes()).await.unwrap();
-            let answer = heard(&mut line).await;
-            assert!(answer.ends_with("ok"), "{answer}");
-        }
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_nobody_reads_costs_a_connection() {
-        let (dropped, mut is_dropped) = mpsc::unbounded_channel();
-        let router = Router::new().route(
-            "/",
-            get(async move || {
-                let told = Told(dropped.clone());
-                let endless = futures_util::stream::unfold(told, async |told| {
-                    let piece = Ok::<_, Infallible>(Bytes::from_static(&[0; 65_536]));
-                    Some((piece, told))
-                });
-                axum::body::Body::from_stream(endless)
-            }),
-        );
-        let incoming = Incoming {
-            answer: SOON,
-            ..preset()
-        };
-        let (address, _stop, _serving) = start(router, incoming).await;
-        let _line = say(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        is_dropped.recv().await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn who_comes_beyond_what_is_held_is_told_to_come_again() {
-        let incoming = Incoming {
-            connections: 2,
-            of_one_source: 1,
-            ..preset()
-        };
-        let router = Router::new().route("/", get(async || "ok"));
-        let (address, _stop, _serving) = start(router, incoming).await;
-        let ask = async |path: &str| {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-            say(address, &request).await
-        };
-        let mut first = ask("/").await;
-        let mut begun = [0; 15];
-        first.read_exact(&mut begun).await.unwrap();
-        assert_eq!(&begun, b"HTTP/1.1 200 OK");
-        let answer = heard(&mut ask("/").await).await;
-        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(answer.contains("retry-after: 1"), "{answer}");
-        assert!(answer.contains("\"errCode\":\"e.http.busy\""), "{answer}");
-        let answer = heard(&mut ask("/healthz").await).await;
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        // Another source has its own.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        let mut other = socket.connect(address).await.unwrap();
-        let last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        other.write_all(last).await.unwrap();
-        assert!(heard(&mut other).await.ends_with("ok"));
-    }
-
-    #[tokio::test]
-    async fn a_head_has_its_size() {
-        let incoming = Incoming {
-            head_bytes: 8 * 1024,
-            headers: 16,
-            ..preset()
-        };
-        let router = Router::new().route("/", get(async || "ok"));
-        let (address, _stop, _serving) = start(router, incoming).await;
-        let large = format!("X-Large: {}\r\n", "x".repeat(9 * 1024));
-        for more in [large, "X-Many: x\r\n".repeat(17)] {
-            let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{more}\r\n");
-            let answer = heard(&mut say(address, &request).await).await;
-            assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_request_that_is_on_its_way_at_the_end_is_answered() {
-        let router = Router::new().route("/", get(async || "ok"));
-        let (address, stop, serving) = start(router, preset()).await;
-        let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-        // One connection that was used, and one that was not; they are taken in their order.
-        let fresh = say(address, "").await;
-        let mut used = say(address, request).await;
-        let mut begun = [0; 15];
-        used.read_exact(&mut begun).await.unwrap();
-        stop.cancel();
-        for mut line in [used, fresh] {
-            line.write_all(request.as_bytes()).await.unwrap();
-            let answer = heard(&mut line).await;
-            assert!(answer.contains("connection: close"), "{answer}");
-            assert!(answer.ends_with("ok"), "{answer}");
-        }
-        serving.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_body_that_never_ends_is_refused() {
-        let router = Router::new()
-            .route("/", post(takes))
-            .layer(MapRequestLayer::new(whole_within(SOON)));
-        let (address, _stop, _serving) = start(router, preset()).await;
-        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
-        let mut line = say(address, &format!("{head}12345")).await;
-        let answer = heard(&mut line).await;
-        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-        assert!(
-            answer.contains("\"errCode\":\"e.http.tooSlow\""),
-            "{answer}"
-        );
-        let whole =
-            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n12345";
-        let answer = heard(&mut say(address, whole).await).await;
-        assert!(answer.ends_with("5 bytes"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn the_end_waits_for_what_runs_and_not_for_ever() {
-        let (begun, mut begins) = mpsc::unbounded_channel();
-        let finish = CancellationToken::new();
-        let (first, second) = (finish.clone(), begun.clone());
-        let router = Router::new()
-            .route(
-                "/short",
-                get(async move || {
-                    begun.send(()).unwrap();
-                    first.cancelled().await;
-                    "finished"
-                }),
-            )
-            .route(
-                "/endless",
-                get(async move || {
-                    second.send(()).unwrap();
-                    std::future::pending::<()>().await;
-                }),
-            );
-        for (path, end) in [("short", LONG), ("endless", SOON)] {
-            let incoming = Incoming { end, ..preset() };
-            let (address, stop, serving) = start(router.clone(), incoming).await;
-            let mut line = say(address, &format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-            begins.recv().await.unwrap();
-            stop.cancel();
-            if path == "short" {
-                finish.cancel();
-                assert!(heard(&mut line).await.ends_with("finished"));
-            } else {
-                assert_eq!(heard(&mut line).await, "");
-            }
-            serving.await.unwrap();
-            assert!(TcpStream::connect(address).await.is_err());
-        }
-    }
-}
+mod tests;

@@ -7,12 +7,13 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::{Json, http::HeaderName};
+use axum::{Extension, Json, http::HeaderName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
+use super::source::ByTls;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
@@ -32,13 +33,14 @@ pub(super) struct SignIn {
 /// Signs in with an API key.
 pub(super) async fn begin(
     State(payments): State<Payments>,
+    by_tls: Option<Extension<ByTls>>,
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, Failure> {
     let Json(body) = body?;
     from_a_page(&headers)?;
     let (caller, session) = payments.begin_session(body.key.trim()).await?;
-    let cookie = cookie(&payments, &session, LASTS / 1000);
+    let cookie = cookie(by_tls.is_some(), &payments, &session, LASTS / 1000);
     Ok((cookie, Data::of(shown(&caller))?).into_response())
 }
 
@@ -50,10 +52,15 @@ pub(super) async fn get(by: By) -> Answer {
 /// Signs out.
 pub(super) async fn end(
     State(payments): State<Payments>,
+    by_tls: Option<Extension<ByTls>>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     from_a_page(&headers)?;
-    Ok((cookie(&payments, "", 0), Data::of(json!({}))?).into_response())
+    Ok((
+        cookie(by_tls.is_some(), &payments, "", 0),
+        Data::of(json!({}))?,
+    )
+        .into_response())
 }
 
 fn shown(caller: &Caller) -> Value {
@@ -81,12 +88,13 @@ fn shown(caller: &Caller) -> Value {
 }
 
 fn cookie(
+    by_tls: bool,
     payments: &Payments,
     session: &str,
     seconds: u64,
 ) -> AppendHeaders<[(HeaderName, String); 1]> {
-    // Browsers send it over TLS only, where the host is reached that way.
-    let secure = if payments.is_reached_by_tls() {
+    // Browsers send it over TLS only, where it came that way, or the host is reached that way.
+    let secure = if by_tls || payments.is_reached_by_tls() {
         "; Secure"
     } else {
         ""

@@ -1,0 +1,148 @@
+//! A host that speaks TLS itself, and takes another certificate while it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reqwest::{Certificate, Client, Method};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::Line;
+use crate::world::{Host, run_walnut};
+
+/// A certificate of its own authority, and its key.
+struct Pair {
+    certificate: String,
+    key: String,
+}
+
+impl Pair {
+    fn make() -> Pair {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        Pair {
+            certificate: params.self_signed(&key).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Whoever believes this certificate alone.
+    fn client(&self) -> Client {
+        let certificate = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
+        let client = Client::builder().no_proxy();
+        client.tls_certs_only([certificate]).build().unwrap()
+    }
+}
+
+/// The files that a host reads.
+struct Files(TempDir);
+
+impl Files {
+    fn with(certificate: &str, key: &str) -> Files {
+        let files = Files(tempfile::tempdir().unwrap());
+        files.put(certificate, key);
+        files
+    }
+
+    fn put(&self, certificate: &str, key: &str) {
+        fs::write(self.path("host.pem"), certificate).unwrap();
+        fs::write(self.path("host.key"), key).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    async fn host(&self, more: &[&str]) -> Host {
+        let (certificate, key) = (self.path("host.pem"), self.path("host.key"));
+        let text = |path: &'_ Path| path.to_str().unwrap().to_owned();
+        let (certificate, key) = (text(&certificate), text(&key));
+        let mut options = vec!["--tls-certificate", &certificate, "--tls-key", &key];
+        options.extend(more);
+        Host::start_with(&options).await
+    }
+}
+
+async fn alive(client: &Client, host: &Host) -> bool {
+    let asked = client.get(format!("{}/healthz", host.url())).send().await;
+    asked.is_ok_and(|answer| answer.status() == 200)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_takes_another_certificate_and_keeps_what_it_has_when_that_is_none() {
+    let (first, second) = (Pair::make(), Pair::make());
+    let files = Files::with(&first.certificate, &first.key);
+    let host = files.host(&[]).await;
+    assert!(host.url().starts_with("https://"), "{}", host.url());
+    let early = first.client();
+    assert!(alive(&early, &host).await);
+    assert!(!alive(&second.client(), &host).await);
+    // Nothing is said without TLS.
+    let plain = Line::ask(&host, "127.0.0.1", "/healthz").await;
+    assert!(!plain.contains("alive"), "{plain}");
+    // A session's cookie goes by TLS alone.
+    let session = format!("{}/pay/session", host.url());
+    let sign_in = early
+        .request(Method::POST, session)
+        .header("x-walnut-page", "1")
+        .json(&json!({ "key": host.root_key() }));
+    let signed_in = sign_in.send().await.unwrap();
+    assert_eq!(signed_in.status(), 200);
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+
+    // The key of another one: nothing changes, and the operator is told.
+    files.put(&second.certificate, &first.key);
+    host.reload().await;
+    let line = host.logged("the certificate stays as it was").await;
+    assert!(line.contains("host.key"), "{line}");
+    assert!(alive(&first.client(), &host).await);
+
+    files.put(&second.certificate, &second.key);
+    host.reload().await;
+    host.logged("the certificate was read anew").await;
+    assert!(alive(&second.client(), &host).await);
+    assert!(!alive(&first.client(), &host).await);
+    // Whoever was connected stays connected.
+    assert!(alive(&early, &host).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_that_cannot_be_used_starts_no_host() {
+    let (first, second) = (Pair::make(), Pair::make());
+    let files = Files::with(&first.certificate, &second.key);
+    let walnut =
+        async |args: &[&str]| run_walnut("http://127.0.0.1:9", "", "", args, files.0.path()).await;
+    let alone = walnut(&["serve", "--tls-key", "host.key"]).await;
+    let said = "tls.certificate has to be given with tls.key\n";
+    assert_eq!((alone.code, alone.err.as_str()), (2, said));
+    let pair = [
+        "serve",
+        "--tls-certificate",
+        "host.pem",
+        "--tls-key",
+        "host.key",
+    ];
+    let unfit = walnut(&pair).await;
+    assert_eq!(unfit.code, 1, "{unfit:?}");
+    assert!(unfit.err.contains("host.pem with host.key: "), "{unfit:?}");
+    fs::remove_file(files.path("host.key")).unwrap();
+    let gone = walnut(&pair).await;
+    assert!(
+        gone.code == 1 && gone.err.contains("host.key: "),
+        "{gone:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_does_not_end_costs_a_connection() {
+    let pair = Pair::make();
+    let files = Files::with(&pair.certificate, &pair.key);
+    let host = files.host(&["--set", "incoming.handshake_seconds=1"]).await;
+    for begun in ["", "\x16\x03\x01\x02"] {
+        let mut line = Line::open(&host, "127.0.0.1").await;
+        line.say(begun).await;
+        assert_eq!(line.rest().await, "");
+    }
+    assert!(alive(&pair.client(), &host).await);
+}
