@@ -16,6 +16,7 @@ use crate::config::{Config, Incoming, PublicUrl};
 use crate::home::{DataRoot, MasterSource};
 use crate::http;
 use crate::http::serving::{Serving, serve};
+use crate::http::source::Proxies;
 use crate::http::tls::{Tls, TlsFiles};
 use crate::payment::keys::{KeyOf, NewKey};
 use crate::payment::retention::Retention;
@@ -39,6 +40,8 @@ pub struct HostOptions {
     pub incoming: Incoming,
     /// Certificate and key, where the host speaks TLS itself.
     pub tls: Option<TlsFiles>,
+    /// The proxies that are believed.
+    pub proxies: Proxies,
     /// Where platforms reach this host; the listening address when it is not given.
     pub public_url: Option<PublicUrl>,
     /// Plugin calls that may run at once.
@@ -132,6 +135,7 @@ impl Host {
             router,
             incoming: options.incoming,
             tls: tls.clone(),
+            proxies: options.proxies,
         };
         let serving = tokio::spawn(serve(listener, serving, stop.clone()));
         Ok(Host {

@@ -1,6 +1,7 @@
 //! The edge where requests come in: how much of them the host holds, and what it believes of them.
 
 mod limits;
+mod proxies;
 mod tls;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -57,6 +57,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
     )
     .await?;
     let account = during("opening a merchant's account there", alipay.open_account()).await?;
+    let preset = Config::preset()?;
     let host = during(
         "starting the host and compiling its components",
         Host::start(HostOptions {
@@ -64,8 +65,9 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             master_key: MasterSource::default(),
             data: data.path().to_owned(),
             listen: options.listen,
-            incoming: Config::preset()?.incoming(),
+            incoming: preset.incoming(),
             tls: None,
+            proxies: preset.proxies(),
             public_url: None,
             instances: 16,
             allow_local_gateways: true,

@@ -53,6 +53,7 @@ async fn serve(
         listen: config.listen,
         incoming: config.incoming(),
         tls: config.tls(),
+        proxies: config.proxies(),
         public_url: config.public_url.clone(),
         instances: config.instances.get(),
         allow_local_gateways: config.allow_local_gateways,

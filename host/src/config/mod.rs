@@ -22,9 +22,10 @@ use std::path::PathBuf;
 pub use example::example;
 pub use incoming::Incoming;
 pub use sources::{Problem, Sources};
-pub use value::{Authors, Filter, Format, Number, PublicUrl, StorePlace};
+pub use value::{Authors, Filter, Format, Networks, Number, PublicUrl, StorePlace};
 
 use crate::home::MasterSource;
+use crate::http::source::{Proxies, Telling};
 use crate::http::tls::TlsFiles;
 use value::{Kind, Value};
 
@@ -134,7 +135,8 @@ settings! {
     fixed log_format ("log.format"): Format = Some("pretty"), "";
     /// Connections that are held at once. Who comes beyond is told to come again (503), as far as that costs little.
     fixed incoming_connections ("incoming.connections"): Number<16, 1_000_000> = Some("30000"), "";
-    /// Connections of one source at once: of an address, or of an IPv6 network of 64 bits.
+    /// Connections of one source at once: of an address, or of an IPv6 network of 64 bits. Those of proxies that are named are not
+    /// counted.
     fixed incoming_of_one_source ("incoming.of_one_source"): Number<1, 1_000_000> = Some("2000"), "";
     /// Requests that are worked at at once: so many that need a key, and as many of the others (notifications, signing in,
     /// pages), of which one source has a quarter. What comes beyond is told to come again (503).
@@ -158,6 +160,11 @@ settings! {
     fixed incoming_upload_seconds ("incoming.upload_seconds"): Number<1, 3_600> = Some("400"), "";
     /// Seconds that nobody reads on of an answer. Then the connection is closed.
     fixed incoming_answer_seconds ("incoming.answer_seconds"): Number<1, 3_600> = Some("60"), "";
+    /// Proxies that are believed when they tell whom they speak for, and which id a request has: addresses and networks, with
+    /// commas between. Name those that only you reach the host by: whom they name is who asks.
+    fixed incoming_proxies ("incoming.proxies"): Option<Networks> = None::<&str>, "127.0.0.1, 10.0.0.0/8, 2001:db8::/48";
+    /// The header in which these proxies tell it: x-forwarded-for (with x-forwarded-proto), or forwarded. Only this one is read.
+    fixed incoming_forwarded ("incoming.forwarded"): Telling = Some("x-forwarded-for"), "";
     /// Seconds until a connection's TLS handshake is done. Then the connection is closed.
     fixed incoming_handshake_seconds ("incoming.handshake_seconds"): Number<1, 600> = Some("10"), "";
     /// A file with the host's certificate and those that lead to an authority, in PEM: with it the host speaks TLS itself. The
@@ -190,6 +197,15 @@ impl Config {
         let certificate = self.tls_certificate.clone()?;
         let key = self.tls_key.clone()?;
         Some(TlsFiles { certificate, key })
+    }
+
+    /// The proxies that are believed.
+    pub fn proxies(&self) -> Proxies {
+        let named = self.incoming_proxies.as_ref();
+        Proxies {
+            named: named.map_or_else(Vec::new, |networks| networks.all().to_vec()),
+            telling: self.incoming_forwarded,
+        }
     }
 
     /// The names of options in which this differs from `other`: those that a running host takes, and those that it does not.

@@ -83,6 +83,19 @@ fn what_is_wrong_is_told_with_its_line_and_all_at_once() {
             "walnut.toml:1: log.level = inof has inof, which is no level: error, warn, info, debug, trace or off",
         ),
         ("data = \"\"", "walnut.toml:1: data =  is empty"),
+        (
+            "[incoming]\nproxies = \"10.0.0.1, proxy\"",
+            "walnut.toml:2: incoming.proxies = 10.0.0.1, proxy has proxy, which is no address and no network such as \
+             10.0.0.0/8",
+        ),
+        (
+            "[incoming]\nproxies = \"::/0\"",
+            "walnut.toml:2: incoming.proxies = ::/0 has ::/0, which is everybody",
+        ),
+        (
+            "[tls]\nkey = \"host.key\"",
+            "tls.certificate has to be given with tls.key",
+        ),
     ] {
         assert_eq!(read(text).unwrap_err(), said, "{text}");
     }

@@ -2,13 +2,15 @@
 //! and switches are written as such text first.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::home::MasterSource;
+use crate::http::source::Telling;
 use crate::plugin::Author;
 use crate::store::Address;
 
@@ -233,6 +235,51 @@ impl Value for Authors {
         read.collect::<Option<_>>()
             .map(Authors)
             .ok_or_else(|| "has a key that has not 64 hex digits".to_owned())
+    }
+}
+
+/// Addresses and networks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    /// All of them.
+    pub fn all(&self) -> &[IpNet] {
+        &self.0
+    }
+}
+
+impl Value for Networks {
+    const KIND: Kind = Kind::Text;
+
+    fn read(text: Option<&str>) -> Result<Networks, String> {
+        let mut networks = Vec::new();
+        for one in given(text)?.split(',').map(str::trim) {
+            let address = one.parse::<IpAddr>().ok();
+            let network = address
+                .map(|address| address.to_canonical().into())
+                .or_else(|| one.parse::<IpNet>().ok())
+                .ok_or_else(|| {
+                    format!("has {one}, which is no address and no network such as 10.0.0.0/8")
+                })?;
+            if network.prefix_len() == 0 {
+                return Err(format!("has {one}, which is everybody"));
+            }
+            networks.push(network);
+        }
+        Ok(Networks(networks))
+    }
+}
+
+impl Value for Telling {
+    const KIND: Kind = Kind::Text;
+
+    fn read(text: Option<&str>) -> Result<Telling, String> {
+        match given(text)? {
+            "x-forwarded-for" => Ok(Telling::ForwardedFor),
+            "forwarded" => Ok(Telling::Forwarded),
+            _ => Err("is neither x-forwarded-for nor forwarded".to_owned()),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ mod reconcile;
 pub(crate) mod serving;
 mod session;
 mod socket;
-mod source;
+pub mod source;
 mod summary;
 mod targets;
 pub mod tls;

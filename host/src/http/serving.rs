@@ -32,7 +32,7 @@ use super::health;
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
 use super::places::{Place, Places};
-use super::source::{ByTls, Source};
+use super::source::{ByTls, Proxies, Source};
 use super::tls::Tls;
 use crate::config::Incoming;
 
@@ -58,6 +58,7 @@ pub(crate) struct Serving {
     pub(crate) incoming: Incoming,
     /// Where it speaks TLS itself.
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) proxies: Proxies,
 }
 
 struct Server {
@@ -66,6 +67,7 @@ struct Server {
     busy: Router,
     incoming: Incoming,
     tls: Option<Arc<Tls>>,
+    proxies: Proxies,
     http1: http1::Builder,
     held: Arc<Places>,
     told: Arc<Places>,
@@ -79,6 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: Cancell
         router,
         incoming,
         tls,
+        proxies,
     } = serving;
     let server = Arc::new(Server {
         router,
@@ -87,6 +90,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: Cancell
             .route("/healthz", get(health::healthz))
             .fallback(async || load::busy()),
         tls,
+        proxies,
         http1: http1(&incoming),
         held: Places::new(incoming.connections, incoming.of_one_source),
         told: Places::new(TOLD_AT_ONCE, (TOLD_AT_ONCE / 4).max(1)),
@@ -157,14 +161,16 @@ struct Seat {
 impl Server {
     /// A seat for another connection; none where there are so many that nothing is even told.
     fn seat(&self, source: IpAddr) -> Option<Seat> {
-        if let Some(place) = self.held.take(Some(source)) {
+        // A proxy is nobody's source.
+        let source = Some(source).filter(|source| !self.proxies.has(*source));
+        if let Some(place) = self.held.take(source) {
             return Some(Seat {
                 place,
                 is_held: true,
             });
         }
         self.shed.tell("connections");
-        let place = self.told.take(Some(source))?;
+        let place = self.told.take(source)?;
         Some(Seat {
             place,
             is_held: false,
@@ -225,8 +231,9 @@ impl Server {
         is_held: bool,
     ) -> Result<hyper::Response<Answer>, Infallible> {
         let open = pace.begin();
-        request.extensions_mut().insert(Source(from));
-        if self.tls.is_some() {
+        let known = self.proxies.ask(from, request.headers());
+        request.extensions_mut().insert(Source(known.source));
+        if self.tls.is_some() || known.by_tls {
             request.extensions_mut().insert(ByTls);
         }
         let router = if is_held { &self.router } else { &self.busy };

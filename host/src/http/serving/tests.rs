@@ -34,6 +34,7 @@ async fn start(
             router,
             incoming,
             tls: None,
+            proxies: Proxies::default(),
         },
         stop.clone(),
     ));
