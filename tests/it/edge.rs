@@ -2,6 +2,7 @@
 
 mod limits;
 mod proxies;
+mod request_ids;
 mod tls;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -37,6 +37,7 @@ mod payments;
 mod places;
 mod providers;
 mod reconcile;
+mod request_id;
 pub(crate) mod serving;
 mod session;
 mod socket;

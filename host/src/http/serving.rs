@@ -27,11 +27,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
 use super::health;
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
 use super::places::{Place, Places};
+use super::request_id::{self, RequestId};
 use super::source::{ByTls, Proxies, Source};
 use super::tls::Tls;
 use crate::config::Incoming;
@@ -231,13 +233,18 @@ impl Server {
         is_held: bool,
     ) -> Result<hyper::Response<Answer>, Infallible> {
         let open = pace.begin();
+        let by_proxy = self.proxies.has(from);
+        let id = RequestId::of(request.headers(), by_proxy);
         let known = self.proxies.ask(from, request.headers());
         request.extensions_mut().insert(Source(known.source));
         if self.tls.is_some() || known.by_tls {
             request.extensions_mut().insert(ByTls);
         }
         let router = if is_held { &self.router } else { &self.busy };
-        let mut response = router.clone().oneshot(request).await?;
+        let span = tracing::info_span!("request", %id);
+        let mut response = router.clone().oneshot(request).instrument(span).await?;
+        let headers = response.headers_mut();
+        headers.insert(request_id::HEADER, id.into_value());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             open.for_good();
             return Ok(response.map(|body| Answer::new(body, None)));
