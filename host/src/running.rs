@@ -36,6 +36,8 @@ pub struct HostOptions {
     pub store: Option<Address>,
     /// Where to listen; port 0 lets the kernel pick one.
     pub listen: SocketAddr,
+    /// A socket to listen on in place of that, which another program opened.
+    pub handed: Option<Arc<std::net::TcpListener>>,
     /// What bounds those who come in.
     pub incoming: Incoming,
     /// Certificate and key, where the host speaks TLS itself.
@@ -104,9 +106,15 @@ impl Host {
             allow_local_gateways: options.allow_local_gateways,
             compiler: options.compiler,
         })?;
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", options.listen))?;
+        let listener = match options.handed {
+            Some(socket) => {
+                tracing::info!("listens on the socket that was handed over");
+                adopted(&socket).context("the socket that was handed over cannot be used")?
+            }
+            None => TcpListener::bind(options.listen)
+                .await
+                .with_context(|| format!("cannot listen on {}", options.listen))?,
+        };
         let address = listener.local_addr()?;
         let public_url = match &options.public_url {
             Some(url) => url.as_str().to_owned(),
@@ -203,6 +211,12 @@ impl Host {
         self.payments.store().close().await;
         Ok(())
     }
+}
+
+fn adopted(socket: &std::net::TcpListener) -> std::io::Result<TcpListener> {
+    let socket = socket.try_clone()?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 fn url_of(address: SocketAddr, by_tls: bool) -> String {

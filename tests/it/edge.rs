@@ -1,5 +1,6 @@
 //! The edge where requests come in: how much of them the host holds, and what it believes of them.
 
+mod handover;
 mod limits;
 mod proxies;
 mod request_ids;

@@ -65,6 +65,7 @@ async fn demo(options: DemoOptions) -> anyhow::Result<()> {
             master_key: MasterSource::default(),
             data: data.path().to_owned(),
             listen: options.listen,
+            handed: None,
             incoming: preset.incoming(),
             tls: None,
             proxies: preset.proxies(),

@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod domain;
 mod error;
+mod handed;
 mod input;
 mod key;
 mod obj;
@@ -45,6 +46,7 @@ pub use options::{DemoOptions, SandboxOptions, ServeOptions};
 use crate::plugin::{COMPILE_COMMAND, compile_for_parent};
 use client::Client;
 use error::CliError;
+use handed::Handed;
 use options::HostOptions;
 use output::Output;
 
@@ -116,8 +118,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return compile_for_parent();
     }
     crate::undumped::no_cores();
+    let handed = match handed::take() {
+        Ok(handed) => handed,
+        Err(why) => return fail(&CliError::usage(why)),
+    };
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(run(args)),
+        Ok(runtime) => runtime.block_on(run_with(args, handed)),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "walnut: cannot start: {error}");
             ExitCode::FAILURE
@@ -138,6 +144,10 @@ fn this_program() -> std::io::Result<PathBuf> {
 
 /// Runs the command line `args` (the program's name first), within a tokio runtime.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run_with(args, None).await
+}
+
+async fn run_with(args: impl IntoIterator<Item = OsString>, handed: Handed) -> ExitCode {
     let cli = match args::translate(args.into_iter().collect()).map(Cli::try_parse_from) {
         Ok(Ok(cli)) => cli,
         Ok(Err(error)) => {
@@ -148,7 +158,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let done = match cli.command {
-        Command::Serve(options) => return serve::run(options).await,
+        Command::Serve(options) => return serve::run(options, handed).await,
         Command::Demo(options) => return demo::run(options).await,
         Command::Sandbox(options) => return sandbox::run(options, &cli.host.url).await,
         Command::Callback(verb) if verb.is_local() => verb.run_local().await,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::handed::Handed;
 use super::options::ServeOptions;
 use super::place;
 use crate::config::{Config, Format, Number, Sources};
@@ -13,7 +14,7 @@ use crate::payment::retention::Retention;
 use crate::running::{Host, HostOptions};
 
 /// Runs the host until SIGINT or SIGTERM.
-pub(super) async fn run(options: ServeOptions) -> ExitCode {
+pub(super) async fn run(options: ServeOptions, handed: Handed) -> ExitCode {
     let new_root_key = options.new_root_key;
     let read = options.sources().and_then(|sources| {
         let config = sources.read().map_err(|error| error.to_string())?;
@@ -27,7 +28,7 @@ pub(super) async fn run(options: ServeOptions) -> ExitCode {
         }
     };
     let logging = Logging::begin(config.log_level.as_ref(), "info", config.log_format);
-    match serve(sources, config, &logging, new_root_key).await {
+    match serve(sources, config, &logging, new_root_key, handed).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("walnut: {error:#}");
@@ -41,6 +42,7 @@ async fn serve(
     mut config: Config,
     logging: &Logging,
     new_root_key: bool,
+    handed: Handed,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     take_all_descriptors();
@@ -51,6 +53,7 @@ async fn serve(
         master_key: config.master_key.clone().unwrap_or_default(),
         store,
         listen: config.listen,
+        handed,
         incoming: config.incoming(),
         tls: config.tls(),
         proxies: config.proxies(),

@@ -23,6 +23,13 @@ pub(crate) struct Host {
     faults: Option<Arc<Faults>>,
 }
 
+/// Where a host listens.
+enum Listen<'a> {
+    At(&'a str),
+    /// On a socket that it is handed, as systemd does it.
+    On(&'a std::net::TcpListener),
+}
+
 /// Plenty for a machine under load; nothing depends on it when all is well.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -74,10 +81,29 @@ impl Host {
         Host::run(data, root_key, "127.0.0.1:0", &options, None).await
     }
 
+    /// On a socket that is handed over, in a new data root, or in the one of a host that ended.
+    pub(crate) async fn start_on_socket(
+        socket: &std::net::TcpListener,
+        data: Option<Arc<TempDir>>,
+    ) -> Host {
+        let data = data.unwrap_or_else(|| Arc::new(tempfile::tempdir().unwrap()));
+        Host::run_on(data, None, Listen::On(socket), &[], None).await
+    }
+
     async fn run(
         data: Arc<TempDir>,
         root_key: Option<String>,
         listen: &str,
+        options: &[&str],
+        faults: Option<Arc<Faults>>,
+    ) -> Host {
+        Host::run_on(data, root_key, Listen::At(listen), options, faults).await
+    }
+
+    async fn run_on(
+        data: Arc<TempDir>,
+        root_key: Option<String>,
+        listen: Listen<'_>,
         options: &[&str],
         faults: Option<Arc<Faults>>,
     ) -> Host {
@@ -88,7 +114,24 @@ impl Host {
             .open(&log)
             .unwrap();
         let root = data.path().join("root");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_walnut"));
+        let walnut = env!("CARGO_BIN_EXE_walnut");
+        let (mut command, listen) = match listen {
+            Listen::At(address) => {
+                let mut command = Command::new(walnut);
+                command.stdin(Stdio::null());
+                (command, address)
+            }
+            Listen::On(socket) => {
+                // The shell becomes the host, so that its number is the host's.
+                let hand = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+                let mut command = Command::new("sh");
+                command.args(["-c", hand, "sh", walnut]);
+                let socket = socket.try_clone().unwrap();
+                command.stdin(Stdio::from(std::os::fd::OwnedFd::from(socket)));
+                // In use already: it is not listened there.
+                (command, "127.0.0.1:1")
+            }
+        };
         if let Some(faults) = &faults {
             command.envs(faults.environment(&root));
         }
@@ -105,7 +148,6 @@ impl Host {
             .arg(root)
             .args(options)
             .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(output)
             .kill_on_drop(true)
