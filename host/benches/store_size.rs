@@ -12,7 +12,9 @@ mod stage {
     pub(crate) mod bare;
 }
 
+use std::fs::File;
 use std::hint::black_box;
+use std::io;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -35,7 +37,7 @@ const TURNS: u64 = 40;
 struct Stock {
     payments: u64,
     store: Store,
-    _dir: TempDir,
+    dir: TempDir,
     got: Vec<Duration>,
     found: Vec<Duration>,
 }
@@ -80,10 +82,16 @@ impl Stock {
         Stock {
             payments,
             store: Store::open(dir.path()).expect("a store"),
-            _dir: dir,
+            dir,
             got: Vec::new(),
             found: Vec::new(),
         }
+    }
+
+    /// Has the system read the file once, which it then keeps as far as it has memory.
+    fn bring_into_memory(&self) {
+        let file = File::open(self.dir.path().join("payments.db"));
+        io::copy(&mut file.expect("its file"), &mut io::sink()).expect("all of it");
     }
 
     /// Asks each question so many times, of payments and domains without an order.
@@ -121,7 +129,11 @@ async fn main() {
         (SIZES.into_iter().chain(more).collect(), TURNS)
     };
     let mut stocks: Vec<Stock> = sizes.into_iter().map(Stock::fill).collect();
-    // They take turns; the first ones bring pages into memory.
+    // As on a machine that serves them for a while: what is asked is the store, and not the disk.
+    for stock in &stocks {
+        stock.bring_into_memory();
+    }
+    // They take turns; the first ones bring pages into the stores' own caches.
     for turn in 0..turns + turns.div_ceil(4) {
         for stock in &mut stocks {
             if turn == turns.div_ceil(4) {

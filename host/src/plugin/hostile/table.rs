@@ -14,6 +14,9 @@ const PAGE: &str = include_str!("../../../../docs/security.md");
 
 const HEADING: &str = "## Limits that hold";
 
+/// What lies between whom, what holds it, and the tests.
+const BOUNDARIES: &str = "# What is a security boundary";
+
 /// What a provider may try, what stops it, and the tests.
 const PROVIDERS: &str = "## What a provider may try";
 
@@ -219,7 +222,13 @@ fn every_row_has_a_test_that_is_there() {
     assert!(!tricks.is_empty(), "the page lists what a provider may try");
     let incoming = table(INCOMING).into_iter();
     let incoming = incoming.map(|[attack, _, _, happens, tests]| [attack, happens, tests]);
-    for [attack, happens, tests] in limits.chain(tricks).chain(incoming) {
+    // What is no boundary has nothing to be shown.
+    let boundaries: Vec<[&str; 4]> = table(BOUNDARIES);
+    assert!(!boundaries.is_empty(), "the page lists what is a boundary");
+    let boundaries = boundaries.into_iter();
+    let boundaries = boundaries.filter(|[_, boundary, _, _]| *boundary != "**no**");
+    let boundaries = boundaries.map(|[between, _, held, tests]| [between, held, tests]);
+    for [attack, happens, tests] in limits.chain(tricks).chain(incoming).chain(boundaries) {
         assert!(!happens.is_empty(), "{attack}");
         let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{attack} has no test");
