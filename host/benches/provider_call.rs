@@ -92,6 +92,7 @@ impl Stage {
                 status: 0,
                 headers: paid.headers,
                 body: paid.body.into_bytes(),
+                came: std::time::Instant::now(),
             },
             provider,
         }

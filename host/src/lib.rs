@@ -9,6 +9,7 @@ pub mod config;
 pub mod home;
 pub mod http;
 mod logging;
+mod measured;
 #[cfg(test)]
 mod outside;
 pub mod payment;

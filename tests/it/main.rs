@@ -30,6 +30,7 @@ mod guarding;
 mod lies;
 mod life;
 mod line;
+mod metrics;
 mod notifications;
 mod options;
 mod original_defects;

@@ -120,6 +120,7 @@ async fn addressed(
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
             .collect(),
         body: body.to_vec(),
+        came: std::time::Instant::now(),
     };
     let replies = twin.manifest.replies();
     let reply = match twin.take(&trade_no, message).await {

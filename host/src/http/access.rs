@@ -255,6 +255,7 @@ const TABLE: &[Row] = &[
     row(ANY, "/websocket", Open, ""),
     row("GET", "/healthz", Open, ""),
     row("GET", "/readyz", Open, ""),
+    row("GET", "/metrics", HOST, ""),
 ];
 
 /// The rows of each address.
@@ -265,6 +266,11 @@ static ROWS: LazyLock<HashMap<&'static str, Vec<&'static Row>>> = LazyLock::new(
     }
     rows
 });
+
+/// This address as the table has it, if it does.
+pub(super) fn listed_path(path: &str) -> Option<&'static str> {
+    ROWS.get_key_value(path).map(|(path, _)| *path)
+}
 
 impl Row {
     fn takes(&self, method: &Method) -> bool {

@@ -10,7 +10,7 @@
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
-//! | [`health`] | `/healthz`, `/readyz` |
+//! | [`health`], [`metrics`] | `/healthz`, `/readyz`, `/metrics` |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
 //! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
@@ -30,6 +30,7 @@ mod envelope;
 mod health;
 mod keys;
 mod load;
+mod metrics;
 mod notifications;
 mod pace;
 mod pages;
@@ -72,6 +73,7 @@ const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
 
 /// All routes of a host.
 pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
+    let meter = metrics::Meter::new(&payments);
     let ajax = Router::new()
         .route("/create", post(payments::create))
         .route("/send", post(payments::send))
@@ -151,6 +153,10 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         )
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route(
+            "/metrics",
+            get(metrics::metrics).layer(Extension(meter.clone())),
+        )
         // What has no row in the table of callers is not there: a new route begins with its row.
         .layer(from_fn_with_state(payments.clone(), access::checked))
         .layer(from_fn_with_state(Load::new(incoming), load::bounded))
@@ -159,6 +165,7 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(meter, metrics::measured))
         .with_state(payments)
 }
 

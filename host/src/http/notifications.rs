@@ -2,6 +2,7 @@
 //! for the operator to look at.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -26,6 +27,7 @@ impl<S: Send + Sync> FromRequest<S> for Received {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Received, Failure> {
+        let came = Instant::now();
         let source = request.extensions().get::<Source>().copied();
         let headers = passed_on(request.headers());
         let query = (request.method() == Method::GET)
@@ -36,6 +38,7 @@ impl<S: Send + Sync> FromRequest<S> for Received {
             status: 0,
             headers,
             body: query.unwrap_or_else(|| body.to_vec()),
+            came,
         };
         Ok(Received(message, source.map(|Source(address)| address)))
     }

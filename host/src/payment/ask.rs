@@ -232,6 +232,7 @@ impl Payments {
         let reading = read_claim(provider.manifest(), &target, trade_no.as_str(), claim, statement)
             .map_err(|error| {
                 tracing::warn!(target: "audit", payment = %id, %trade_no, claim, %error, cause, "statement refused");
+                self.meter().statement_refused(provider.manifest().name(), cause);
                 PayError::check_unknown(format!("the statement does not settle this payment: {error}"))
             })?;
         let now = now_ms();
@@ -257,6 +258,8 @@ impl Payments {
             })
             .await?
             .ok_or_else(no_such_payment)??;
+        self.meter()
+            .settled(cause, settled.as_str(), statement.came());
         self.proved(payment, attempt);
         if settled.is_alert() {
             tracing::error!(target: "audit", payment = %id, trade_no = %attempt.trade_no, what = settled.as_str(), "ALERT");

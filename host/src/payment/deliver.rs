@@ -52,8 +52,9 @@ impl Payments {
     pub async fn deliver(&self, delivery: &Delivery) -> Result<()> {
         for _ in 0..CONFLICTS_AT_ONCE {
             match self.try_once(delivery).await? {
-                Finished::Conflict => {}
+                Finished::Conflict => self.meter().delivered("conflict"),
                 Finished::Done => {
+                    self.meter().delivered("applied");
                     self.rang(delivery.payment);
                     return Ok(());
                 }
@@ -72,6 +73,7 @@ impl Payments {
         let run = match self.run_bound(delivery, now).await {
             Ok(run) => run,
             Err(Stopped::Busy) => {
+                self.meter().delivered("busy");
                 self.0
                     .store
                     .postpone_delivery(delivery, now + WHEN_BUSY)
@@ -161,6 +163,8 @@ impl Payments {
             .copied();
         let again_at = pause.map(|pause| now + pause);
         let key = &delivery.key;
+        self.meter()
+            .delivered(again_at.map_or("dead", |_| "failed"));
         match again_at {
             Some(_) => {
                 tracing::warn!(payment = %delivery.payment, %key, try_no = delivery.tries, %error, "callback failed")

@@ -190,6 +190,7 @@ mod tests {
             status: 0,
             headers: Vec::new(),
             body: body.into(),
+            came: std::time::Instant::now(),
         }
     }
 

@@ -10,6 +10,7 @@
 //! | [`create`], [`send`], [`ask`], `closing`, [`refund`], [`receive`], [`resolve`], [`deliver`], [`look`], [`evidence`], `watching`, [`following`], [`domain_following`] | the verbs |
 //! | [`auditing`] | what was refused, and what was changed beside payments |
 //! | `flood` | what bounds notifications that do not verify |
+//! | `meter` | what becomes of platforms' words, counted |
 //! | `clock` | what happens when the machine's clock is set |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
@@ -36,6 +37,7 @@ mod kept_secrets;
 pub mod key_ends;
 pub mod keys;
 pub mod look;
+mod meter;
 pub mod model;
 pub mod money;
 mod platform_certificates;
@@ -79,6 +81,7 @@ use flood::Flood;
 use following::Followers;
 use key_ends::HeldKeys;
 use keys::Keys;
+use meter::Meter;
 use model::{Ams, Case, PaymentId};
 use providers::Providers;
 use receive::Refused;
@@ -143,6 +146,7 @@ struct Inner {
     refused: Refused,
     flood: Flood,
     audit: Audit,
+    meter: Meter,
     watch: clock::Watch,
     /// Places for notifications to the bare address.
     bare: tokio::sync::Semaphore,
@@ -188,6 +192,7 @@ impl Payments {
             refused: Refused::default(),
             flood: Flood::default(),
             audit: Audit::default(),
+            meter: Meter::default(),
             watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::address::Address;
 use super::error::PayError;
+use super::meter::Notified;
 use super::model::{Ams, Attempt, Case, TradeNo};
 use super::settle::Settled;
 use super::{Payments, now_ms};
@@ -126,6 +127,7 @@ impl Payments {
         let admitted = match self.0.flood.admit(source, address, &message, now_ms()) {
             Ok(admitted) => admitted,
             Err(reply) => {
+                self.meter().notified(Notified::Unseen);
                 tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
                 return reply.unwrap_or_else(|| Reply {
                     status: 503,
@@ -136,7 +138,10 @@ impl Payments {
         let raw = Raw::of(&message, source);
         let work = self.take(address, message);
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
-            Ok(Ok(taken)) => taken,
+            Ok(Ok(taken)) => {
+                self.meter().notified(Notified::Taken);
+                taken
+            }
             Ok(Err(refusal)) => {
                 let Refusal {
                     trade_no,
@@ -145,6 +150,12 @@ impl Payments {
                     about,
                 } = refusal;
                 let bytes = raw.bytes;
+                self.meter().notified(match about {
+                    _ if raw.probe => Notified::Probe,
+                    About::Nothing => Notified::Unknown,
+                    About::Known => Notified::Refused,
+                    About::Ours => Notified::Ours,
+                });
                 if raw.probe {
                     tracing::info!(target: "audit", ?trade_no, "the platform tried whether signatures are verified");
                 } else {
@@ -158,6 +169,7 @@ impl Payments {
                 reply
             }
             Err(_) => {
+                self.meter().notified(Notified::Late);
                 tracing::warn!(target: "audit", trade_no = ?address.trade(), "notification not handled in time");
                 Reply {
                     status: 503,

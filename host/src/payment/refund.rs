@@ -203,6 +203,7 @@ impl Payments {
         let reading = read_refund(provider.manifest(), &target, trade_no.as_str(), claim, statement)
             .map_err(|error| {
                 tracing::warn!(target: "audit", payment = %id, %trade_no, claim, %error, cause, "statement refused");
+                self.meter().statement_refused(provider.manifest().name(), cause);
                 PayError::check_unknown(format!("the statement does not settle this refund: {error}"))
             })?;
         let now = now_ms();
@@ -226,6 +227,8 @@ impl Payments {
             })
             .await?
             .ok_or_else(no_such_payment)??;
+        self.meter()
+            .settled(cause, settled.as_str(), statement.came());
         if settled.is_alert() {
             tracing::error!(target: "audit", payment = %id, what = settled.as_str(), "ALERT");
         } else {

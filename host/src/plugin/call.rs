@@ -2,15 +2,17 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use super::capability::log::Log;
 use super::error::{PluginError, Stop, Who};
 use super::limits::{self, CallLimits};
-use super::pool::Permits;
+use super::meter::{Counted, Meter as Counts, Plugin};
+use super::pool::{Permits, Pool};
 
 /// What the host keeps for a call while it runs. `R` is what the call's world adds.
 pub(super) struct Call<R> {
@@ -20,6 +22,8 @@ pub(super) struct Call<R> {
     pub(super) table: ResourceTable,
     /// What the guest wrote.
     pub(super) log: Log,
+    /// What is counted of all calls.
+    pub(super) counts: Arc<Counts>,
     meter: Meter,
     host_calls: u32,
     started: Instant,
@@ -63,13 +67,14 @@ pub(super) struct Running<R: 'static> {
     pub(super) store: Store<Call<R>>,
     limits: CallLimits,
     who: Who,
+    plugin: Plugin,
     // Behind the store: the place is free when the instance is gone.
     _permits: Permits,
 }
 
-impl<R: Send + 'static> Running<R> {
+impl<R: Counted + Send + 'static> Running<R> {
     pub(super) fn start(
-        engine: &Engine,
+        pool: &Pool,
         permits: Permits,
         limits: CallLimits,
         who: Who,
@@ -82,12 +87,13 @@ impl<R: Send + 'static> Running<R> {
             world,
             table,
             log: Log::default(),
+            counts: pool.counts.clone(),
             meter: Meter::default(),
             host_calls: 0,
             started: Instant::now(),
             started_ms: now_ms,
         };
-        let mut store = Store::new(engine, call);
+        let mut store = Store::new(&pool.engine, call);
         store.limiter(|call| &mut call.meter);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
         store.set_max_component_handles(limits::HANDLES);
@@ -109,8 +115,17 @@ impl<R: Send + 'static> Running<R> {
         Running {
             store,
             limits,
+            plugin: R::plugin(&who),
             who,
             _permits: permits,
+        }
+    }
+
+    /// The same, of what nobody has approved or uploaded yet.
+    pub(super) fn in_admission(self) -> Running<R> {
+        Running {
+            plugin: Plugin::in_admission(),
+            ..self
         }
     }
 
@@ -128,7 +143,14 @@ impl<R: Send + 'static> Running<R> {
     /// The same, and what the host kept is there whatever went wrong.
     pub(super) fn close<T>(self, answer: wasmtime::Result<T>) -> (Result<T, PluginError>, Call<R>) {
         let answer = answer.map_err(|error| self.who.failed(&error, self.store.data().log.tail()));
-        (answer, self.store.into_data())
+        let call = self.store.into_data();
+        let end = match &answer {
+            Ok(_) => "ok",
+            Err(error) => error.kind.as_str(),
+        };
+        let (took, memory) = (call.elapsed(), call.memory_bytes());
+        call.counts.ended(self.plugin, end, took, memory);
+        (answer, call)
     }
 }
 

@@ -266,7 +266,7 @@ impl Callback {
         );
         let world = ForCallback::new(call.domain, call.view, requests);
         let mut running = Running::start(
-            &self.pool.engine,
+            &self.pool,
             permits,
             limits::CALLBACK_CALL,
             who,

@@ -161,6 +161,21 @@ impl Who {
         }
     }
 
+    /// The name that its owner knows.
+    pub(super) fn name(&self) -> &str {
+        &self.plugin
+    }
+
+    /// The first digits of its digest.
+    pub(super) fn short_digest(&self) -> String {
+        short(&self.digest)
+    }
+
+    /// Whether it is a script.
+    pub(super) fn is_script(&self) -> bool {
+        self.runner.is_some()
+    }
+
     /// An error before there was an instance.
     pub(super) fn stopped(&self, stop: &Stop) -> PluginError {
         PluginError {

@@ -14,6 +14,7 @@
 //! | `signature`               | who made a component                                                         |
 //! | `json`                    | what plugins give back as JSON                                               |
 //! | `stubs`                   | words for guests that stop themselves                                        |
+//! | `meter`                   | what calls take and how they end, counted                                    |
 //! | `spent`                   | what a run of a callback cost, beside what it may cost                       |
 //! | `bill`                    | the platform's bill of a day: fetched, unpacked, read                        |
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
@@ -38,6 +39,7 @@ mod engine;
 mod error;
 mod json;
 mod limits;
+mod meter;
 mod outbound;
 mod plugins;
 mod pool;

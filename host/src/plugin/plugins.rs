@@ -5,8 +5,8 @@ mod callbacks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use prometheus_client::registry::Registry as Metrics;
 use tokio::sync::Semaphore;
-use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use super::admission::{self, Refusal};
@@ -26,6 +26,7 @@ use super::provider::{self, ForProvider, Provider, ReadyProvider};
 use super::registry::{Bounds, Linked, Registry};
 use super::script::ReadyScript;
 use super::world::World;
+use crate::measured::gauges;
 use crate::payment::model::Digest;
 use crate::trust::Manifest;
 
@@ -167,8 +168,8 @@ impl Plugins {
             .asking_place("", manifest.name())
             .await
             .map_err(|_| Refusal::Busy)?;
-        let mut running =
-            Running::start(self.engine(), place, limits::PROVIDER_CALL, who, world, 0);
+        let mut running = Running::start(&self.0.pool, place, limits::PROVIDER_CALL, who, world, 0)
+            .in_admission();
         let started = within(running.wall(), async {
             linked
                 .ready
@@ -208,8 +209,40 @@ impl Plugins {
         Ok(Provider::new(self.0.pool.clone(), linked, digest))
     }
 
-    fn engine(&self) -> &Engine {
-        &self.0.pool.engine
+    /// Has what is counted of calls told.
+    pub(crate) fn measure(&self, registry: &mut Metrics) {
+        self.0.pool.counts.register(registry);
+    }
+
+    /// Tells what is in use now.
+    pub(crate) fn measure_now(&self, registry: &mut Metrics) {
+        let used = self.0.pool.used();
+        let (places, taken) = ("walnut_plugin_places", "walnut_plugin_places_used");
+        let help = "Calls that may run at once: all, those that may wait, and of these callbacks";
+        gauges(
+            registry,
+            places,
+            help,
+            used.map(|(kind, places, _)| (kind, places)),
+        );
+        let help = "Calls that run now, as above";
+        gauges(
+            registry,
+            taken,
+            help,
+            used.map(|(kind, _, taken)| (kind, taken)),
+        );
+        let loaded = [
+            ("providers", self.0.providers.loaded.loaded()),
+            ("callbacks", self.0.callbacks.loaded.loaded()),
+            ("scripts", self.0.scripts.loaded()),
+        ];
+        let help = "Components and texts of scripts that are in memory, ready to be called";
+        let counts = loaded.map(|(kind, (count, _))| (kind, count));
+        gauges(registry, "walnut_plugin_loaded", help, counts);
+        let help = "What these take, compiled";
+        let bytes = loaded.map(|(kind, (_, bytes))| (kind, bytes));
+        gauges(registry, "walnut_plugin_loaded_bytes", help, bytes);
     }
 
     /// Parses on a blocking thread: the largest components take a tenth of a second.

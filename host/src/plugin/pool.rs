@@ -12,12 +12,16 @@ use wasmtime::Engine;
 
 use super::error::Stop;
 use super::limits;
+use super::meter::Meter;
 use super::outbound::Outbound;
 
 /// What every loaded plugin needs for a call.
 pub(super) struct Pool {
     pub(super) engine: Engine,
     pub(super) outbound: Arc<Outbound>,
+    pub(super) counts: Arc<Meter>,
+    /// How many there are: for all calls, for those that may wait, and of these for callbacks.
+    places: [u32; 3],
     all: Arc<Semaphore>,
     /// All but those that are kept for calls that only read.
     waiting: Arc<Semaphore>,
@@ -40,6 +44,8 @@ impl Pool {
         Pool {
             engine,
             outbound: Arc::new(outbound),
+            counts: Arc::default(),
+            places: [instances, waiting, callbacks].map(|count| count.max(1)),
             all: places(instances),
             waiting: places(waiting),
             callbacks: places(callbacks),
@@ -51,20 +57,41 @@ impl Pool {
 
     /// A place for a provider's call that only reads what was received.
     pub(super) async fn reading_place(&self) -> Result<Permits, Stop> {
-        take([&self.all]).await
+        self.counted("reading", take([&self.all]).await)
     }
 
     /// A place for a provider's call that may wait for its platform, in the parts of the domain and of the platform.
     pub(super) async fn asking_place(&self, domain: &str, platform: &str) -> Result<Permits, Stop> {
         let domain = self.asking_domains.part(domain);
         let platform = self.asked_platforms.part(platform);
-        take([&domain, &platform, &self.waiting, &self.all]).await
+        let taken = take([&domain, &platform, &self.waiting, &self.all]).await;
+        self.counted("asking", taken)
     }
 
     /// A place for a callback's run, in its domain's part of the share that callbacks have.
     pub(super) async fn callback_place(&self, domain: &str) -> Result<Permits, Stop> {
         let domain = self.domains_with_callbacks.part(domain);
-        take([&domain, &self.callbacks, &self.waiting, &self.all]).await
+        let taken = take([&domain, &self.callbacks, &self.waiting, &self.all]).await;
+        self.counted("callbacks", taken)
+    }
+
+    fn counted(&self, kind: &'static str, taken: Result<Permits, Stop>) -> Result<Permits, Stop> {
+        if taken.is_err() {
+            self.counts.found_no_place(kind);
+        }
+        taken
+    }
+
+    /// The places that there are, and how many of them are taken now, by whom they are for.
+    pub(super) fn used(&self) -> [(&'static str, usize, usize); 3] {
+        let [all, waiting, callbacks] = self.places.map(|count| count as usize);
+        let taken =
+            |places: usize, free: &Semaphore| places.saturating_sub(free.available_permits());
+        [
+            ("all", all, taken(all, &self.all)),
+            ("waiting", waiting, taken(waiting, &self.waiting)),
+            ("callbacks", callbacks, taken(callbacks, &self.callbacks)),
+        ]
     }
 }
 

@@ -60,6 +60,15 @@ impl<P> Registry<P> {
         linked
     }
 
+    /// How many there are and how many bytes they have.
+    pub(super) fn loaded(&self) -> (usize, usize) {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = places.iter().filter_map(|(_, place)| place.get());
+        loaded.fold((0, 0), |(count, bytes), linked| {
+            (count + 1, bytes + linked.bytes)
+        })
+    }
+
     /// Keeps within both bounds; what was asked for last stays, however large it is.
     fn unload_oldest(&self) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);

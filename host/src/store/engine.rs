@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::{broadcast, watch};
 
 use super::audit::Tidied;
 use super::keys::KnownKeys;
 use super::link::Link;
+use super::meter::Meter;
 use super::table::Lane;
 use super::{News, Stats, StoreError, postgres, sqlite};
 use crate::payment::model::PaymentId;
@@ -23,6 +25,7 @@ pub(super) struct Database {
     refund_turn: Arc<Mutex<Lane>>,
     keys: KnownKeys,
     tidied: Tidied,
+    meter: Arc<Meter>,
 }
 
 enum Engine {
@@ -33,15 +36,19 @@ enum Engine {
 impl Database {
     /// The embedded engine's, in this directory.
     pub(super) fn in_directory(dir: &Path) -> Result<Database, StoreError> {
-        sqlite::Database::open(dir).map(|database| Database::of(Engine::Sqlite(database)))
+        let meter = Arc::new(Meter::default());
+        let database = sqlite::Database::open(dir, Arc::clone(&meter))?;
+        Ok(Database::of(Engine::Sqlite(database), meter))
     }
 
     /// PostgreSQL's, at this address.
     pub(super) fn at(address: &postgres::Address) -> Result<Database, StoreError> {
-        postgres::Database::open(address).map(|database| Database::of(Engine::Postgres(database)))
+        let meter = Arc::new(Meter::default());
+        let database = postgres::Database::open(address, Arc::clone(&meter))?;
+        Ok(Database::of(Engine::Postgres(database), meter))
     }
 
-    fn of(engine: Engine) -> Database {
+    fn of(engine: Engine, meter: Arc<Meter>) -> Database {
         Database {
             engine,
             turn: Arc::default(),
@@ -49,6 +56,7 @@ impl Database {
             refund_turn: Arc::default(),
             keys: KnownKeys::default(),
             tidied: Tidied::default(),
+            meter,
         }
     }
 
@@ -60,10 +68,13 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        match &self.engine {
+        let begun = Instant::now();
+        let done = match &self.engine {
             Engine::Sqlite(database) => database.write(work).await,
             Engine::Postgres(database) => database.write(work).await,
-        }
+        };
+        self.meter.answered(begun.elapsed());
+        done
     }
 
     /// The same for what changes this payment, and holds nothing that others wait for in line: it may be committed together
@@ -73,10 +84,13 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        match &self.engine {
+        let begun = Instant::now();
+        let done = match &self.engine {
             Engine::Sqlite(database) => database.write(work).await,
             Engine::Postgres(database) => database.write_payment(id, true, work).await,
-        }
+        };
+        self.meter.answered(begun.elapsed());
+        done
     }
 
     /// The same for what changes this payment, and more.
@@ -89,10 +103,13 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        match &self.engine {
+        let begun = Instant::now();
+        let done = match &self.engine {
             Engine::Sqlite(database) => database.write(work).await,
             Engine::Postgres(database) => database.write_payment(id, false, work).await,
-        }
+        };
+        self.meter.answered(begun.elapsed());
+        done
     }
 
     /// Runs `work` on a thread that reads, perhaps more than once. It sees everything that was answered before, as of one
@@ -146,11 +163,13 @@ impl Database {
         }
     }
 
+    /// What is counted of it.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     pub(super) fn stats(&self) -> Stats {
-        match &self.engine {
-            Engine::Sqlite(database) => database.stats(),
-            Engine::Postgres(database) => database.stats(),
-        }
+        self.meter.stats()
     }
 
     pub(super) fn commits(&self) -> watch::Receiver<u64> {

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `payments` | create, look at a case, change it by a rule |
 //! | `find` | payments by their own columns |
-//! | `summary` | payments of a span of time, in sums |
+//! | `summary`, `standing` | payments of a span of time, in sums; what waits now |
 //! | `schedule` | what is to be asked of a platform, what has run out of time |
 //! | `outbox` | callback deliveries: lease, finish, fail, replay |
 //! | `books` | what a platform's bill is compared with |
@@ -35,6 +35,7 @@ mod invariants;
 mod keys;
 mod kv;
 mod link;
+mod meter;
 mod migrate;
 mod outbox;
 mod payments;
@@ -43,6 +44,7 @@ mod providers;
 mod retention;
 mod schedule;
 mod sqlite;
+mod standing;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -77,6 +79,7 @@ pub use postgres::Address;
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub(crate) use retention::Ended;
 pub use schedule::{CallRoom, DueAsk, DueRefund};
+pub use standing::Standing;
 pub use summary::{Span, Sum};
 
 use engine::Database;
@@ -162,6 +165,11 @@ impl Store {
     /// Counts since the store was opened.
     pub fn stats(&self) -> Stats {
         self.database.stats()
+    }
+
+    /// Has what is counted of it told.
+    pub(crate) fn measure(&self, registry: &mut prometheus_client::registry::Registry) {
+        self.database.meter().register(registry);
     }
 
     /// A number that grows with every commit: whoever looks for work waits for it to change.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::form;
 use super::json::{Found, JsonError, Object};
@@ -36,6 +37,8 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     /// As received.
     pub body: Vec<u8>,
+    /// When it came.
+    pub came: Instant,
 }
 
 /// WeChat Pay now and then sends a notification whose signature begins so, and is wrong: it tries whether merchants verify.
@@ -64,7 +67,10 @@ impl Message {
 /// It can be made in this room only: whoever holds one holds what the platform said. Copies share
 /// the bytes.
 #[derive(Clone, Debug)]
-pub struct Statement(Arc<Inner>);
+pub struct Statement {
+    inner: Arc<Inner>,
+    came: Instant,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -130,50 +136,63 @@ impl Statement {
         let digest = Digest::of(match &stated {
             Stated::Json(text) | Stated::Form { text, .. } => text.as_bytes(),
         });
-        Statement(Arc::new(Inner {
-            stated,
-            scheme: scheme.to_owned(),
-            origin: origin.clone(),
-            digest,
-            provider: provider.to_owned(),
-            domain: target.domain.clone(),
-            target: target.reference.clone(),
-        }))
+        Statement {
+            inner: Arc::new(Inner {
+                stated,
+                scheme: scheme.to_owned(),
+                origin: origin.clone(),
+                digest,
+                provider: provider.to_owned(),
+                domain: target.domain.clone(),
+                target: target.reference.clone(),
+            }),
+            came: Instant::now(),
+        }
+    }
+
+    /// The same, of a message that came then.
+    pub(super) fn of_message(self, came: Instant) -> Statement {
+        Statement { came, ..self }
+    }
+
+    /// When the message came that it was in.
+    pub fn came(&self) -> Instant {
+        self.came
     }
 
     /// What was stated, without the signature: the bytes of a JSON object as they were signed, or
     /// a form of the signed fields, sorted by name.
     pub fn text(&self) -> &[u8] {
-        match &self.0.stated {
+        match &self.inner.stated {
             Stated::Json(text) | Stated::Form { text, .. } => text.as_bytes(),
         }
     }
 
     /// The scheme of the manifest by which it was verified.
     pub fn scheme(&self) -> &str {
-        &self.0.scheme
+        &self.inner.scheme
     }
 
     /// Where the message came from.
     pub fn origin(&self) -> &Origin {
-        &self.0.origin
+        &self.inner.origin
     }
 
     /// SHA-256 of [`Statement::text`]. The same statement received twice has the same digest.
     pub fn digest(&self) -> Digest {
-        self.0.digest
+        self.inner.digest
     }
 
     /// Whether it was verified for this provider by the keys of this version of this target.
     pub(super) fn is_for(&self, provider: &str, target: &Target) -> bool {
-        self.0.provider == provider
-            && self.0.domain == target.domain
-            && self.0.target == target.reference
+        self.inner.provider == provider
+            && self.inner.domain == target.domain
+            && self.inner.target == target.reference
     }
 
     /// Opens it for reading at pointers.
     pub(super) fn reader(&self) -> Result<Reader<'_>, JsonError> {
-        Ok(match &self.0.stated {
+        Ok(match &self.inner.stated {
             Stated::Json(text) => Reader::Json(Object::parse(text)?),
             Stated::Form { fields, .. } => Reader::Form(fields),
         })

@@ -1,5 +1,7 @@
 //! `http`: requests to the platform, checked and signed by the manifest's rules, sent by the host.
 
+use std::time::Instant;
+
 use wasmtime::component::Resource;
 
 use crate::plugin::bindings::provider::walnut::pay::http::{self, Failure, Request};
@@ -87,6 +89,7 @@ impl Call<ForProvider> {
             status: answer.status,
             headers: answer.headers,
             body: answer.body,
+            came: Instant::now(),
         })
     }
 

@@ -27,7 +27,12 @@ impl trust::Host for Call<ForProvider> {
                 self.world.verified += 1;
                 Ok(Ok(self.table.push(statement)?))
             }
-            Err(failure) => Ok(Err(told(failure))),
+            Err(failure) => {
+                let platform = self.world.manifest.name();
+                self.counts
+                    .not_verified(platform, &message.origin, &failure);
+                Ok(Err(told(failure)))
+            }
         }
     }
 
@@ -43,7 +48,12 @@ impl trust::Host for Call<ForProvider> {
         let statement = self.table.get(&statement)?;
         match crate::trust::open(&self.world.manifest, &target, statement, &scheme) {
             Ok(part) => Ok(Ok(self.table.push(part)?)),
-            Err(failure) => Ok(Err(told(failure))),
+            Err(failure) => {
+                let platform = self.world.manifest.name();
+                self.counts
+                    .not_verified(platform, statement.origin(), &failure);
+                Ok(Err(told(failure)))
+            }
         }
     }
 

@@ -177,6 +177,6 @@ impl Plugins {
         let place = place.map_err(|_| Refusal::Busy)?;
         let world = ForCallback::new(String::new(), Arc::new(EmptyDomain), Requests::default());
         let limits = limits::CALLBACK_CALL;
-        Ok(Running::start(self.engine(), place, limits, who, world, 0))
+        Ok(Running::start(&self.0.pool, place, limits, who, world, 0).in_admission())
     }
 }

@@ -416,12 +416,7 @@ impl Provider {
         };
         let limits = limits::PROVIDER_CALL;
         Ok(Running::start(
-            &self.pool.engine,
-            permits,
-            limits,
-            who,
-            world,
-            now_ms,
+            &self.pool, permits, limits, who, world, now_ms,
         ))
     }
 }

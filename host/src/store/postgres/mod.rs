@@ -29,8 +29,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
 
 use super::link::{Link, Value, one_row};
+use super::meter::Meter;
 use super::threads::Threads;
-use super::{Checked, News, Stats, StoreError, table};
+use super::{Checked, News, StoreError, table};
 use crate::payment::model::PaymentId;
 pub use address::Address;
 use door::Door;
@@ -65,14 +66,14 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn open(address: &Address) -> Result<Database, StoreError> {
+    pub(super) fn open(address: &Address, meter: Arc<Meter>) -> Result<Database, StoreError> {
         let host = blocking(|| enter(address))?;
         let calls = Calls::new();
         let (threads, alive) = Threads::none();
         let settings = settings(host);
         let door = |more: &str| Door::new(address.clone(), format!("{settings}; {more}"));
         let writing = door(&format!("SET lock_timeout = {LOCK_MS}"));
-        let writers = Writers::start(writing, address.writers, &calls, &threads, &alive)?;
+        let writers = Writers::start(writing, address.writers, &calls, meter, &threads, &alive)?;
         let looking = Kind {
             name: "reader",
             count: address.readers,
@@ -171,10 +172,6 @@ impl Database {
         self.finders.close();
         self.writers.close();
         self.calls.end();
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        self.writers.stats()
     }
 
     pub(super) fn commits(&self) -> watch::Receiver<u64> {

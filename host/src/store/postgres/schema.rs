@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0003_leaving.sql"),
     include_str!("schema/0004_keys.sql"),
     include_str!("schema/0005_audit.sql"),
+    include_str!("schema/0006_held.sql"),
 ];
 
 /// Of hosts that start at the same time, one migrates: "WLNT".

@@ -9,7 +9,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,9 +18,10 @@ use super::door::Door;
 use super::herald::Calls;
 use super::queue::{Manner, Queue, Waiting};
 use super::session::{Ended, Session};
+use crate::store::StoreError;
 use crate::store::link::Link;
+use crate::store::meter::Meter;
 use crate::store::threads::{Alive, Threads};
-use crate::store::{Stats, StoreError};
 
 /// Jobs of one commit: bounds the time that the first of them waits for the last, and keeps its rows from others.
 const BATCH: usize = 16;
@@ -61,16 +61,9 @@ impl<T: Send> Job for Pending<T> {
     }
 }
 
-#[derive(Default)]
-struct Tally {
-    commits: AtomicU64,
-    jobs: AtomicU64,
-}
-
 /// The writers' handle.
 pub(super) struct Writers {
     queue: Arc<Queue<Box<dyn Job>>>,
-    tally: Arc<Tally>,
 }
 
 impl Writers {
@@ -79,18 +72,18 @@ impl Writers {
         door: Door,
         count: usize,
         calls: &Arc<Calls>,
+        meter: Arc<Meter>,
         threads: &Threads,
         alive: &Alive,
     ) -> Result<Writers, StoreError> {
         let queue = Queue::new();
-        let tally = Arc::new(Tally::default());
         let door = Arc::new(door);
         for number in 0..count {
             let writer = Writer {
                 queue: Arc::clone(&queue),
                 door: Arc::clone(&door),
                 calls: Arc::clone(calls),
-                tally: Arc::clone(&tally),
+                meter: Arc::clone(&meter),
                 count,
             };
             let alive = alive.clone();
@@ -99,7 +92,7 @@ impl Writers {
                 drop(alive);
             })?;
         }
-        Ok(Writers { queue, tally })
+        Ok(Writers { queue })
     }
 
     /// Does the work in a transaction and answers when it is durable.
@@ -121,13 +114,6 @@ impl Writers {
     pub(super) fn close(&self) {
         self.queue.close();
     }
-
-    pub(super) fn stats(&self) -> Stats {
-        Stats {
-            commits: self.tally.commits.load(Ordering::Relaxed),
-            jobs: self.tally.jobs.load(Ordering::Relaxed),
-        }
-    }
 }
 
 /// One thread.
@@ -135,7 +121,7 @@ struct Writer {
     queue: Arc<Queue<Box<dyn Job>>>,
     door: Arc<Door>,
     calls: Arc<Calls>,
-    tally: Arc<Tally>,
+    meter: Arc<Meter>,
     count: usize,
 }
 
@@ -147,7 +133,10 @@ impl Writer {
         while let Some(mut jobs) = self.queue.take(self.count, BATCH) {
             match self.together(&mut kept, &mut jobs) {
                 Ended::Committed => answer(jobs, &Ok(())),
-                Ended::Uncertain(error) => answer(jobs, &Err(uncertain(error))),
+                Ended::Uncertain(error) => {
+                    self.meter.failed();
+                    answer(jobs, &Err(uncertain(error)));
+                }
                 Ended::Undone(first) => {
                     let alone = jobs.len() == 1;
                     for waiting in jobs {
@@ -168,6 +157,7 @@ impl Writer {
             Ok(session) => session,
             Err(error) => return Ended::Undone(error),
         };
+        let begun = Instant::now();
         session.begin();
         for waiting in &mut *jobs {
             if let Err(error) = waiting.job.run(&session.writing()) {
@@ -177,9 +167,7 @@ impl Writer {
         }
         let ended = session.commit();
         if let Ended::Committed = ended {
-            self.tally.commits.fetch_add(1, Ordering::Relaxed);
-            let count = u64::try_from(jobs.len()).unwrap_or(0);
-            self.tally.jobs.fetch_add(count, Ordering::Relaxed);
+            self.meter.committed(jobs.len(), begun.elapsed());
             let changed = jobs.iter().filter_map(|waiting| waiting.manner.about);
             self.calls.committed(changed);
         }
@@ -206,12 +194,18 @@ impl Writer {
                     _ => false,
                 };
                 if !again {
+                    if let StoreError::Unavailable(_) | StoreError::Contended(_) = error {
+                        self.meter.failed();
+                    }
                     break Err(error);
                 }
             }
             match self.together(kept, &mut jobs) {
                 Ended::Committed => break Ok(()),
-                Ended::Uncertain(error) => break Err(uncertain(error)),
+                Ended::Uncertain(error) => {
+                    self.meter.failed();
+                    break Err(uncertain(error));
+                }
                 Ended::Undone(error) => failed = Some(error),
             }
         };

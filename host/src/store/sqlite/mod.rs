@@ -18,8 +18,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::StoreError;
 use super::link::Link;
-use super::{Stats, StoreError};
+use super::meter::Meter;
 use connection::Checkpoint;
 use lock::DirectoryLock;
 use readers::{Kind, Readers};
@@ -37,7 +38,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn open(dir: &Path) -> Result<Database, StoreError> {
+    pub(super) fn open(dir: &Path, meter: Arc<Meter>) -> Result<Database, StoreError> {
         let lock = DirectoryLock::take(dir)?;
         let path = dir.join(FILE);
         let connection = carry_log(&path, &lock)
@@ -52,7 +53,7 @@ impl Database {
         let lock = Arc::new(lock);
         let readers = Readers::start(&path, &lock, Kind::looking())?;
         let finders = Readers::start(&path, &lock, Kind::finding())?;
-        let writer = Writer::start(connection, lock)?;
+        let writer = Writer::start(connection, lock, meter)?;
         Ok(Database {
             writer,
             readers,
@@ -98,10 +99,6 @@ impl Database {
         self.readers.ended().await;
         self.finders.ended().await;
         self.writer.ended().await;
-    }
-
-    pub(super) fn stats(&self) -> Stats {
-        self.writer.stats()
     }
 
     pub(super) fn commits(&self) -> watch::Receiver<u64> {

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0005_leaving.sql"),
     include_str!("schema/0006_keys.sql"),
     include_str!("schema/0007_audit.sql"),
+    include_str!("schema/0008_held.sql"),
 ];
 
 /// The version that has keys of what callers added, which no SQL makes.

@@ -14,7 +14,6 @@
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,9 +24,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use super::connection::{CHECKPOINT_PAGES, Checkpoint, checkpoint};
 use super::link::SqliteLink;
 use super::lock::DirectoryLock;
+use crate::store::StoreError;
 use crate::store::link::Link;
+use crate::store::meter::Meter;
 use crate::store::threads::{Alive, Threads};
-use crate::store::{Stats, StoreError};
 
 /// Jobs of one commit: bounds the time that the first of them waits for the last.
 const BATCH: usize = 256;
@@ -47,16 +47,9 @@ const CARRY_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Writer {
     queue: Sender<Message>,
     room: Arc<Semaphore>,
-    tally: Arc<Tally>,
     commits: watch::Receiver<u64>,
     unsynced: watch::Receiver<bool>,
     threads: Threads,
-}
-
-#[derive(Default)]
-struct Tally {
-    commits: AtomicU64,
-    jobs: AtomicU64,
 }
 
 enum Message {
@@ -121,14 +114,14 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         lock: Arc<DirectoryLock>,
+        meter: Arc<Meter>,
     ) -> Result<Writer, StoreError> {
         let (queue, jobs) = channel();
         let (announce, commits) = watch::channel(0);
         let (give_up, unsynced) = watch::channel(false);
-        let tally = Arc::new(Tally::default());
         let (threads, alive) = Threads::none();
         let main = Main {
-            tally: Arc::clone(&tally),
+            meter,
             announce,
             give_up,
             jobs,
@@ -140,7 +133,6 @@ impl Writer {
         Ok(Writer {
             queue,
             room: Arc::new(Semaphore::new(QUEUE)),
-            tally,
             commits,
             unsynced,
             threads,
@@ -185,13 +177,6 @@ impl Writer {
         self.threads.join();
     }
 
-    pub(super) fn stats(&self) -> Stats {
-        Stats {
-            commits: self.tally.commits.load(Ordering::Relaxed),
-            jobs: self.tally.jobs.load(Ordering::Relaxed),
-        }
-    }
-
     pub(super) fn commits(&self) -> watch::Receiver<u64> {
         self.commits.clone()
     }
@@ -213,7 +198,7 @@ impl Writer {
 /// What the thread owns. It is dropped in this order: whoever waits for the end finds the files closed
 /// and the lock free.
 struct Main {
-    tally: Arc<Tally>,
+    meter: Arc<Meter>,
     announce: watch::Sender<u64>,
     /// Whether the disk failed while it was synchronised.
     give_up: watch::Sender<bool>,
@@ -327,7 +312,7 @@ impl Main {
     }
 
     fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
-        let jobs = batch.len();
+        let begun = Instant::now();
         let committed = match self.has_given_up() {
             true => Err(StoreError::Unsynced),
             false => self.transaction(&mut batch),
@@ -340,11 +325,10 @@ impl Main {
             }
             self.judged(error)
         });
-        if committed.is_ok() {
-            self.tally.commits.fetch_add(1, Ordering::Relaxed);
-            self.tally
-                .jobs
-                .fetch_add(u64::try_from(jobs).unwrap_or(0), Ordering::Relaxed);
+        if committed.is_err() {
+            self.meter.failed();
+        } else {
+            self.meter.committed(batch.len(), begun.elapsed());
             self.announce.send_modify(|commits| *commits += 1);
         }
         for job in batch {

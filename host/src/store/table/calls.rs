@@ -16,7 +16,7 @@ pub(in crate::store) type Lane = (String, String);
 const LANES: usize = 64;
 
 /// When a row is due and free: the expression of both tables' indexes `…_ask` and `…_turn`.
-fn at(dialect: Dialect) -> &'static str {
+pub(super) fn at(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => "max(ask_at_ms, leased_until_ms)",
         Dialect::Postgres => "greatest(ask_at_ms, leased_until_ms)",

@@ -28,6 +28,7 @@ pub(super) mod payment;
 pub(super) mod provider;
 pub(super) mod refund;
 pub(super) mod row;
+pub(super) mod standing;
 pub(super) mod summary;
 pub(super) mod transfer;
 

@@ -28,6 +28,7 @@ macro_rules! stories {
         mod removing;
         mod retrying;
         mod summing;
+        mod watching;
     };
 }
 

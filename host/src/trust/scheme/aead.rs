@@ -58,11 +58,6 @@ pub fn open(
     )?;
     Object::parse(&plain)
         .map_err(|error| Failure::Malformed(format!("the decrypted part: {error}")))?;
-    Ok(Statement::of_json(
-        plain,
-        manifest.name(),
-        target,
-        scheme,
-        statement.origin(),
-    ))
+    let part = Statement::of_json(plain, manifest.name(), target, scheme, statement.origin());
+    Ok(part.of_message(statement.came()))
 }

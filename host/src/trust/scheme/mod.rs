@@ -38,7 +38,7 @@ pub fn verify(
         )));
     }
     let provider = manifest.name();
-    match rule {
+    let verified = match rule {
         Scheme::SortedForm(rule) => {
             sorted_form::verify(rule, scheme, provider, target, message, now_ms)
         }
@@ -54,7 +54,8 @@ pub fn verify(
         Scheme::Aead(_) | Scheme::Certificates(_) | Scheme::Bearer(_) => Err(
             Failure::UnknownScheme(format!("the scheme {scheme:?} does not verify messages")),
         ),
-    }
+    };
+    verified.map(|statement| statement.of_message(message.came))
 }
 
 /// Refuses a message that says it is written in anything but UTF-8: the same bytes would say

@@ -225,6 +225,7 @@ pub(super) fn notification(body: Vec<u8>) -> Message {
         status: 0,
         headers: Vec::new(),
         body,
+        came: std::time::Instant::now(),
     }
 }
 
@@ -239,6 +240,7 @@ pub(super) fn answer(operation: &str, body: Vec<u8>) -> Message {
         status: 200,
         headers: Vec::new(),
         body,
+        came: std::time::Instant::now(),
     }
 }
 
