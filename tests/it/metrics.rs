@@ -1,5 +1,6 @@
 //! An operator's eyes: what the host tells in numbers of what it does, by the real binary.
 
+mod rules;
 mod text;
 
 use std::collections::BTreeSet;

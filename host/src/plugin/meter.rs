@@ -94,6 +94,18 @@ struct Unverified {
     reason: &'static str,
 }
 
+/// How a call may end.
+const ENDS: [&str; 6] = ["ok", "trap", "timeout", "memory", "denied", "guest"];
+/// What a message may be, and why it may not verify.
+const MESSAGES: [&str; 2] = ["notification", "answer"];
+const REASONS: [&str; 5] = [
+    "unknown_scheme",
+    "unknown_key",
+    "stale",
+    "bad_signature",
+    "malformed",
+];
+
 /// Counts of one sandbox.
 pub(super) struct Meter {
     ends: Family<Ended, Counter>,
@@ -151,6 +163,28 @@ impl Meter {
         }
         known.insert(plugin.clone());
         plugin
+    }
+
+    /// A provider was loaded: what did not happen to it yet is told as 0, so that its first time is seen as a change.
+    pub(super) fn expects(&self, who: &Who) {
+        let plugin = self.told_apart(ForProvider::plugin(who));
+        for end in ENDS {
+            let Plugin { plugin, digest } = plugin.clone();
+            drop(self.ends.get_or_create(&Ended {
+                plugin,
+                digest,
+                end,
+            }));
+        }
+        for message in MESSAGES {
+            for reason in REASONS {
+                drop(self.unverified.get_or_create(&Unverified {
+                    platform: who.name().to_owned(),
+                    message,
+                    reason,
+                }));
+            }
+        }
     }
 
     /// A call of this kind found no place.

@@ -201,6 +201,8 @@ impl Plugins {
                     .map_err(|refusal| Stop::Unavailable(refusal.to_string()))?;
                 let component = self.ready(side, &self.0.compiler, digest, wasm, true).await;
                 let component = component.map_err(unavailable)?;
+                let who = Who::component(manifest.name(), digest);
+                self.0.pool.counts.expects(&who);
                 provider::link(&side.linker, &component, Arc::new(manifest))
                     .map_err(|error| Stop::Unavailable(with_causes(&error)))
             })
