@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Incoming, PublicUrl};
-use crate::home::{DataRoot, MasterSource};
+use crate::home::{DataRoot, MasterSource, ROOT_KEY_FILE};
 use crate::http;
 use crate::http::serving::{Serving, serve};
 use crate::http::source::Proxies;
@@ -74,9 +74,6 @@ pub struct Host {
     serving: JoinHandle<()>,
     working: JoinHandle<()>,
 }
-
-/// Where the first start leaves the operator's key, readable by its owner only.
-const ROOT_KEY_FILE: &str = "root.key";
 
 impl Host {
     /// Opens the data root and serves. Where there is no root key (at the first start, or after the last one was

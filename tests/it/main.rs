@@ -22,6 +22,7 @@ mod codes;
 mod crash;
 mod declines;
 mod demo;
+mod doctor;
 mod domain_following;
 mod edge;
 mod following;

@@ -115,6 +115,12 @@ const RE: Known = Known {
     valued: "H",
 };
 
+const DOCTOR: Known = Known {
+    words: &[("json", "json", Nothing), ("targets", "targets", Nothing)],
+    letters: "h",
+    valued: "",
+};
+
 fn known(command: &str, verb: Option<&str>) -> Option<&'static Known> {
     match (command, verb?) {
         ("pay", "create") => Some(&CREATE),
@@ -122,6 +128,7 @@ fn known(command: &str, verb: Option<&str>) -> Option<&'static Known> {
         ("pay", "re") => Some(&RE),
         ("pay", _) => Some(&ONE),
         ("obj", _) => Some(&OBJ),
+        ("doctor", _) => Some(&DOCTOR),
         _ => None,
     }
 }
@@ -242,8 +249,8 @@ fn find_command(args: &[OsString]) -> Option<(usize, String, &'static Known)> {
             "--url" | "--key" => at += 1,
             "--" => return None,
             _ if arg.starts_with('-') => {}
-            "obj" if words.is_empty() => {
-                return Some((at, "obj".to_owned(), known("obj", Some(""))?));
+            "obj" | "doctor" if words.is_empty() => {
+                return Some((at, arg.to_owned(), known(arg, Some(""))?));
             }
             _ => {
                 words.push(arg);

@@ -11,6 +11,7 @@ mod cat;
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod domain;
 mod error;
 mod handed;
@@ -91,6 +92,8 @@ enum Command {
     Key(key::Key),
     /// What was refused, and what was changed beside payments
     Audit(audit::Audit),
+    /// Look over a running host: what is wrong, and what to do. Ends with 1 when anything is (for root and op)
+    Doctor(doctor::Doctor),
     /// A domain's merchant settings
     #[command(subcommand)]
     Target(target::Target),
@@ -190,6 +193,7 @@ async fn client_command(client: &Client, command: Command) -> Result<Output, Cli
         Command::Domain(verb) => verb.run(client).await,
         Command::Key(verb) => verb.run(client).await,
         Command::Audit(audit) => audit.run(client).await,
+        Command::Doctor(doctor) => doctor.run(client).await,
         Command::Target(verb) => verb.run(client).await,
         Command::Reconcile(reconcile) => reconcile.run(client).await,
         Command::Callback(verb) => verb.run(client).await,

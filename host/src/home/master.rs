@@ -11,7 +11,7 @@ use super::key::SecretKey;
 use super::{HomeError, disk, program};
 
 /// Its file in the data root, where nothing else is said.
-const FILE: &str = "master.key";
+pub(super) const FILE: &str = "master.key";
 
 /// Behind the name of its file: the key that takes its place as soon as the vault is sealed under it.
 const NEXT: &str = ".next";

@@ -49,7 +49,7 @@ pub use copy::copy_homes;
 pub use error::HomeError;
 pub use key::SecretKey;
 pub use master::MasterSource;
-pub use root::{DataRoot, Home};
+pub use root::{DataRoot, Home, ROOT_KEY_FILE, RootLook};
 pub use targets::{
     MAX_SETTINGS_BYTES, MAX_TARGETS, MAX_VERSIONS, NewTarget, PublicVersion, StoredTarget,
     TargetSummary,

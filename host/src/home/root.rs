@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
 
 use super::folder::Folder;
 use super::master::{self, MasterSource};
@@ -38,6 +38,20 @@ enum Homes {
     Disk(Mutex<()>),
     /// In the store that several hosts share.
     Shared(SharedHomes),
+}
+
+/// The file in which the first start leaves the operator's key.
+pub const ROOT_KEY_FILE: &str = "root.key";
+
+/// What the data root looks like to the system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RootLook {
+    /// What others than its owner may enter or read, and should not: the path and its mode.
+    pub loose: Vec<(String, u32)>,
+    /// Whether the operator's key was left where it was made.
+    pub has_root_key: bool,
+    /// Bytes that are free on its disk, and all of them.
+    pub room: Option<(u64, u64)>,
 }
 
 /// A domain's home.
@@ -103,6 +117,35 @@ impl DataRoot {
     /// The path that it was opened by.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Looks at the data root itself. What cannot be looked at is left out.
+    pub fn look(&self) -> RootLook {
+        let dir = &self.0.dir;
+        let mode = |found: std::io::Result<cap_std::fs::Metadata>| {
+            found.ok().map(|found| found.mode() & 0o777)
+        };
+        let shown = self.0.path.display().to_string();
+        let modes = [
+            (shown.clone(), mode(dir.dir_metadata())),
+            (
+                format!("{shown}/{}", master::FILE),
+                mode(dir.symlink_metadata(master::FILE)),
+            ),
+        ];
+        let loose = modes
+            .into_iter()
+            .filter_map(|(what, mode)| Some((what, mode?)))
+            .filter(|(_, mode)| mode & 0o077 != 0);
+        let room = rustix::fs::fstatvfs(dir).ok().map(|disk| {
+            let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+            (bytes(disk.f_bavail), bytes(disk.f_blocks))
+        });
+        RootLook {
+            loose: loose.collect(),
+            has_root_key: dir.symlink_metadata(ROOT_KEY_FILE).is_ok(),
+            room,
+        }
     }
 
     /// The folder of the payment store; the store makes it.

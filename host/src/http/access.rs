@@ -245,6 +245,7 @@ const TABLE: &[Row] = &[
     row("DELETE", "/pay/session", Open, ""),
     row("GET", "/pay/refused", HOST, "pay refused"),
     row("GET", "/pay/audit", OWNERS, "audit"),
+    row("GET", "/pay/doctor", HOST, "doctor"),
     row(ANY, "/pay/re", Open, "pay re"),
     row(ANY, "/pay/re/{trade_no}", Open, "pay re"),
     row(ANY, "/pay/re/t/{token}", Open, ""),

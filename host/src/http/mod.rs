@@ -10,7 +10,7 @@
 //! | [`notifications`] | `/pay/re`, and `/pay/refused` for the operator |
 //! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
-//! | [`health`], [`metrics`] | `/healthz`, `/readyz`, `/metrics` |
+//! | [`health`], [`metrics`], [`doctor`] | `/healthz`, `/readyz`, `/metrics`, `/pay/doctor` |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
 //! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
@@ -23,6 +23,7 @@ mod bodies;
 mod callbacks;
 mod cashier;
 mod deliveries;
+mod doctor;
 mod domains;
 mod dry_run;
 mod endings;
@@ -139,6 +140,7 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         )
         .route("/pay/refused", get(notifications::refused))
         .route("/pay/audit", get(audit::list))
+        .route("/pay/doctor", get(doctor::doctor))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(incoming.body)))
         .merge(notified)

@@ -55,6 +55,7 @@ fn descriptors() -> Option<u64> {
     u64::try_from(open.saturating_sub(1)).ok()
 }
 
-fn most_descriptors() -> Option<u64> {
+/// How many descriptors the process may have open; none where there is no bound.
+pub(crate) fn most_descriptors() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }

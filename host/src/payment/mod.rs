@@ -12,6 +12,7 @@
 //! | `flood` | what bounds notifications that do not verify |
 //! | `meter` | what becomes of platforms' words, counted |
 //! | `clock` | what happens when the machine's clock is set |
+//! | [`doctor`] | what is wrong with the host, and what to do |
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | `target_settings`, `kept_secrets`, `routes`, [`address`] | an account's settings, and which one a notification is for |
@@ -26,6 +27,7 @@ mod closing;
 pub mod create;
 pub mod deliver;
 pub mod deliveries;
+pub mod doctor;
 pub mod domain_following;
 pub mod dry_run;
 mod ending;
@@ -65,7 +67,7 @@ mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -152,6 +154,8 @@ struct Inner {
     bare: tokio::sync::Semaphore,
     /// One at a time: a large bill takes room and time.
     reconciling: tokio::sync::Semaphore,
+    diagnosing: tokio::sync::Semaphore,
+    begun: Instant,
     options: Options,
     /// Rung when a delivery or a question may be due earlier than the workers think.
     work: watch::Sender<u64>,
@@ -196,6 +200,8 @@ impl Payments {
             watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
             reconciling: tokio::sync::Semaphore::new(1),
+            diagnosing: tokio::sync::Semaphore::new(1),
+            begun: Instant::now(),
             options,
             work: watch::channel(0).0,
             changed: tokio::sync::broadcast::channel(CHANGES_KEPT).0,

@@ -180,6 +180,19 @@ impl Payments {
         if let Some(target) = self.kept().get(&key) {
             return Ok(target.clone());
         }
+        let target = self.read_target(domain, reference, provider).await?;
+        // Who was first shares its own: a target has one memory of what the platform was asked.
+        let mut kept = self.kept();
+        Ok(kept.get_or_insert(key, || Arc::new(target)).clone())
+    }
+
+    /// The same, read anew and not kept.
+    pub(super) async fn read_target(
+        &self,
+        domain: &str,
+        reference: &TargetRef,
+        provider: &Provider,
+    ) -> Result<Target> {
         let manifest = provider.manifest();
         let home = self.0.home.home(domain)?;
         let (test, settings, secrets) = if manifest.has_settings() {
@@ -200,18 +213,15 @@ impl Payments {
             secrets.into_iter().collect(),
         )
         .map_err(|errors| PayError::misconfigured(in_words(&errors)))?;
-        let target = if manifest.has_settings() {
+        if manifest.has_settings() {
             let kept = home
                 .platform_certificates(&reference.platform, &reference.name, reference.version)
                 .await?;
             let beside = Beside::new(home, reference.clone(), self.0.routes.clone());
-            target.with_certificates(&kept, Arc::new(beside))
+            Ok(target.with_certificates(&kept, Arc::new(beside)))
         } else {
-            target
-        };
-        // Who was first shares its own: a target has one memory of what the platform was asked.
-        let mut kept = self.kept();
-        Ok(kept.get_or_insert(key, || Arc::new(target)).clone())
+            Ok(target)
+        }
     }
 
     /// A statement about this attempt was verified with its account's keys.

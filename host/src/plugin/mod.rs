@@ -20,6 +20,7 @@
 //! | `capability/`             | what guests may ask of the host: one file per interface of `wit/`            |
 //! | `web`                     | the requests of callbacks, and where they go                                 |
 //! | `outbound`, `address`     | the requests that the host sends for plugins, and what it may connect to     |
+//! | `clocks`                  | what platforms' clocks say beside this machine's                             |
 //! | `token`                   | tokens for those of providers that need one                                  |
 //!
 //! The payment's rules and the background work enter by [`Plugins`], [`Provider`] and [`Callback`]. Nobody else
@@ -32,6 +33,7 @@ mod bindings;
 mod call;
 mod callback;
 mod capability;
+mod clocks;
 mod compiled;
 mod compiler;
 mod component;

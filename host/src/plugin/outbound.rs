@@ -15,6 +15,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use url::Url;
 
+use super::clocks::Clocks;
 use super::limits;
 use crate::trust::Prepared;
 
@@ -62,6 +63,7 @@ pub(super) struct Outbound {
     gates: Arc<Gates>,
     /// Whether simulated platforms and receivers on this machine are allowed.
     local: bool,
+    pub(super) clocks: Clocks,
 }
 
 impl Outbound {
@@ -70,7 +72,13 @@ impl Outbound {
             clients: Clients::new(),
             gates: Arc::default(),
             local: allow_local_gateways,
+            clocks: Clocks::default(),
         }
+    }
+
+    /// Whether simulated platforms on this machine may be asked.
+    pub(super) fn allows_local(&self) -> bool {
+        self.local
     }
 
     /// Sends a request that was checked and signed, and reads the whole answer.

@@ -211,6 +211,16 @@ impl Plugins {
         Ok(Provider::new(self.0.pool.clone(), linked, digest))
     }
 
+    /// Each platform that was asked, and how far its clock was ahead of this machine's, in milliseconds.
+    pub(crate) fn clocks(&self) -> Vec<(String, i64)> {
+        self.0.pool.outbound.clocks.all()
+    }
+
+    /// Whether test targets may name a simulated platform on this machine.
+    pub(crate) fn allows_local_gateways(&self) -> bool {
+        self.0.pool.outbound.allows_local()
+    }
+
     /// Has what is counted of calls told.
     pub(crate) fn measure(&self, registry: &mut Metrics) {
         self.0.pool.counts.register(registry);

@@ -163,6 +163,15 @@ impl Database {
         }
     }
 
+    /// The engine's name, and the version of the schema that this program works with.
+    pub(super) fn schema(&self) -> (&'static str, u64) {
+        let (name, versions) = match &self.engine {
+            Engine::Sqlite(_) => ("SQLite", sqlite::versions()),
+            Engine::Postgres(_) => ("PostgreSQL", postgres::versions()),
+        };
+        (name, u64::try_from(versions).unwrap_or(u64::MAX))
+    }
+
     /// What is counted of it.
     pub(super) fn meter(&self) -> &Meter {
         &self.meter

@@ -79,7 +79,7 @@ pub use postgres::Address;
 pub use providers::{ApprovedProvider, ProviderRecord};
 pub(crate) use retention::Ended;
 pub use schedule::{CallRoom, DueAsk, DueRefund};
-pub use standing::Standing;
+pub use standing::{Schema, Standing};
 pub use summary::{Span, Sum};
 
 use engine::Database;

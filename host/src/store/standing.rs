@@ -33,7 +33,28 @@ pub struct Standing {
     pub refund_due: Option<Ams>,
 }
 
+/// The version of the store's tables, and the one that this program works with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Schema {
+    /// Of the tables, now.
+    pub found: u64,
+    /// Of this program.
+    pub known: u64,
+}
+
 impl Store {
+    /// Of which version the tables are.
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        let (_, known) = self.database.schema();
+        let found = self.database.read(standing::schema).await?;
+        Ok(Schema { found, known })
+    }
+
+    /// The engine's name.
+    pub fn engine(&self) -> &'static str {
+        self.database.schema().0
+    }
+
     /// What waits now.
     ///
     /// # Errors

@@ -107,6 +107,13 @@ impl Certificate {
         (self.not_before_s..=self.not_after_s).contains(&now_s)
     }
 
+    /// Until when it is valid, in milliseconds since 1970; 0 for a time before that.
+    pub(crate) fn ends_ms(&self) -> u64 {
+        u64::try_from(self.not_after_s)
+            .unwrap_or(0)
+            .saturating_mul(1000)
+    }
+
     /// Its issuer is called one of these, and nothing else besides.
     pub(crate) fn issuer_is_one_of(&self, names: &[String]) -> bool {
         self.issuer_name

@@ -157,6 +157,15 @@ impl Keyring {
         key.first().map(|leaf| leaf.sn().to_owned())
     }
 
+    /// The certificates of the settings, without those of authorities: the name of each, and until when it is valid.
+    pub(super) fn ends_ms(&self) -> impl Iterator<Item = (&str, u64)> {
+        let own = self
+            .certificates
+            .iter()
+            .filter(|(_, key)| !key.usages.contains(&Usage::Issuer));
+        own.filter_map(|(name, Key { key, .. })| Some((name.as_str(), key.first()?.ends_ms())))
+    }
+
     /// Whether the certificate is the private key's.
     pub(super) fn is_pair(&self, private: &str, certificate: &str) -> bool {
         let leaf = self

@@ -56,6 +56,6 @@ pub use refund::{RefundReading, RefundStated, read_refund};
 pub use scheme::aead::open;
 pub use scheme::certificates::renew;
 pub use scheme::verify;
-pub use target::Target;
+pub use target::{CertificateEnd, Target};
 pub use template::sign_template;
 pub use tls::Tls;

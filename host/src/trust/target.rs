@@ -31,6 +31,15 @@ pub struct Target {
     pub(super) platform: PlatformKeys,
 }
 
+/// Until when a certificate is valid.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateEnd {
+    /// The setting that it stands in.
+    pub setting: String,
+    /// Milliseconds since 1970.
+    pub ends_ms: u64,
+}
+
 impl Target {
     /// Checks the settings against the manifest and reads the keys. The secrets are wiped.
     ///
@@ -139,6 +148,18 @@ impl Target {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         }
+    }
+
+    /// Until when the certificates of the settings are valid. Those that the host fetches itself it renews by itself.
+    pub fn certificates_end(&self) -> Vec<CertificateEnd> {
+        let ends = self
+            .keys
+            .ends_ms()
+            .map(|(setting, ends_ms)| CertificateEnd {
+                setting: setting.to_owned(),
+                ends_ms,
+            });
+        ends.collect()
     }
 
     /// All public settings.

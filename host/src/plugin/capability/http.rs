@@ -84,6 +84,8 @@ impl Call<ForProvider> {
             target.not_renewed();
         }
         let answer = answer.map_err(failure)?;
+        let platform = self.world.manifest.name();
+        self.world.outbound.clocks.heard(platform, &answer.headers);
         Ok(Message {
             origin,
             status: answer.status,

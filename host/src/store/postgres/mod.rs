@@ -203,6 +203,11 @@ pub(super) fn check(address: &Address) -> Result<Checked, StoreError> {
     })
 }
 
+/// How many versions its schema had until now.
+pub(super) fn versions() -> usize {
+    schema::current()
+}
+
 /// What every connection is set to. A server whose commits are not durable by default makes those of walnut durable.
 fn settings(host: i64) -> String {
     format!(

@@ -16,6 +16,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0006_held.sql"),
 ];
 
+/// The version that this program works with.
+pub(super) fn current() -> usize {
+    MIGRATIONS.len()
+}
+
 /// Of hosts that start at the same time, one migrates: "WLNT".
 const LOCK: i64 = 0x574c_4e54;
 

@@ -116,6 +116,11 @@ impl Database {
     }
 }
 
+/// How many versions its schema had until now.
+pub(super) fn versions() -> usize {
+    schema::current()
+}
+
 /// The writer's connection to a file that is walnut's and up to date.
 fn open(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connection::open(path)?;

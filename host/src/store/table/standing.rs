@@ -62,6 +62,16 @@ pub(in crate::store) fn now(link: &dyn Link) -> Result<Standing, StoreError> {
     Ok(standing)
 }
 
+/// The version of the tables.
+pub(in crate::store) fn schema(link: &dyn Link) -> Result<u64, StoreError> {
+    let sql = match link.dialect() {
+        Dialect::Sqlite => "SELECT user_version FROM pragma_user_version",
+        Dialect::Postgres => "SELECT schema FROM walnut",
+    };
+    let found = one_row(link, sql, &[], |row| row.unsigned())?;
+    found.ok_or_else(|| StoreError::Corrupt("no version of the schema".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,3 +71,11 @@ async fn what_waits_is_told_with_the_oldest_of_each_kind() {
     assert_eq!((now.refunds, now.stuck, now.refund_due), (2, 2, Some(30)));
     assert_eq!(now.question_due, Some(80), "it is free then");
 }
+
+#[tokio::test]
+async fn the_tables_are_of_the_version_that_this_program_works_with() {
+    let Some(shop) = open() else { return };
+    let schema = shop.store.schema().await.unwrap();
+    assert_eq!(schema.found, schema.known);
+    assert!(["SQLite", "PostgreSQL"].contains(&shop.store.engine()));
+}
