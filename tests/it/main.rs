@@ -43,6 +43,7 @@ mod sandbox;
 mod scripts;
 mod secrets;
 mod sharing;
+mod spans;
 mod supply;
 mod tenants;
 mod terminal;

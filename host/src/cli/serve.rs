@@ -27,8 +27,17 @@ pub(super) async fn run(options: ServeOptions, handed: Handed) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let logging = Logging::begin(config.log_level.as_ref(), "info", config.log_format);
-    match serve(sources, config, &logging, new_root_key, handed).await {
+    let (level, collector) = (config.log_level.as_ref(), config.otlp_endpoint.as_ref());
+    let logging = match Logging::begin(level, "info", config.log_format, collector) {
+        Ok(logging) => logging,
+        Err(why) => {
+            eprintln!("otlp.endpoint: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let served = serve(sources, config, &logging, new_root_key, handed).await;
+    logging.end().await;
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("walnut: {error:#}");
@@ -173,5 +182,5 @@ impl Signals {
 
 /// Logs little to standard error, unless `RUST_LOG` says otherwise: for what people watch.
 pub(super) fn log_errors() {
-    let _ = Logging::begin(None, "error", Format::Pretty);
+    let _ = Logging::begin(None, "error", Format::Pretty, None);
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 pub use example::example;
 pub use incoming::Incoming;
 pub use sources::{Problem, Sources};
-pub use value::{Authors, Filter, Format, Networks, Number, PublicUrl, StorePlace};
+pub use value::{Authors, Filter, Format, Networks, Number, OtlpEndpoint, PublicUrl, StorePlace};
 
 use crate::home::MasterSource;
 use crate::http::source::{Proxies, Telling};
@@ -133,6 +133,9 @@ settings! {
     live log_level ("log.level"): Option<Filter> = None::<&str>, "info";
     /// How a line of the log is written: pretty, or json (one object a line, for programs).
     fixed log_format ("log.format"): Format = Some("pretty"), "";
+    /// Send spans of requests, calls of plugins, outgoing requests and commits to this collector by OTLP over HTTP; the
+    /// path v1/traces is put behind it. None are made where it is not given.
+    fixed otlp_endpoint ("otlp.endpoint"): Option<OtlpEndpoint> = None::<&str>, "http://127.0.0.1:4318";
     /// Connections that are held at once. Who comes beyond is told to come again (503), as far as that costs little.
     fixed incoming_connections ("incoming.connections"): Number<16, 1_000_000> = Some("30000"), "";
     /// Connections of one source at once: of an address, or of an IPv6 network of 64 bits. Those of proxies that are named are not

@@ -294,6 +294,35 @@ impl PublicUrl {
     }
 }
 
+/// The address of a collector of spans.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OtlpEndpoint(String);
+
+impl OtlpEndpoint {
+    /// The address, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for OtlpEndpoint {
+    const KIND: Kind = Kind::Text;
+
+    fn read(text: Option<&str>) -> Result<OtlpEndpoint, String> {
+        let text = given(text)?;
+        let plain = Url::parse(text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        match plain {
+            true => Ok(OtlpEndpoint(text.trim_end_matches('/').to_owned())),
+            false => Err("has to be an http or https address without a query".to_owned()),
+        }
+    }
+}
+
 impl Value for PublicUrl {
     const KIND: Kind = Kind::Text;
 

@@ -17,10 +17,12 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::Mutex;
+use tracing::{Instrument as _, field};
 
 use super::access;
 use super::audit::Refused;
 use super::envelope::Failure;
+use crate::logging::SPANS;
 use crate::measured::{gauge, process, seconds};
 use crate::payment::error::PayError;
 use crate::payment::{Payments, now_ms};
@@ -142,7 +144,14 @@ pub(super) async fn measured(State(meter): State<Meter>, request: Request, next:
     let method = method(request.method());
     meter.0.under_way.inc();
     let _under_way = UnderWay(meter.0.under_way.clone());
-    let response = next.run(request).await;
+    let span = tracing::info_span!(
+        target: SPANS, "request",
+        otel.name = format_args!("{method} {route}"), otel.kind = "server",
+        http.request.method = method, http.route = route, http.response.status_code = field::Empty,
+        walnut.err_code = field::Empty,
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
     let status = class(response.status());
     let answered = Answered {
         route,
@@ -155,6 +164,7 @@ pub(super) async fn measured(State(meter): State<Meter>, request: Request, next:
     meter.0.times.get_or_create(&asked).observe(took);
     if let Some(&Refused(err_code)) = response.extensions().get() {
         meter.0.refused.get_or_create(&Code { err_code }).inc();
+        span.record("walnut.err_code", err_code);
     }
     response
 }

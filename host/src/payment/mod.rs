@@ -70,6 +70,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::home::DataRoot;
 use crate::plugin::{Author, Plugins};
@@ -285,7 +286,7 @@ impl Payments {
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(done) => done,
         Err(error) => {
             tracing::error!(%error, "a call of a platform ended badly");

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Span;
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
@@ -68,6 +69,7 @@ pub(super) struct Running<R: 'static> {
     limits: CallLimits,
     who: Who,
     plugin: Plugin,
+    span: Span,
     // Behind the store: the place is free when the instance is gone.
     _permits: Permits,
 }
@@ -112,10 +114,12 @@ impl<R: Counted + Send + 'static> Running<R> {
             }
             None => Err(Stop::Cpu(cpu).into()),
         });
+        let plugin = R::plugin(&who);
         Running {
             store,
             limits,
-            plugin: R::plugin(&who),
+            span: plugin.span(),
+            plugin,
             who,
             _permits: permits,
         }
@@ -134,6 +138,11 @@ impl<R: Counted + Send + 'static> Running<R> {
         self.limits.wall
     }
 
+    /// What the call is in what it was made for.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
     /// Ends the call: gives what the guest answered and what the host kept, or tells what went wrong.
     pub(super) fn end<T>(self, answer: wasmtime::Result<T>) -> Result<(T, Call<R>), PluginError> {
         let (answer, call) = self.close(answer);
@@ -148,6 +157,7 @@ impl<R: Counted + Send + 'static> Running<R> {
             Ok(_) => "ok",
             Err(error) => error.kind.as_str(),
         };
+        self.span.record("walnut.end", end);
         let (took, memory) = (call.elapsed(), call.memory_bytes());
         call.counts.ended(self.plugin, end, took, memory);
         (answer, call)

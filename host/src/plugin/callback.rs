@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -280,7 +281,7 @@ impl Callback {
             late: delivery.late,
         };
         let mut ran = Duration::ZERO;
-        let wall = running.wall();
+        let (wall, span) = (running.wall(), running.span());
         let work = async {
             let store = &mut running.store;
             checked(match &self.code {
@@ -291,7 +292,9 @@ impl Callback {
                 Code::Script(script) => script.run(store, &payment, &delivery).await?,
             })
         };
-        let answer = within(wall, measured(&mut ran, work)).await;
+        let answer = within(wall, measured(&mut ran, work))
+            .instrument(span)
+            .await;
         let (end, call) = running.close(answer);
         let spent = Spent::of(&call, ran, &end);
         let log = call.log.text();

@@ -10,11 +10,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tracing::{Span, field};
 
 use super::callback::ForCallback;
 use super::error::Who;
 use super::limits;
 use super::provider::ForProvider;
+use crate::logging::SPANS;
 use crate::measured::{Kind, seconds};
 use crate::trust::{Failure, Origin};
 
@@ -47,6 +49,15 @@ impl Plugin {
             plugin: Cow::Borrowed(plugin),
             digest: String::new(),
         }
+    }
+
+    /// A call of it, in what it is made for.
+    pub(super) fn span(&self) -> Span {
+        let Plugin { plugin, digest } = self;
+        tracing::info_span!(
+            target: SPANS, "plugin", otel.name = format_args!("call of {plugin}"),
+            walnut.plugin = &**plugin, walnut.digest = digest.as_str(), walnut.end = field::Empty,
+        )
     }
 
     /// What is looked at before anybody approved it.

@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
+use tracing::{Instrument as _, field};
 use url::Url;
 
 use super::clocks::Clocks;
 use super::limits;
+use crate::logging::SPANS;
 use crate::trust::Prepared;
 
 mod clients;
@@ -158,13 +160,23 @@ async fn post(
     check_literal(side, &fetch.url)?;
     let method = Method::from_bytes(fetch.method.as_bytes())
         .map_err(|_| Unsent::Denied("the method is not one of HTTP".to_owned()))?;
+    // Of the address the host alone: what stands behind it may be signed, or be about somebody.
+    let span = tracing::info_span!(
+        target: SPANS, "outgoing", otel.name = method.as_str(), otel.kind = "client",
+        http.request.method = method.as_str(), server.address = fetch.url.host_str(),
+        http.response.status_code = field::Empty,
+    );
     let sent = client
         .request(method, fetch.url)
         .headers(headers(fetch.headers)?)
         .body(fetch.body)
         .timeout(within)
         .send()
+        .instrument(span.clone())
         .await;
+    if let Ok(answer) = &sent {
+        span.record("http.response.status_code", answer.status().as_u16());
+    }
     sent.map_err(|error| {
         if let Some(refused) = refused(&error) {
             Unsent::Denied(refused.to_string())

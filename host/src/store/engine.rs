@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::sync::{broadcast, watch};
+use tracing::Instrument as _;
 
 use super::audit::Tidied;
 use super::keys::KnownKeys;
@@ -12,6 +13,7 @@ use super::link::Link;
 use super::meter::Meter;
 use super::table::Lane;
 use super::{News, Stats, StoreError, postgres, sqlite};
+use crate::logging::SPANS;
 use crate::payment::model::PaymentId;
 
 /// The open database.
@@ -68,13 +70,13 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let begun = Instant::now();
-        let done = match &self.engine {
-            Engine::Sqlite(database) => database.write(work).await,
-            Engine::Postgres(database) => database.write(work).await,
-        };
-        self.meter.answered(begun.elapsed());
-        done
+        self.counted(async {
+            match &self.engine {
+                Engine::Sqlite(database) => database.write(work).await,
+                Engine::Postgres(database) => database.write(work).await,
+            }
+        })
+        .await
     }
 
     /// The same for what changes this payment, and holds nothing that others wait for in line: it may be committed together
@@ -84,13 +86,13 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let begun = Instant::now();
-        let done = match &self.engine {
-            Engine::Sqlite(database) => database.write(work).await,
-            Engine::Postgres(database) => database.write_payment(id, true, work).await,
-        };
-        self.meter.answered(begun.elapsed());
-        done
+        self.counted(async {
+            match &self.engine {
+                Engine::Sqlite(database) => database.write(work).await,
+                Engine::Postgres(database) => database.write_payment(id, true, work).await,
+            }
+        })
+        .await
     }
 
     /// The same for what changes this payment, and more.
@@ -103,11 +105,20 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.counted(async {
+            match &self.engine {
+                Engine::Sqlite(database) => database.write(work).await,
+                Engine::Postgres(database) => database.write_payment(id, false, work).await,
+            }
+        })
+        .await
+    }
+
+    /// Counts how long whoever writes waits, and has it seen in what is written for.
+    async fn counted<T>(&self, writing: impl Future<Output = T>) -> T {
         let begun = Instant::now();
-        let done = match &self.engine {
-            Engine::Sqlite(database) => database.write(work).await,
-            Engine::Postgres(database) => database.write_payment(id, false, work).await,
-        };
+        let span = tracing::info_span!(target: SPANS, "commit");
+        let done = writing.instrument(span).await;
         self.meter.answered(begun.elapsed());
         done
     }

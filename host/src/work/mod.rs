@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
+use crate::logging::SPANS;
 use crate::payment::model::{Ams, Attempt, Refund};
 use crate::payment::{Payments, now_ms};
 use crate::store::{CallRoom, Delivery, DeliveryRoom, StoreError};
@@ -274,19 +276,22 @@ fn until(next: Option<Ams>, now: Ams, running: &Running) -> Duration {
 }
 
 async fn ask(payments: &Payments, attempt: &Attempt) {
-    if let Err(error) = payments.ask(attempt).await {
+    let span = tracing::info_span!(target: SPANS, "asking");
+    if let Err(error) = payments.ask(attempt).instrument(span).await {
         tracing::warn!(trade_no = %attempt.trade_no, %error, "asking");
     }
 }
 
 async fn refund_once(payments: &Payments, refund: &Refund) {
-    if let Err(error) = payments.pursue_refund(refund).await {
+    let span = tracing::info_span!(target: SPANS, "refunding");
+    if let Err(error) = payments.pursue_refund(refund).instrument(span).await {
         tracing::warn!(refund_no = %refund.refund_no, %error, "refunding");
     }
 }
 
 async fn deliver(payments: &Payments, delivery: &Delivery) {
-    if let Err(error) = payments.deliver(delivery).await {
+    let span = tracing::info_span!(target: SPANS, "delivering");
+    if let Err(error) = payments.deliver(delivery).instrument(span).await {
         tracing::error!(key = %delivery.key, %error, "delivering");
     }
 }

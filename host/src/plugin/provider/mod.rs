@@ -11,6 +11,7 @@ mod exchange;
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -41,12 +42,14 @@ pub type Said<T> = Result<Result<T, Fault>, PluginError>;
 macro_rules! call {
     ($provider:ident, $begun:expr, |$guest:ident, $store:ident| $work:expr) => {{
         let mut running = $begun.await?;
+        let span = running.span();
         let answer = within(running.wall(), async {
             let pre = &$provider.linked.ready.pre;
             let plugin = pre.instantiate_async(&mut running.store).await?;
             let ($guest, $store) = (plugin.walnut_pay_provider(), &mut running.store);
             $work
         })
+        .instrument(span)
         .await;
         $provider.ended(running, answer)
     }};
