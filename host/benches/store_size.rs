@@ -1,7 +1,7 @@
 //! Looking at a store of many payments against a small one: one payment by its id, and the ten newest of one domain in
 //! one state. The median may grow by less than 2 from the smallest to the largest.
 //!
-//! The largest has a million payments; `WALNUT_BENCH_PAYMENTS=10000000` adds another, which takes its time and some 15 GB
+//! The largest has a million payments; `WALNUT_BENCH_PAYMENTS=10000000` adds another, which takes its time and some 8 GB
 //! below the target directory.
 //!
 //! `cargo bench -p walnut --bench store_size`
