@@ -3,7 +3,7 @@
 //! from delivery to delivery, so that what one left is there for the next: walnut does not do that.
 //!
 //! ```text
-//! cd tests/compare && cargo run --release --locked
+//! cd tests/compare && cargo run --release
 //! ```
 //!
 //! All take turns of a round each. The program fails when walnut's fresh instance is not at least 5 times as fast as
