@@ -52,6 +52,17 @@ export async function open(look, address, more = {}, prepare = async (_context) 
   return { page, context, wrong };
 }
 
+/** Opens this place of the console, as the owner. */
+export async function signedIn(kind, at) {
+  const opened = await open(kind, `${told.host}/pay/console${at}`);
+  const { page } = opened;
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.waitForFunction(() => document.activeElement?.id === "key");
+  await page.keyboard.type(told.key);
+  await page.keyboard.press("Enter");
+  return opened;
+}
+
 /** Takes a picture, and looks for what keeps people from using the page. */
 export async function look(opened, name) {
   const { page, wrong } = opened;

@@ -2,17 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { readFile } from "node:fs/promises";
-import { look, open, ordered, platform, says, shop, told } from "../browser.mjs";
-
-async function signedIn(kind, at) {
-  const opened = await open(kind, `${told.host}/pay/console${at}`);
-  const { page } = opened;
-  page.on("dialog", (dialog) => dialog.accept());
-  await page.waitForFunction(() => document.activeElement?.id === "key");
-  await page.keyboard.type(told.key);
-  await page.keyboard.press("Enter");
-  return opened;
-}
+import { look, open, ordered, platform, says, shop, signedIn, told } from "../browser.mjs";
 
 /** The platform says that less was paid: the console shows which fact differs, and a person decides, with a reason. */
 export async function held() {

@@ -2,17 +2,7 @@
 // about one, and take one back that a buyer was slow to confirm.
 
 import { strict as assert } from "node:assert";
-import { code, look, open, ordered, platform, says, shop, told } from "../browser.mjs";
-
-async function signedIn(kind, at) {
-  const opened = await open(kind, `${told.host}/pay/console${at}`);
-  const { page } = opened;
-  page.on("dialog", (dialog) => dialog.accept());
-  await page.waitForFunction(() => document.activeElement?.id === "key");
-  await page.keyboard.type(told.key);
-  await page.keyboard.press("Enter");
-  return opened;
-}
+import { code, look, ordered, platform, says, shop, signedIn, told } from "../browser.mjs";
 
 /** More than a page of payments: each is on one page, the newest first; and the first page comes back, and follows again. */
 export async function paging() {
