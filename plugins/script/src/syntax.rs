@@ -1,6 +1,7 @@
 //! Whether a text is a script. A script is the body of a function in strict mode.
 
-use boa_engine::ast::Position;
+use boa_engine::ast::function::FunctionBody;
+use boa_engine::ast::{Position, Spanned};
 use boa_engine::interner::Interner;
 use boa_engine::parser::Parser;
 use boa_engine::parser::error::Error;
@@ -26,16 +27,28 @@ pub struct SyntaxError {
 /// # Errors
 /// The first mistake in it.
 pub fn check(source: &str) -> Result<(), SyntaxError> {
-    let mut parser = Parser::new(Source::from_bytes(source));
-    parser.set_strict();
-    parser
-        .parse_function_body(&mut Interner::default(), false, false)
-        .map_err(|error| told(error, source))?;
-    // A brace too many ends the body, and is a mistake in the whole function only.
+    let body = body(source).map_err(|error| told(error, source))?;
+    // A brace too many ends the body, and whatever stands behind it would be no part of the function: then the parser
+    // does not come to what is a mistake behind every other body.
+    if self::body(&format!("{source}\n)")).is_ok() {
+        let behind = body.span().end();
+        return Err(SyntaxError {
+            line: behind.line_number(),
+            column: behind.column_number().saturating_sub(1).max(1),
+            message: "unexpected `}`: it closes nothing".to_owned(),
+        });
+    }
+    // What is a mistake in the whole function only, such as a second `payment`.
     Engine::ready()
         .and_then(|mut engine| engine::function_of(&mut engine.context, source, "script"))
         .map(drop)
-        .map_err(|error| in_function(&error))
+        .map_err(|error| in_function(&error, source))
+}
+
+fn body(source: &str) -> Result<FunctionBody, Error> {
+    let mut parser = Parser::new(Source::from_bytes(source));
+    parser.set_strict();
+    parser.parse_function_body(&mut Interner::default(), false, false)
 }
 
 fn told(error: Error, source: &str) -> SyntaxError {
@@ -75,7 +88,7 @@ fn told(error: Error, source: &str) -> SyntaxError {
 }
 
 /// A mistake in the whole function, which says where it is at the end of its words.
-fn in_function(error: &JsError) -> SyntaxError {
+fn in_function(error: &JsError, source: &str) -> SyntaxError {
     let text = error.to_string();
     let text = one_line(text.trim_start_matches("SyntaxError: "));
     let place = text.split_once(" at line ").and_then(|(words, place)| {
@@ -95,12 +108,16 @@ fn in_function(error: &JsError) -> SyntaxError {
         };
     };
     let before = u32::try_from(PREFIX.len()).unwrap_or_default();
+    let column = match line {
+        1 => column.saturating_sub(before).max(1),
+        _ => column,
+    };
+    // The function ends behind its body.
+    let end = end(source);
+    let place = Position::new(line.max(1), column).min(end);
     SyntaxError {
-        line,
-        column: match line {
-            1 => column.saturating_sub(before).max(1),
-            _ => column,
-        },
+        line: place.line_number(),
+        column: place.column_number(),
         message: words.to_owned(),
     }
 }
