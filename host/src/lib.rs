@@ -10,8 +10,8 @@ pub mod home;
 pub mod http;
 mod logging;
 mod measured;
-#[cfg(test)]
-mod outside;
+#[doc(hidden)]
+pub mod outside;
 pub mod payment;
 pub mod plugin;
 mod relaxed;

@@ -1,120 +1,148 @@
-//! What comes from outside, changed at random: seeds from `tests/corpus`, and so many changed ones of each. A failure prints
-//! its seed and the input; `WALNUT_SEED` starts from it again.
+//! A door for the tests that try what reads from outside (`tests/fuzz`): one function for each reader that no other way
+//! leads to. It is no part of what walnut promises, and nothing of walnut itself goes through it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::time::SystemTime;
-use std::{env, fs};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::net::IpAddr;
 
-/// Changed inputs for each seed of a corpus.
-pub(crate) const CHANGED: usize = 300;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
 
-/// Numbers from a seed (SplitMix64), so that a failure can be had again.
-pub(crate) struct Dice(pub(crate) u64);
+use crate::http::source::Proxies;
+use crate::payment::create::CreateRequest;
+use crate::payment::session::Sessions;
+use crate::store::{Clock, Find};
+use crate::{plugin, relaxed, trust};
 
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
+/// Names and values, in their order.
+pub type Fields = Vec<(String, String)>;
 
-    pub(crate) fn below(&mut self, most: usize) -> usize {
-        (self.roll() % most.max(1) as u64) as usize
-    }
+fn told(error: impl ToString) -> String {
+    error.to_string()
 }
 
-/// What parsers stumble over.
-const ODD: [&[u8]; 20] = [
-    b"",
-    b"\0",
-    b"\"",
-    b"\\",
-    b"\\u0000",
-    b"\\ud800",
-    b"{",
-    b"}",
-    b"[",
-    b"]]>",
-    b"<!DOCTYPE a [<!ENTITY b 'c'>]>",
-    b"&b;",
-    b"<![CDATA[",
-    b"%00",
-    b"%",
-    b"+",
-    b"&",
-    b"=",
-    b"99999999999999999999",
-    b"-1e999",
-];
-
-/// Nesting that a parser by descent has to bound.
-const DEEP: usize = 2_000;
-
-fn changed(seed: &[u8], others: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
-    let mut input = seed.to_vec();
-    for _ in 0..=dice.below(4) {
-        let at = dice.below(input.len() + 1);
-        let end = (at + dice.below(16)).min(input.len());
-        match dice.below(9) {
-            0 if at < input.len() => input[at] ^= 1 << dice.below(8),
-            1 if at < input.len() => input[at] = dice.roll().to_le_bytes()[0],
-            2 => drop(input.drain(at..end)),
-            3 => input.truncate(at),
-            4 => {
-                let again = input[at..end].to_vec();
-                drop(input.splice(at..at, again));
-            }
-            5 => {
-                let other = &others[dice.below(others.len())];
-                let from = dice.below(other.len() + 1);
-                drop(input.splice(at..end, other[from..].iter().copied()));
-            }
-            6 if dice.below(20) == 0 => {
-                let deep: &[u8] = [b"[".as_slice(), b"{\"a\":", b"<a>", b"("][dice.below(4)];
-                drop(input.splice(at..at, deep.repeat(DEEP)));
-            }
-            _ => {
-                let odd = ODD[dice.below(ODD.len())];
-                drop(input.splice(at..end, odd.iter().copied()));
-            }
-        }
-    }
-    input
+/// Reads a form.
+///
+/// # Errors
+/// Why it is none, as everywhere here.
+pub fn form(bytes: &[u8]) -> Result<Fields, String> {
+    trust::form::read(bytes).map_err(told)
 }
 
-/// Gives a parser every seed of its corpus and changed ones: it may refuse them, and neither panic nor hold what `read`
-/// asserts wrong.
-pub(crate) fn tried(corpus: &str, read: impl Fn(&[u8])) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/corpus")
-        .join(corpus);
-    let mut files: Vec<_> = fs::read_dir(&dir)
-        .unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    let seeds: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
-    assert!(!seeds.is_empty(), "{} is empty", dir.display());
-    let start = env::var("WALNUT_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let start: u64 = start.unwrap_or_else(|| {
-        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        u64::try_from(since.as_nanos() & u128::from(u64::MAX)).unwrap()
+/// Writes one.
+pub fn write_form(fields: &Fields) -> String {
+    trust::form::write(pairs(fields))
+}
+
+/// Reads a flat XML document.
+///
+/// # Errors
+/// Why it is none.
+pub fn xml(bytes: &[u8]) -> Result<Fields, String> {
+    trust::xml::read(bytes, "xml").map_err(told)
+}
+
+/// Writes one.
+pub fn write_xml(fields: &Fields) -> String {
+    trust::xml::write("xml", pairs(fields))
+}
+
+fn pairs(fields: &Fields) -> impl Iterator<Item = (&str, &str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// Reads a JSON object without losing its bytes: the members' names and what stands behind each.
+///
+/// # Errors
+/// Why it is none.
+pub fn json(text: &str) -> Result<Vec<(String, &str)>, String> {
+    let object = trust::json::Object::parse(text).map_err(told)?;
+    let members = object
+        .names()
+        .filter_map(|name| Some((name.to_owned(), object.raw(name)?)));
+    Ok(members.collect())
+}
+
+/// Refuses JSON in which a name comes twice, however deep.
+///
+/// # Errors
+/// Where it does, or why it is no JSON.
+pub fn refuse_repeated_names(text: &str) -> Result<(), String> {
+    trust::refuse_repeated_names(text).map_err(told)
+}
+
+/// Reads an object as people write it.
+///
+/// # Errors
+/// Why it is none.
+pub fn relaxed(text: &str) -> Result<Map<String, Value>, String> {
+    relaxed::object(text).map_err(told)
+}
+
+/// Reads a question for payments, asked at this time.
+///
+/// # Errors
+/// Why it is none.
+pub fn question(matching: &Map<String, Value>, now_ms: i64) -> Result<(), String> {
+    let mut find = Find::new(None);
+    let clock = Clock::at(now_ms, TimeZone::UTC);
+    find.matching(matching, &clock).map_err(told)?;
+    find.check().map_err(told)
+}
+
+/// Reads the body of `create`, all that is read of it before anything is looked up.
+///
+/// # Errors
+/// Why it is none.
+pub fn create(body: &[u8], now_ms: u64) -> Result<(), String> {
+    let request = CreateRequest::parse(body).map_err(told)?;
+    request.read_through(now_ms).map_err(told)
+}
+
+/// Reads a component as far as it is read before it is compiled, as a provider and as a callback. Gives what it imports
+/// where it may be either.
+///
+/// # Errors
+/// Why it is neither.
+pub fn component(wasm: &[u8]) -> Result<Vec<String>, String> {
+    let read = plugin::outside::component(wasm);
+    read.map_err(told)
+}
+
+/// Reads the text of a script before it is run.
+///
+/// # Errors
+/// Why it is none.
+pub fn script(content: &[u8]) -> Result<&str, String> {
+    plugin::outside::script(content).map_err(told)
+}
+
+/// Unpacks a bill to `most` bytes and cuts it into whole lines, or leaves each of its files at once.
+///
+/// # Errors
+/// Why it is none.
+pub fn bill(packed: &[u8], most: u64, at_once: bool) -> Result<Vec<Vec<String>>, String> {
+    let mut file = tempfile::tempfile().map_err(told)?;
+    file.write_all(packed).map_err(told)?;
+    file.seek(SeekFrom::Start(0)).map_err(told)?;
+    plugin::outside::bill(file, most, at_once).map_err(told)
+}
+
+/// Reads a session that was sealed with this key.
+pub fn session(key: &[u8; 32], session: &str, now_ms: u64) -> Option<(String, u64)> {
+    let sessions = Sessions::new(key);
+    let (id, until) = sessions.read(session, now_ms)?;
+    Some((id.to_owned(), until))
+}
+
+/// Who asks, by a connection from `peer` with these headers.
+pub fn source(proxies: &Proxies, peer: IpAddr, headers: &[(&'static str, &str)]) -> IpAddr {
+    let read = headers.iter().filter_map(|(name, value)| {
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        Some((HeaderName::from_static(name), value))
     });
-    let mut dice = Dice(start);
-    for seed in &seeds {
-        let inputs = (0..CHANGED).map(|_| changed(seed, &seeds, &mut dice));
-        for input in std::iter::once(seed.clone()).chain(inputs) {
-            let ended = catch_unwind(AssertUnwindSafe(|| read(&input)));
-            assert!(
-                ended.is_ok(),
-                "WALNUT_SEED={start}: {corpus}: {:?}",
-                String::from_utf8_lossy(&input)
-            );
-        }
-    }
+    let headers: HeaderMap = read.collect();
+    proxies.ask(peer, &headers).source
 }

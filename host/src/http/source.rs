@@ -45,8 +45,8 @@ pub struct Proxies {
 
 /// What is known of who asks.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Known {
-    pub(super) source: IpAddr,
+pub(crate) struct Known {
+    pub(crate) source: IpAddr,
     /// Whether a named proxy says that it came by TLS.
     pub(super) by_tls: bool,
 }
@@ -59,7 +59,7 @@ impl Proxies {
     }
 
     /// Who asks by a connection from `peer` with these headers.
-    pub(super) fn ask(&self, peer: IpAddr, headers: &HeaderMap) -> Known {
+    pub(crate) fn ask(&self, peer: IpAddr, headers: &HeaderMap) -> Known {
         let peer = peer.to_canonical();
         let mut known = Known {
             source: peer,

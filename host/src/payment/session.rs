@@ -17,11 +17,11 @@ use super::{Payments, now_ms};
 pub const LASTS: Ams = 12 * 3_600_000;
 
 /// Makes and checks sessions.
-pub(super) struct Sessions(hmac::Key);
+pub(crate) struct Sessions(hmac::Key);
 
 impl Sessions {
     /// With a key of 32 bytes that never leaves the host.
-    pub(super) fn new(key: &[u8; 32]) -> Sessions {
+    pub(crate) fn new(key: &[u8; 32]) -> Sessions {
         Sessions(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
@@ -32,7 +32,7 @@ impl Sessions {
     }
 
     /// The id of the key that it was made from, while it is good, and its end.
-    fn read<'a>(&self, session: &'a str, now: Ams) -> Option<(&'a str, Ams)> {
+    pub(crate) fn read<'a>(&self, session: &'a str, now: Ams) -> Option<(&'a str, Ams)> {
         let (said, seal) = session.rsplit_once('.')?;
         let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
         hmac::verify(&self.0, said.as_bytes(), &seal).ok()?;

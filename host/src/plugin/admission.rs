@@ -204,23 +204,3 @@ pub(super) fn manifest(wasm: &[u8]) -> Result<Manifest, Refusal> {
         several => Err(Refusal::SeveralManifests(several.len())),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outside::tried;
-
-    #[test]
-    fn whatever_is_uploaded_is_read_or_refused() {
-        tried("component", |bytes| {
-            let _ = manifest(bytes);
-            let _ = World::of_component(bytes, wasmparser::WasmFeatures::default());
-            let _ = crate::plugin::author(bytes);
-        });
-        tried("script", |bytes| {
-            if let Ok(text) = script(bytes) {
-                assert!(!text.contains('\0') && text.len() <= limits::SCRIPT_BYTES);
-            }
-        });
-    }
-}

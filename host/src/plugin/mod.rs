@@ -22,6 +22,7 @@
 //! | `outbound`, `address`     | the requests that the host sends for plugins, and what it may connect to     |
 //! | `clocks`                  | what platforms' clocks say beside this machine's                             |
 //! | `token`                   | tokens for those of providers that need one                                  |
+//! | `outside`                 | what the tests of everything that reads from outside are let in to           |
 //!
 //! The payment's rules and the background work enter by [`Plugins`], [`Provider`] and [`Callback`]. Nobody else
 //! knows wasmtime.
@@ -43,6 +44,7 @@ mod json;
 mod limits;
 mod meter;
 mod outbound;
+pub(crate) mod outside;
 mod plugins;
 mod pool;
 mod provider;

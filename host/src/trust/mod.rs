@@ -13,9 +13,9 @@ mod archive;
 mod certificate;
 mod claim;
 mod compared;
-mod form;
+pub(crate) mod form;
 mod gateway;
-mod json;
+pub(crate) mod json;
 mod key;
 mod key_names;
 mod keyring;
@@ -35,7 +35,7 @@ mod template;
 mod tests;
 mod timestamp;
 mod tls;
-mod xml;
+pub(crate) mod xml;
 
 pub(crate) use json::refuse_repeated_names;
 

@@ -13,6 +13,7 @@ mod fetch;
 mod lines;
 mod unpack;
 
+use std::fs::File;
 use std::io;
 use std::time::Instant;
 
@@ -174,6 +175,28 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(BillError::Disk(io::Error::other(error))))
+}
+
+/// All that a file has to read, without a provider that reads it: the chunks of each file in it.
+pub(super) fn unpacked_lines(
+    packed: File,
+    most: u64,
+    at_once: bool,
+) -> Result<Vec<Vec<String>>, BillError> {
+    let files = unpack::unpack_within(packed, most)?.into_iter();
+    let read = files.map(|file| {
+        let mut lines = if at_once {
+            Lines::at_once(file)
+        } else {
+            Lines::of(file)
+        };
+        let mut chunks = Vec::new();
+        while let Some(chunk) = lines.next()? {
+            chunks.push(chunk);
+        }
+        Ok(chunks)
+    });
+    read.collect()
 }
 
 #[cfg(test)]

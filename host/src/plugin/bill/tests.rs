@@ -48,16 +48,7 @@ fn gbk(text: &str) -> Vec<u8> {
 
 /// All chunks of each file.
 fn chunks(packed: &[u8]) -> Result<Vec<Vec<String>>, BillError> {
-    let files = unpack(file(packed))?.into_iter();
-    let read = files.map(|file| {
-        let mut lines = Lines::of(file);
-        let mut chunks = Vec::new();
-        while let Some(chunk) = lines.next()? {
-            chunks.push(chunk);
-        }
-        Ok(chunks)
-    });
-    read.collect()
+    unpacked_lines(file(packed), limits::BILL_UNPACKED_BYTES, false)
 }
 
 #[test]

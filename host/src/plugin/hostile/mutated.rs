@@ -7,7 +7,6 @@ use std::time::Duration;
 use wasmparser::{Parser, Payload};
 
 use super::*;
-use crate::outside::Dice;
 use crate::plugin::bindings::callback::COMPONENT_TYPE;
 use crate::plugin::world::World;
 
@@ -16,6 +15,23 @@ pub(super) const MUTANTS: u32 = 10_000;
 
 /// How many of those that pass are compiled and run, since each costs as much as a hundred that do not.
 const RUN: usize = 150;
+
+/// Numbers from a seed (SplitMix64), so that a failure can be had again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        (self.roll() % most.max(1) as u64) as usize
+    }
+}
 
 /// A byte.
 fn byte(dice: &mut Dice) -> u8 {

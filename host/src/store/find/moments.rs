@@ -238,20 +238,4 @@ mod tests {
             );
         }
     }
-
-    #[test]
-    fn whatever_is_asked_for_is_understood_or_refused() {
-        let clock = Clock::at(NOW, TimeZone::UTC);
-        crate::outside::tried("match", |bytes| {
-            let read = str::from_utf8(bytes)
-                .ok()
-                .and_then(|text| crate::relaxed::object(text).ok());
-            if let Some(matching) = read {
-                let mut find = crate::store::Find::new(None);
-                if find.matching(&matching, &clock).is_ok() {
-                    let _ = find.check();
-                }
-            }
-        });
-    }
 }

@@ -6,7 +6,6 @@ mod claims;
 mod declines;
 mod manifests;
 mod messages;
-mod mutated;
 mod paypal;
 mod requests;
 mod settings;

@@ -1,0 +1,4 @@
+//! Platforms' certificates.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::certificate(bytes));

@@ -1,0 +1,4 @@
+//! Components.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::component(bytes));

@@ -1,0 +1,4 @@
+//! Forms.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::form(bytes));

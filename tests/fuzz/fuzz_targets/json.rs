@@ -1,0 +1,4 @@
+//! JSON whose bytes are signed.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::json(bytes));

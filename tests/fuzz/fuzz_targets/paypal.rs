@@ -1,0 +1,4 @@
+//! Bodies of PayPal.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::paypal(bytes));

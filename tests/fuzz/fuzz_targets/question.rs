@@ -1,0 +1,4 @@
+//! Questions for payments.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::question(bytes));

@@ -1,0 +1,4 @@
+//! Settings of targets.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::settings(bytes));

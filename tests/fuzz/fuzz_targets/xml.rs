@@ -1,0 +1,4 @@
+//! Flat XML.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::xml(bytes));

@@ -1,0 +1,4 @@
+//! Bodies of Alipay.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walnut_fuzz::zfb(bytes));
