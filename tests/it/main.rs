@@ -33,6 +33,7 @@ mod life;
 mod line;
 mod metrics;
 mod notifications;
+mod openapi;
 mod options;
 mod original_defects;
 mod pages;

@@ -27,6 +27,7 @@ async fn a_page_loads_from_this_host_alone() {
         ("/pay/console".to_owned(), 150_000),
         (format!("/pay/cashier/{id}"), 60_000),
         ("/pay/till".to_owned(), 60_000),
+        ("/pay/api".to_owned(), 60_000),
     ];
     for (path, most) in pages {
         let page = open(&world, &path).await;

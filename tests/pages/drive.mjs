@@ -9,8 +9,9 @@ import * as till from "./stories/till.mjs";
 import * as console_ from "./stories/console.mjs";
 import * as deciding from "./stories/deciding.mjs";
 import * as looking from "./stories/looking.mjs";
+import * as reading from "./stories/reading.mjs";
 
-const stories = { ...buying, ...ways, ...till, ...console_, ...deciding, ...looking };
+const stories = { ...buying, ...ways, ...till, ...console_, ...deciding, ...looking, ...reading };
 
 try {
   await stories[told.story]();

@@ -30,7 +30,7 @@ pub const MAX_CALLBACK_VERSIONS: u32 = 20;
 pub const MAX_CALLBACKS_BYTES: u64 = 256 << 20;
 
 /// A callback as it lies in the home.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct CallbackFile {
     /// What `create` calls it by.
     pub name: String,

@@ -61,7 +61,7 @@ pub struct StoredTarget {
 }
 
 /// A target in a list.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct TargetSummary {
     /// Such as `zfb`.
     pub platform: String,

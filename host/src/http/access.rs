@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use super::audit::Who;
 use super::auth::By;
 use super::envelope::Failure;
+use super::openapi;
 use super::{nothing_here, other_method};
 use crate::payment::Payments;
 use crate::payment::caller::{Caller, Scope};
@@ -252,11 +253,13 @@ const TABLE: &[Row] = &[
     row("GET", "/pay/cashier/{id}", Open, ""),
     row("GET", "/pay/till", Open, ""),
     row("GET", "/pay/console", Open, ""),
+    row("GET", "/pay/api", Open, ""),
     row("GET", "/pay/pages/{name}", Open, ""),
     row(ANY, "/websocket", Open, ""),
     row("GET", "/healthz", Open, ""),
     row("GET", "/readyz", Open, ""),
     row("GET", "/metrics", HOST, ""),
+    row("GET", "/openapi.json", Open, ""),
 ];
 
 /// The rows of each address.
@@ -315,6 +318,54 @@ fn allowed(caller: &Caller, each: &[May; 6]) -> Result<(), PayError> {
         }
     };
     Err(PayError::no_privilege(refused))
+}
+
+/// A row, as the document of the endpoints has it.
+pub(super) struct Documented {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// For whom it is, in words.
+    pub(super) callers: String,
+    /// Nobody is asked there who it is.
+    pub(super) is_open: bool,
+    /// A payment's ticket is enough.
+    pub(super) takes_tickets: bool,
+}
+
+/// The rows of what is routed under a method (of all, where it is none) and an address.
+pub(super) fn documented(method: Option<&str>, path: &str) -> Vec<Documented> {
+    let rows = ROWS.get(path).into_iter().flatten();
+    let rows = rows.filter(|row| row.method == method.unwrap_or(ANY));
+    rows.flat_map(|row| {
+        let methods: Vec<&'static str> = match row.method {
+            ANY => openapi::methods(row.path).collect(),
+            one => vec![one],
+        };
+        methods.into_iter().map(|method| Documented {
+            method,
+            path: row.path,
+            callers: row.callers.in_words(),
+            is_open: matches!(row.callers, Open),
+            takes_tickets: matches!(row.callers, Each([.., One])),
+        })
+    })
+    .collect()
+}
+
+impl Callers {
+    fn in_words(&self) -> String {
+        let Each(each) = self else {
+            return "For everybody.".to_owned();
+        };
+        let listed = ROLES.iter().zip(each).filter_map(|(role, may)| match may {
+            No => None,
+            All => Some(format!("`{role}`")),
+            Own => Some(format!("`{role}` (own)")),
+            One => Some(format!("`{role}` (its payment)")),
+            Refunds => Some(format!("`{role}` (own, with `refund`)")),
+        });
+        format!("For {}.", listed.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// The row of a request. What has none goes no further: it is not there.

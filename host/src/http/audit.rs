@@ -10,6 +10,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::access::Listed;
@@ -151,24 +152,31 @@ fn named_domain(address: &Uri) -> Option<String> {
         .map(|(_, domain)| domain.chars().take(ADDRESS_SHOWN).collect())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Whose affair it is; for the operator.
     #[serde(default)]
     domain: Option<String>,
+    /// By this caller.
     #[serde(default)]
     who: Option<String>,
+    /// Refused with this code.
     #[serde(default, rename = "errCode")]
     code: Option<String>,
+    /// Only what was refused, or only what was done.
     #[serde(default)]
     refused: Option<bool>,
+    /// At this time or later.
     #[serde(default)]
     since: Ams,
+    /// Before this time.
     #[serde(default)]
     until: Ams,
     /// Older than the line with this `seq`.
     #[serde(default)]
     before: u64,
+    /// At most so many lines.
     #[serde(default)]
     limit: u32,
 }
@@ -178,7 +186,7 @@ pub(super) async fn list(
     State(payments): State<Payments>,
     by: By,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Answer {
+) -> Answer<Vec<AuditLine>> {
     let Query(wanted) = wanted?;
     let of = AuditOf {
         domain: wanted.domain,

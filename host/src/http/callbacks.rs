@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::auth::By;
-use super::dry_run::{Upload, may_be_kept, sample, with_verdict};
+use super::dry_run::{JudgedRun, Upload, UploadBody, may_be_kept, sample, with_verdict};
 use super::envelope::{Answer, Data, Failure, InPath};
+use super::openapi::BytesOr;
 use super::versions;
 use crate::home::name::check_callback;
 use crate::home::{CallbackFile, NewCallback};
@@ -21,7 +22,7 @@ use crate::payment::model::CallbackKind;
 use crate::payment::{Payments, now_ms};
 
 /// Which callbacks are meant.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 pub(super) struct Of {
     /// Whose; only `root` may name another domain than its own.
     #[serde(default)]
@@ -68,7 +69,7 @@ pub(super) fn not_there() -> PayError {
 }
 
 /// How an upload is taken.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 pub(super) struct Taking {
     /// It is kept although its dry run failed.
     #[serde(default)]
@@ -85,8 +86,8 @@ pub(super) async fn put(
     of: OfDomain,
     taking: Result<Query<Taking>, QueryRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
+    body: Result<BytesOr<UploadBody>, BytesRejection>,
+) -> Answer<Put> {
     let Query(of) = of?;
     let Query(taking) = taking?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
@@ -94,7 +95,7 @@ pub(super) async fn put(
     // Before anything of it is compiled or run.
     check_callback(&name).map_err(PayError::from)?;
     check_note(&taking.note)?;
-    let upload = Upload::read(&headers, body?)?;
+    let upload = Upload::read(&headers, body?.bytes)?;
     let new = NewCallback {
         content: upload.content,
         note: taking.note,
@@ -112,11 +113,13 @@ pub(super) struct Place {
 }
 
 /// What an upload came to.
-#[derive(Serialize)]
-struct Put {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeptCallback")]
+pub(super) struct Put {
     #[serde(flatten)]
     kept: CallbackFile,
-    dry_run: Value,
+    /// What its dry run came to.
+    dry_run: JudgedRun,
 }
 
 /// Admits a callback, tries it with the payment or a sample, and keeps it where nothing speaks against it.
@@ -126,7 +129,7 @@ pub(super) async fn keep(
     new: NewCallback,
     payment: Option<Value>,
     insist: bool,
-) -> Answer {
+) -> Answer<Put> {
     let Place { domain, test, name } = place;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     let content = Arc::new(new.content);
@@ -145,7 +148,7 @@ pub(super) async fn keep(
     let kept = home.put_callback(test, &name, new, now_ms()).await;
     Data::of(Put {
         kept: kept.map_err(PayError::from)?,
-        dry_run: with_verdict(&run),
+        dry_run: with_verdict(run),
     })
 }
 
@@ -201,7 +204,11 @@ pub(super) async fn load(
     Err(not_there().into())
 }
 
-pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
+pub(super) async fn list(
+    State(payments): State<Payments>,
+    by: By,
+    of: OfDomain,
+) -> Answer<Vec<CallbackFile>> {
     let Query(of) = of?;
     let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
@@ -210,12 +217,21 @@ pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain)
     Data::of(callbacks)
 }
 
+/// A callback that is gone.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Deleted {
+    /// Its name.
+    name: String,
+    /// Whether it was one of test payments.
+    test: bool,
+}
+
 pub(super) async fn delete(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
     of: OfDomain,
-) -> Answer {
+) -> Answer<Deleted> {
     let Query(of) = of?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
@@ -226,7 +242,7 @@ pub(super) async fn delete(
                 .await
                 .map_err(PayError::from)?
             {
-                return Data::of(json!({ "name": name, "test": test }));
+                return Data::of(Deleted { name, test });
             }
             continue;
         };

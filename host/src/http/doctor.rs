@@ -4,7 +4,8 @@ use axum::extract::State;
 
 use super::envelope::{Answer, Data};
 use crate::payment::Payments;
+use crate::payment::doctor::Diagnosis;
 
-pub(super) async fn doctor(State(payments): State<Payments>) -> Answer {
+pub(super) async fn doctor(State(payments): State<Payments>) -> Answer<Diagnosis> {
     Data::of(payments.diagnose().await?)
 }

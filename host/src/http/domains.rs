@@ -2,19 +2,23 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure, InPath};
 use crate::payment::error::PayError;
+use crate::payment::model::Ams;
 use crate::payment::{Payments, now_ms};
 use crate::plugin::WebHost;
 use crate::store::{Domain, StoreError};
 
-#[derive(Deserialize)]
+/// A new domain.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewDomain")]
 pub(super) struct AddBody {
+    /// Lower-case letters, digits and hyphens.
     name: String,
 }
 
@@ -22,7 +26,7 @@ pub(super) async fn add(
     State(payments): State<Payments>,
     by: By,
     body: Result<Json<AddBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<DomainView> {
     by.root()?;
     let Json(body) = body?;
     // The home checks the name's form.
@@ -35,17 +39,37 @@ pub(super) async fn add(
             StoreError::Exists(what) => PayError::exists(format!("{what} exists already")),
             other => PayError::from(other),
         })?;
-    Ok(Data::of(shown(&added))?.changed(added.name))
+    let name = added.name.clone();
+    Data::changed(shown(added), name)
 }
 
-fn shown(domain: &Domain) -> Value {
-    json!({ "id": domain.id, "name": domain.name, "ct": domain.created_ms, "web": domain.web })
+/// A merchant of this host.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Domain")]
+pub(super) struct DomainView {
+    /// For ever.
+    id: String,
+    /// By which it is called.
+    name: String,
+    /// When it was added.
+    ct: Ams,
+    /// The hosts that its callbacks may send requests to.
+    web: Vec<String>,
 }
 
-pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer {
+fn shown(domain: Domain) -> DomainView {
+    DomainView {
+        id: domain.id,
+        name: domain.name,
+        ct: domain.created_ms,
+        web: domain.web,
+    }
+}
+
+pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer<Vec<DomainView>> {
     by.operator()?;
     let domains = payments.store().domains().await.map_err(PayError::from)?;
-    Data::of(domains.iter().map(shown).collect::<Vec<Value>>())
+    Data::of(domains.into_iter().map(shown).collect())
 }
 
 /// One domain; its owner may look at its own.
@@ -53,14 +77,15 @@ pub(super) async fn get(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
-) -> Answer {
+) -> Answer<DomainView> {
     let name = by.domain_to_see(&payments, Some(&name)).await?;
-    Data::of(shown(&existing(&payments, &name).await?))
+    Data::of(shown(existing(&payments, &name).await?))
 }
 
 /// What the operator sets of a domain.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DomainSettings")]
 pub(super) struct SetBody {
     /// The hosts that its callbacks may send requests to, and no others.
     web: Vec<String>,
@@ -74,7 +99,7 @@ pub(super) async fn set(
     by: By,
     InPath(name): InPath<String>,
     body: Result<Json<SetBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<DomainView> {
     by.root()?;
     let before = existing(&payments, &name).await?;
     let Json(body) = body?;
@@ -95,7 +120,7 @@ pub(super) async fn set(
     }
     tracing::info!(target: "audit", domain = %name, from = ?before.web, to = ?web, "hosts granted to callbacks");
     let granted = web.join(" ");
-    Ok(Data::of(shown(&Domain { web, ..before }))?.changed(granted))
+    Data::changed(shown(Domain { web, ..before }), granted)
 }
 
 fn no_such_domain() -> PayError {

@@ -8,18 +8,20 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
 use super::callbacks::{OfDomain, load};
 use super::envelope::{Answer, Data, Failure, InPath};
+use super::openapi::{Raw, RawIfAny};
 use crate::home::name::check_callback;
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::dry_run::{DryRun, Verdict};
 use crate::payment::error::PayError;
-use crate::plugin::{Run, Spent, WebRequest};
+use crate::plugin::{Spent, WebRequest};
 
 /// Runs an uploaded callback with a sample payment, in a domain without data.
 pub(super) async fn test(
@@ -27,12 +29,12 @@ pub(super) async fn test(
     by: By,
     InPath(name): InPath<String>,
     of: OfDomain,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
+    body: Result<RawIfAny<Map<String, Value>>, BytesRejection>,
+) -> Answer<RunView> {
     let Query(of) = of?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let content = load(&payments, &domain, &of.places(&by), &name).await?;
-    let body = body?;
+    let body = body?.bytes;
     let payment = if body.is_empty() {
         None
     } else {
@@ -41,13 +43,15 @@ pub(super) async fn test(
     run(&payments, Some(&domain), &name, content, payment).await
 }
 
-/// A callback that comes with the request: its bytes, or JSON with more.
-#[derive(Deserialize)]
+/// A callback that comes with the request, with more.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct UploadBody {
+pub(super) struct UploadBody {
+    /// Its bytes.
     content_base64: String,
-    /// The payment to run it for.
+    /// The payment to run it for; a sample where there is none.
     #[serde(default)]
+    #[schemars(with = "Option<Map<String, Value>>")]
     payment: Option<Value>,
 }
 
@@ -96,13 +100,13 @@ pub(super) async fn test_upload(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
+    body: Result<Raw<UploadBody>, BytesRejection>,
+) -> Answer<RunView> {
     if matches!(by.0, Caller::Ticket(_) | Caller::Op) {
         return Err(PayError::no_privilege("this key may not run callbacks").into());
     }
     check_callback(&name).map_err(PayError::from)?;
-    let upload = Upload::read_json(&body?)?;
+    let upload = Upload::read_json(&body?.bytes)?;
     let domain = match &by.0 {
         Caller::Domain { name, .. } => Some(name.as_str()),
         _ => None,
@@ -117,7 +121,7 @@ async fn run(
     name: &str,
     content: Vec<u8>,
     payment: Option<Value>,
-) -> Answer {
+) -> Answer<RunView> {
     check_payment(payment.as_ref())?;
     let payment = payment.unwrap_or_else(|| sample(domain.unwrap_or("example")));
     let dry = payments
@@ -129,7 +133,7 @@ async fn run(
         )
         .await?;
     match &dry.run {
-        Ok(_) => Data::of(shown(&dry)),
+        Ok(_) => Data::of(shown(dry)),
         Err(error) => Err(PayError::bad_callback(error.full()).into()),
     }
 }
@@ -148,10 +152,98 @@ pub(super) fn may_be_kept(dry: &DryRun) -> Result<(), Failure> {
 }
 
 /// A dry run with what it says of the callback.
-pub(super) fn with_verdict(dry: &DryRun) -> Value {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct JudgedRun {
+    /// `passed`, `failed`, or `unsure`: it failed behind an answer that the host made up.
+    verdict: &'static str,
+    /// Why it was kept although it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+    #[serde(flatten)]
+    run: RunView,
+}
+
+/// A run of a callback that changed nothing.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DryRun")]
+pub(super) struct RunView {
+    /// What the callback answered, a JSON text.
+    answer: Option<String>,
+    /// Its own error, or what ended it.
+    error: Option<String>,
+    #[serde(flatten)]
+    cost: Option<Cost>,
+    /// What it wrote.
+    log: String,
+    /// The requests that it would have sent; each was answered with status 200 and `{}`.
+    requests: Vec<RequestView>,
+}
+
+/// What a run that came to an answer would have changed, and took.
+#[derive(Serialize, JsonSchema)]
+struct Cost {
+    /// Keys that would have been set, or deleted.
+    kv: Vec<Written>,
+    /// Events that would have been told: their names, and JSON texts.
+    events: Vec<(String, String)>,
+    /// How long it computed, in microseconds.
+    micros: u64,
+    /// The most memory that it had.
+    memory_bytes: u64,
+    /// What it may take.
+    limits: Limits,
+}
+
+/// What one run may take.
+#[derive(Serialize, JsonSchema)]
+struct Limits {
+    /// Microseconds of computing.
+    micros: u64,
+    /// Bytes of memory.
+    memory_bytes: u64,
+}
+
+/// A key of the domain's data.
+#[derive(Serialize, JsonSchema)]
+struct Written {
+    /// Which.
+    key: String,
+    /// What it would have been set to; null where it would have been deleted.
+    value: Option<Shown>,
+}
+
+/// Bytes as people read them.
+#[derive(PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Shown {
+    /// UTF-8.
+    Text(String),
+    /// Anything else.
+    Bytes {
+        /// In base64.
+        base64: String,
+    },
+}
+
+/// A request that a delivery would have sent.
+#[derive(Serialize, JsonSchema)]
+struct RequestView {
+    /// Its name within the delivery.
+    step: String,
+    /// The method.
+    method: String,
+    /// The address.
+    url: String,
+    /// Names and values.
+    headers: Vec<(String, String)>,
+    /// Bytes of its body.
+    len: usize,
+    /// The body's beginning.
+    body: Shown,
+}
+
+pub(super) fn with_verdict(dry: DryRun) -> JudgedRun {
     let verdict = dry.verdict();
-    let mut all = Map::new();
-    all.insert("verdict".to_owned(), verdict.as_str().into());
     let why = match verdict {
         Verdict::Passed => None,
         Verdict::Failed(_) => Some("it failed, and was kept since you insisted"),
@@ -159,58 +251,62 @@ pub(super) fn with_verdict(dry: &DryRun) -> Value {
             "it failed behind a request: a dry run sends none, and answers each with status 200 and {}",
         ),
     };
-    if let Some(why) = why {
-        all.insert("why".to_owned(), why.into());
+    JudgedRun {
+        verdict: verdict.as_str(),
+        why,
+        run: shown(dry),
     }
-    if let Value::Object(shown) = shown(dry) {
-        all.extend(shown);
-    }
-    Value::Object(all)
 }
 
-fn shown(dry: &DryRun) -> Value {
-    let requests: Vec<Value> = dry.requests.iter().map(shown_request).collect();
-    let mut shown = match &dry.run {
-        Ok(run) => shown_run(run),
-        Err(error) => json!({ "answer": null, "error": error.full(), "log": error.log_tail }),
-    };
-    if let Value::Object(shown) = &mut shown {
-        shown.insert("requests".to_owned(), requests.into());
-    }
-    shown
-}
-
-fn shown_run(run: &Run) -> Value {
-    let writes: Vec<Value> = run
-        .effects
-        .writes
-        .iter()
-        .map(|(key, value)| json!({ "key": key, "value": value.as_deref().map(text) }))
-        .collect();
-    json!({
-        "answer": run.answer.as_ref().ok(),
-        "error": run.answer.as_ref().err(),
-        "kv": writes,
-        "events": run.effects.events,
-        "log": run.log,
-        "micros": run.spent.micros,
-        "memory_bytes": run.spent.memory_bytes,
-        "limits": {
-            "micros": Spent::LIMITS.micros,
-            "memory_bytes": Spent::LIMITS.memory_bytes,
+fn shown(dry: DryRun) -> RunView {
+    let requests = dry.requests.into_iter().map(shown_request).collect();
+    match dry.run {
+        Ok(run) => {
+            let writes = run.effects.writes.into_iter();
+            let kv = writes.map(|(key, value)| Written {
+                key,
+                value: value.as_deref().map(text),
+            });
+            let (answer, error) = match run.answer {
+                Ok(answer) => (Some(answer), None),
+                Err(error) => (None, Some(error)),
+            };
+            RunView {
+                answer,
+                error,
+                cost: Some(Cost {
+                    kv: kv.collect(),
+                    events: run.effects.events,
+                    micros: run.spent.micros,
+                    memory_bytes: run.spent.memory_bytes,
+                    limits: Limits {
+                        micros: Spent::LIMITS.micros,
+                        memory_bytes: Spent::LIMITS.memory_bytes,
+                    },
+                }),
+                log: run.log,
+                requests,
+            }
+        }
+        Err(error) => RunView {
+            answer: None,
+            error: Some(error.full()),
+            cost: None,
+            log: error.log_tail.into(),
+            requests,
         },
-    })
+    }
 }
 
-fn shown_request(request: &WebRequest) -> Value {
-    json!({
-        "step": request.step,
-        "method": request.method,
-        "url": request.url.as_str(),
-        "headers": request.headers,
-        "len": request.body.len(),
-        "body": text(shown_part(&request.body)),
-    })
+fn shown_request(request: WebRequest) -> RequestView {
+    RequestView {
+        step: request.step,
+        method: request.method,
+        url: request.url.into(),
+        headers: request.headers,
+        len: request.body.len(),
+        body: text(shown_part(&request.body)),
+    }
 }
 
 /// Bytes of a request's body that are shown.
@@ -227,10 +323,12 @@ fn shown_part(body: &[u8]) -> &[u8] {
     }
 }
 
-fn text(bytes: &[u8]) -> Value {
+fn text(bytes: &[u8]) -> Shown {
     match str::from_utf8(bytes) {
-        Ok(text) => json!(text),
-        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
+        Ok(text) => Shown::Text(text.to_owned()),
+        Err(_) => Shown::Bytes {
+            base64: STANDARD.encode(bytes),
+        },
     }
 }
 
@@ -270,7 +368,7 @@ mod tests {
         let long = "元".repeat(SHOWN_BODY);
         let part = shown_part(long.as_bytes());
         assert_eq!(part.len(), SHOWN_BODY / 3 * 3);
-        assert!(text(part).is_string());
+        assert!(matches!(text(part), Shown::Text(_)));
         assert_eq!(shown_part(b"\xff\xfe"), b"\xff\xfe");
         assert_eq!(shown_part(b"all"), b"all");
     }

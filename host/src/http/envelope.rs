@@ -18,40 +18,60 @@ use super::load;
 use crate::payment::error::PayError;
 
 /// What a handler answers: data in the envelope, or a refusal.
-pub(super) type Answer = Result<Data, Failure>;
+pub(super) type Answer<T> = Result<Data<T>, Failure>;
 
 /// Data in the envelope.
-pub(super) struct Data {
-    value: serde_json::Value,
+pub(super) struct Data<T> {
+    data: T,
     /// For the audit log.
     changed: Option<String>,
 }
 
-impl Data {
-    pub(super) fn of(data: impl Serialize) -> Result<Data, Failure> {
-        let value = serde_json::to_value(data).map_err(|error| {
-            PayError::internal(format!("the answer cannot be written: {error}"))
-        })?;
-        Ok(Data {
-            value,
+impl<T> Data<T> {
+    pub(super) fn of(data: T) -> Answer<T> {
+        Ok(Data::plain(data))
+    }
+
+    pub(super) fn plain(data: T) -> Data<T> {
+        Data {
+            data,
             changed: None,
-        })
+        }
     }
 
     /// Says what was changed where the address does not, for the audit log: no secret.
-    pub(super) fn changed(self, what: impl Into<String>) -> Data {
-        let changed = Some(what.into());
-        Data { changed, ..self }
+    pub(super) fn changed(data: T, what: impl Into<String>) -> Answer<T> {
+        Ok(Data {
+            data,
+            changed: Some(what.into()),
+        })
     }
 }
 
 /// Answers are of one caller and one moment: nothing between the host and the caller keeps them.
 const NOT_KEPT: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+const JSON: (header::HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
 
-impl IntoResponse for Data {
+#[derive(Serialize)]
+struct Envelope<T> {
+    ok: bool,
+    data: T,
+}
+
+impl<T: Serialize> IntoResponse for Data<T> {
     fn into_response(self) -> Response {
-        let body = Json(json!({ "ok": true, "data": self.value }));
-        let mut response = ([NOT_KEPT], body).into_response();
+        let written = serde_json::to_vec(&Envelope {
+            ok: true,
+            data: self.data,
+        });
+        let body = match written {
+            Ok(body) => body,
+            Err(error) => {
+                let why = format!("the answer cannot be written: {error}");
+                return Failure::from(PayError::internal(why)).into_response();
+            }
+        };
+        let mut response = ([NOT_KEPT, JSON], body).into_response();
         if let Some(what) = self.changed {
             response.extensions_mut().insert(Changed(what));
         }
@@ -78,16 +98,45 @@ pub(super) struct Failure {
     message: String,
 }
 
+/// A refusal that is HTTP's own: its code, its status, and when it is given.
+pub(super) type OfHttp = (&'static str, u16, &'static str);
+
+/// More than the host holds, or its bodies are.
+pub(super) const BUSY: OfHttp = (
+    "e.http.busy",
+    503,
+    "The host has as much in work as it holds.",
+);
+const TOO_SLOW: OfHttp = ("e.http.tooSlow", 408, "The body did not come in time.");
+const TOO_LARGE: OfHttp = (
+    "e.http.tooLarge",
+    413,
+    "The body is larger than the address takes.",
+);
+const MEDIA_TYPE: OfHttp = ("e.http.mediaType", 415, "The body is not said to be JSON.");
+/// The address is there, and not for that method.
+pub(super) const METHOD: OfHttp = (
+    "e.http.method",
+    405,
+    "The address does not take the method.",
+);
+/// Something else than a WebSocket.
+pub(super) const UPGRADE: OfHttp = ("e.http.upgrade", 426, "The address speaks WebSocket only.");
+
+/// All of them.
+pub(super) const OF_HTTP: &[OfHttp] = &[BUSY, TOO_SLOW, TOO_LARGE, MEDIA_TYPE, METHOD, UPGRADE];
+
 impl Failure {
-    pub(super) fn with_status(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Failure {
+    /// A refusal that is HTTP's own.
+    pub(super) fn of_http((code, status, _): OfHttp, message: impl Into<String>) -> Failure {
+        Failure::with(code, status, message.into())
+    }
+
+    fn with(code: &'static str, status: u16, message: String) -> Failure {
         Failure {
-            status,
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code,
-            message: message.into(),
+            message,
         }
     }
 
@@ -100,9 +149,7 @@ impl Failure {
 
 impl From<PayError> for Failure {
     fn from(error: PayError) -> Failure {
-        let status =
-            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Failure::with_status(status, error.code(), error.message())
+        Failure::with(error.code(), error.status(), error.message().to_owned())
     }
 }
 
@@ -112,18 +159,12 @@ impl From<BytesRejection> for Failure {
             return load::busy();
         }
         if is_for::<TooSlow>(&error) {
-            return Failure::with_status(
-                StatusCode::REQUEST_TIMEOUT,
-                "e.http.tooSlow",
-                "the body did not come in time",
-            );
+            return Failure::of_http(TOO_SLOW, "the body did not come in time");
         }
         match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "e.http.tooLarge",
-                "the body is larger than this address takes",
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Failure::of_http(TOO_LARGE, "the body is larger than this address takes")
+            }
             _ => Failure::from(PayError::invalid(error.body_text())),
         }
     }
@@ -157,9 +198,8 @@ impl From<JsonRejection> for Failure {
     fn from(error: JsonRejection) -> Failure {
         match error {
             JsonRejection::BytesRejection(error) => Failure::from(error),
-            JsonRejection::MissingJsonContentType(_) => Failure::with_status(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "e.http.mediaType",
+            JsonRejection::MissingJsonContentType(_) => Failure::of_http(
+                MEDIA_TYPE,
                 "send JSON with the header Content-Type: application/json",
             ),
             other => Failure::from(PayError::invalid(other.body_text())),

@@ -2,8 +2,8 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure, InPath};
@@ -18,7 +18,7 @@ use crate::store::StoredKey;
 const OVERLAP: Ams = 24 * 3_600_000;
 
 /// What the operator's keys are for.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Role {
     /// Everything.
@@ -27,13 +27,33 @@ enum Role {
     Op,
 }
 
-#[derive(Deserialize)]
+/// A new key of the operator's.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewKey")]
 pub(super) struct AddBody {
+    /// What it is for.
     role: Role,
+    /// What its owner calls it.
     #[serde(default)]
     name: String,
+    /// When it ends by itself; 0 for never.
     #[serde(default)]
+    expi: Ams,
+}
+
+/// A key of the operator's, shown this once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OperatorsKey {
+    /// By which it is revoked.
+    id: String,
+    /// The key itself.
+    key: String,
+    /// What it is for.
+    role: Role,
+    /// What its owner calls it.
+    name: String,
+    /// When it ends by itself; 0 for never.
     expi: Ams,
 }
 
@@ -42,7 +62,7 @@ pub(super) async fn add(
     State(payments): State<Payments>,
     by: By,
     body: Result<Json<AddBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<OperatorsKey> {
     by.root()?;
     let Json(body) = body?;
     let (of, role) = match body.role {
@@ -56,60 +76,92 @@ pub(super) async fn add(
             expires_ms: body.expi,
         })
         .await?;
-    let answer = Data::of(json!({
-        "id": issued.id, "key": issued.key, "role": role, "name": body.name, "expi": issued.expires_ms,
-    }))?;
-    Ok(answer.changed(format!("{role} {}", issued.id)))
+    let changed = format!("{role} {}", issued.id);
+    let key = OperatorsKey {
+        id: issued.id,
+        key: issued.key,
+        role: body.role,
+        name: body.name,
+        expi: issued.expires_ms,
+    };
+    Data::changed(key, changed)
 }
 
 /// The operator's keys.
-pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer {
+pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer<Vec<KeyView>> {
     by.operator()?;
     listed(&payments, None).await
 }
 
-async fn listed(payments: &Payments, domain: Option<&str>) -> Answer {
+async fn listed(payments: &Payments, domain: Option<&str>) -> Answer<Vec<KeyView>> {
     let keys = payments
         .store()
         .keys(domain)
         .await
         .map_err(PayError::from)?;
-    Data::of(keys.iter().map(shown).collect::<Vec<Value>>())
+    Data::of(keys.iter().map(|key| shown(key)).collect())
 }
 
-fn shown(key: &StoredKey) -> Value {
-    let mut shown = json!({
-        "id": key.id,
-        "name": key.name,
-        "role": key.role,
-        "ct": key.created_ms,
-        "expi": key.expires_ms,
-        "used": key.used_ms,
-    });
-    if let Value::Object(shown) = &mut shown {
-        if key.domain.is_some() {
-            shown.insert("test".to_owned(), key.test.into());
-            shown.insert("refund".to_owned(), key.refunds.into());
-        }
-        if let Some(successor) = &key.successor {
-            shown.insert("successor".to_owned(), successor.as_str().into());
-        }
+/// A key, without its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
+pub(super) struct KeyView {
+    /// By which it is revoked.
+    id: String,
+    /// What its owner calls it.
+    name: String,
+    /// `root`, `op`, `owner`, `server` or `till`.
+    role: String,
+    /// When it was made.
+    ct: Ams,
+    /// When it ends by itself; 0 for never.
+    expi: Ams,
+    /// When it was used, within a minute; 0 for never.
+    used: Ams,
+    /// Of a domain's: whether it is for test payments only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<bool>,
+    /// Of a domain's: whether it may give money back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<bool>,
+    /// The id of the key that takes over from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<String>,
+}
+
+fn shown(key: &StoredKey) -> KeyView {
+    let of_domain = key.domain.is_some();
+    KeyView {
+        id: key.id.clone(),
+        name: key.name.clone(),
+        role: key.role.clone(),
+        ct: key.created_ms,
+        expi: key.expires_ms,
+        used: key.used_ms,
+        test: of_domain.then_some(key.test),
+        refund: of_domain.then_some(key.refunds),
+        successor: key.successor.clone(),
     }
-    shown
 }
 
-#[derive(Deserialize)]
+/// A new key of a domain.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewDomainKey")]
 pub(super) struct DomainKeyBody {
     /// For test payments only; that of a test key is in any case.
     #[serde(default)]
     test: bool,
+    /// What its owner calls it.
     #[serde(default)]
     name: String,
+    /// What it is for.
     #[serde(default = "owner")]
     scope: Scope,
+    /// Whether it may give money back; an owner's may.
     #[serde(default)]
     refund: bool,
+    /// When it ends by itself; 0 for never.
     #[serde(default)]
     expi: Ams,
 }
@@ -118,13 +170,32 @@ fn owner() -> Scope {
     Scope::Owner
 }
 
+/// A key of a domain, shown this once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DomainsKey {
+    /// By which it is revoked.
+    id: String,
+    /// The key itself.
+    key: String,
+    /// Whether it is for test payments only.
+    test: bool,
+    /// What its owner calls it.
+    name: String,
+    /// What it is for.
+    role: Scope,
+    /// Whether it may give money back.
+    refund: bool,
+    /// When it ends by itself; 0 for never.
+    expi: Ams,
+}
+
 /// A new key of a domain.
 pub(super) async fn add_of_domain(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
     body: Result<Json<DomainKeyBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<DomainsKey> {
     let domain = by.domain(&payments, Some(&name)).await?;
     let Json(body) = body?;
     let test = body.test || by.is_test_key();
@@ -139,11 +210,17 @@ pub(super) async fn add_of_domain(
         expires_ms: body.expi,
     };
     let issued = payments.issue_key(new).await?;
-    let answer = Data::of(json!({
-        "id": issued.id, "key": issued.key, "test": test, "name": body.name, "role": body.scope,
-        "refund": body.refund || body.scope == Scope::Owner, "expi": issued.expires_ms,
-    }))?;
-    Ok(answer.changed(format!("{} {}", body.scope.as_str(), issued.id)))
+    let changed = format!("{} {}", body.scope.as_str(), issued.id);
+    let key = DomainsKey {
+        id: issued.id,
+        key: issued.key,
+        test,
+        name: body.name,
+        role: body.scope,
+        refund: body.refund || body.scope == Scope::Owner,
+        expi: issued.expires_ms,
+    };
+    Data::changed(key, changed)
 }
 
 /// The keys of a domain.
@@ -151,17 +228,32 @@ pub(super) async fn list_of_domain(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
-) -> Answer {
+) -> Answer<Vec<KeyView>> {
     let domain = by.domain_to_see(&payments, Some(&name)).await?;
     listed(&payments, Some(&domain)).await
 }
 
-#[derive(Deserialize, Default)]
+/// How a key is followed by another.
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Rotate")]
 pub(super) struct RotateBody {
-    /// How much longer the earlier key is good.
+    /// How much longer the earlier key is good, in milliseconds; a day where it is not said.
     #[serde(default)]
     overlap_ms: Option<Ams>,
+}
+
+/// A key that takes over from another one, shown this once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NextKey {
+    /// By which it is revoked.
+    id: String,
+    /// The key itself.
+    key: String,
+    /// The id of the earlier one.
+    follows: String,
+    /// When it ends by itself; 0 for never.
+    expi: Ams,
 }
 
 /// A key that takes over from another one.
@@ -170,7 +262,7 @@ pub(super) async fn rotate(
     by: By,
     InPath(id): InPath<String>,
     body: Result<Json<RotateBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<NextKey> {
     changeable(&payments, &by, &id).await?;
     let Json(body) = body?;
     let overlap = body.overlap_ms.unwrap_or(OVERLAP);
@@ -179,8 +271,22 @@ pub(super) async fn rotate(
         key,
         expires_ms,
     } = payments.rotate_key(&id, overlap).await?;
-    let answer = json!({ "id": new, "key": key, "follows": id, "expi": expires_ms });
-    Ok(Data::of(answer)?.changed(new))
+    let next = NextKey {
+        id: new.clone(),
+        key,
+        follows: id,
+        expi: expires_ms,
+    };
+    Data::changed(next, new)
+}
+
+/// A key that has ended.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Revoked {
+    /// Which.
+    id: String,
+    /// It has.
+    revoked: bool,
 }
 
 /// Ends a key at once.
@@ -188,10 +294,10 @@ pub(super) async fn revoke(
     State(payments): State<Payments>,
     by: By,
     InPath(id): InPath<String>,
-) -> Answer {
+) -> Answer<Revoked> {
     changeable(&payments, &by, &id).await?;
     match payments.revoke_key(&id).await? {
-        true => Data::of(json!({ "id": id, "revoked": true })),
+        true => Data::of(Revoked { id, revoked: true }),
         false => Err(no_such_key()),
     }
 }

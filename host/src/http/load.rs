@@ -16,13 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::access::Listed;
 use super::bodies::Memory;
-use super::envelope::Failure;
+use super::envelope::{BUSY, Failure};
 use super::places::Places;
 use super::source::Source;
 use crate::config::Incoming;
@@ -118,9 +117,8 @@ pub(super) async fn bounded(
 
 /// What is told who comes beyond what the host holds.
 pub(super) fn busy() -> Failure {
-    Failure::with_status(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "e.http.busy",
+    Failure::of_http(
+        BUSY,
         "the host has as much in work as it holds: try again in a moment, with the same Idempotency-Key where there is one",
     )
 }

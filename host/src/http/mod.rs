@@ -11,6 +11,7 @@
 //! | [`callbacks`], [`versions`], [`dry_run`], [`targets`] | the owner's callbacks and merchant settings |
 //! | [`domains`], [`keys`], [`providers`] | the operator's domains, everybody's keys, provider components |
 //! | [`health`], [`metrics`], [`doctor`] | `/healthz`, `/readyz`, `/metrics`, `/pay/doctor` |
+//! | [`openapi`] | `/openapi.json`: all of them, made from their handlers |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
 //! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
@@ -33,6 +34,7 @@ mod keys;
 mod load;
 mod metrics;
 mod notifications;
+mod openapi;
 mod pace;
 mod pages;
 mod payments;
@@ -51,9 +53,7 @@ mod versions;
 mod watch;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, delete, get, post, put};
 use axum::{Extension, Router};
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -62,8 +62,9 @@ use crate::config::Incoming;
 use crate::payment::Payments;
 use crate::payment::error::PayError;
 use bodies::whole_within;
-use envelope::Failure;
+use envelope::{Failure, METHOD};
 use load::Load;
+use openapi::{Document, Routes};
 
 /// The largest body of a request about payments.
 const JSON_BYTES: usize = 256 * 1024;
@@ -75,90 +76,96 @@ const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
 /// All routes of a host.
 pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
     let meter = metrics::Meter::new(&payments);
-    let ajax = Router::new()
-        .route("/create", post(payments::create))
-        .route("/send", post(payments::send))
-        .route("/get", get(payments::get))
-        .route("/check", get(payments::check).post(endings::ask))
-        .route("/query", get(payments::query))
-        .route("/summary", get(summary::summary))
-        .route("/watch", get(watch::watch))
-        .route("/offers", get(cashier::offers))
-        .route("/qrcode", get(cashier::qrcode))
-        .route("/history", get(payments::history))
-        .route("/evidence", get(payments::evidence))
-        .route("/content", get(payments::content))
-        .route("/deliveries", get(deliveries::list))
-        .route("/replay", post(deliveries::replay))
-        .route("/close", post(endings::close))
-        .route("/reverse", post(endings::reverse))
-        .route("/refund", post(endings::refund))
-        .route("/resolve", post(endings::resolve))
-        .route("/reconcile", post(reconcile::reconcile));
-    let notified = Router::new()
-        .route("/pay/re", any(notifications::bare))
-        .route("/pay/re/{trade_no}", any(notifications::addressed))
-        .route("/pay/re/t/{token}", any(notifications::of_account))
+    let notified = Routes::new()
+        .any("/pay/re", notifications::bare)
+        .any("/pay/re/{trade_no}", notifications::addressed)
+        .any("/pay/re/t/{token}", notifications::of_account)
+        .layer(Extension(notifications::Slowed::new(incoming)))
         .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
         .layer(MapRequestLayer::new(whole_within(incoming.notification)));
-    let components = Router::new()
-        .route("/pay/callback", get(callbacks::list))
-        .route(
-            "/pay/callback/{name}",
-            put(callbacks::put)
-                .get(callbacks::get)
-                .delete(callbacks::delete)
-                .post(dry_run::test_upload),
-        )
-        .route("/pay/callback/{name}/test", post(dry_run::test))
-        .route("/pay/callback/{name}/versions", get(versions::list))
-        .route("/pay/callback/{name}/roll-back", post(versions::roll_back))
-        .route("/pay/provider", get(providers::list).put(providers::put))
-        .route("/pay/provider/inspect", post(providers::inspect))
+    let components = Routes::new()
+        .get("/pay/callback", callbacks::list)
+        .put("/pay/callback/{name}", callbacks::put)
+        .get("/pay/callback/{name}", callbacks::get)
+        .delete("/pay/callback/{name}", callbacks::delete)
+        .post("/pay/callback/{name}", dry_run::test_upload)
+        .post("/pay/callback/{name}/test", dry_run::test)
+        .get("/pay/callback/{name}/versions", versions::list)
+        .post("/pay/callback/{name}/roll-back", versions::roll_back)
+        .get("/pay/provider", providers::list)
+        .put("/pay/provider", providers::put)
+        .post("/pay/provider/inspect", providers::inspect)
         .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
         .layer(MapRequestLayer::new(whole_within(incoming.upload)));
-    Router::new()
-        .nest("/pay/ajax", ajax)
-        .route("/pay/target", get(targets::list))
-        .route(
-            "/pay/target/{platform}/{name}",
-            put(targets::put).get(targets::get).delete(targets::delete),
-        )
-        .route("/pay/target/{platform}/{name}/test", post(targets::test))
-        .route("/pay/domain", get(domains::list).post(domains::add))
-        .route("/pay/domain/{name}", get(domains::get).put(domains::set))
-        .route(
-            "/pay/domain/{name}/key",
-            post(keys::add_of_domain).get(keys::list_of_domain),
-        )
-        .route("/pay/key", get(keys::list).post(keys::add))
-        .route("/pay/key/{id}", delete(keys::revoke))
-        .route("/pay/key/{id}/rotate", post(keys::rotate))
-        .route(
-            "/pay/session",
-            get(session::get).post(session::begin).delete(session::end),
-        )
-        .route("/pay/refused", get(notifications::refused))
-        .route("/pay/audit", get(audit::list))
-        .route("/pay/doctor", get(doctor::doctor))
+    let followed = Routes::new()
+        .any("/websocket", socket::websocket)
+        .layer(Extension(socket::Sockets::default()));
+    let measured = Routes::new()
+        .get("/metrics", metrics::metrics)
+        .layer(Extension(meter.clone()));
+    let document = Document::default();
+    let documented = Routes::new()
+        .get("/openapi.json", openapi::openapi)
+        .layer(Extension(document.clone()));
+    let (router, described) = Routes::new()
+        .post("/pay/ajax/create", payments::create)
+        .post("/pay/ajax/send", payments::send)
+        .get("/pay/ajax/get", payments::get)
+        .get("/pay/ajax/check", payments::check)
+        .post("/pay/ajax/check", endings::ask)
+        .get("/pay/ajax/query", payments::query)
+        .get("/pay/ajax/summary", summary::summary)
+        .get("/pay/ajax/watch", watch::watch)
+        .get("/pay/ajax/offers", cashier::offers)
+        .get("/pay/ajax/qrcode", cashier::qrcode)
+        .get("/pay/ajax/history", payments::history)
+        .get("/pay/ajax/evidence", payments::evidence)
+        .get("/pay/ajax/content", payments::content)
+        .get("/pay/ajax/deliveries", deliveries::list)
+        .post("/pay/ajax/replay", deliveries::replay)
+        .post("/pay/ajax/close", endings::close)
+        .post("/pay/ajax/reverse", endings::reverse)
+        .post("/pay/ajax/refund", endings::refund)
+        .post("/pay/ajax/resolve", endings::resolve)
+        .post("/pay/ajax/reconcile", reconcile::reconcile)
+        .get("/pay/target", targets::list)
+        .put("/pay/target/{platform}/{name}", targets::put)
+        .get("/pay/target/{platform}/{name}", targets::get)
+        .delete("/pay/target/{platform}/{name}", targets::delete)
+        .post("/pay/target/{platform}/{name}/test", targets::test)
+        .get("/pay/domain", domains::list)
+        .post("/pay/domain", domains::add)
+        .get("/pay/domain/{name}", domains::get)
+        .put("/pay/domain/{name}", domains::set)
+        .post("/pay/domain/{name}/key", keys::add_of_domain)
+        .get("/pay/domain/{name}/key", keys::list_of_domain)
+        .get("/pay/key", keys::list)
+        .post("/pay/key", keys::add)
+        .delete("/pay/key/{id}", keys::revoke)
+        .post("/pay/key/{id}/rotate", keys::rotate)
+        .get("/pay/session", session::get)
+        .post("/pay/session", session::begin)
+        .delete("/pay/session", session::end)
+        .get("/pay/refused", notifications::refused)
+        .get("/pay/audit", audit::list)
+        .get("/pay/doctor", doctor::doctor)
         .layer(DefaultBodyLimit::max(JSON_BYTES))
         .layer(MapRequestLayer::new(whole_within(incoming.body)))
         .merge(notified)
         .merge(components)
-        .route("/pay/cashier/{id}", get(pages::cashier))
-        .route("/pay/till", get(pages::till))
-        .route("/pay/console", get(pages::console))
-        .route("/pay/pages/{name}", get(pages::file))
-        .route(
-            "/websocket",
-            any(socket::websocket).layer(Extension(socket::Sockets::default())),
-        )
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route(
-            "/metrics",
-            get(metrics::metrics).layer(Extension(meter.clone())),
-        )
+        .get("/pay/cashier/{id}", pages::cashier)
+        .get("/pay/till", pages::till)
+        .get("/pay/console", pages::console)
+        .get("/pay/api", pages::api)
+        .get("/pay/pages/{name}", pages::file)
+        .get("/healthz", health::healthz)
+        .get("/readyz", health::readyz)
+        .merge(followed)
+        .merge(measured)
+        .merge(documented)
+        .finish();
+    document.is_of(described);
+    router
         // What has no row in the table of callers is not there: a new route begins with its row.
         .layer(from_fn_with_state(payments.clone(), access::checked))
         .layer(from_fn_with_state(Load::new(incoming), load::bounded))
@@ -176,11 +183,7 @@ async fn nothing_here() -> Failure {
 }
 
 async fn other_method() -> Failure {
-    Failure::with_status(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "e.http.method",
-        "this address does not take that method",
-    )
+    Failure::of_http(METHOD, "this address does not take that method")
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {

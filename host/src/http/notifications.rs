@@ -2,19 +2,24 @@
 //! for the operator to look at.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use super::source::Source;
+use crate::config::Incoming;
 use crate::payment::Payments;
 use crate::payment::address::Address;
+use crate::payment::receive::{RefusedNotification, Unseen};
 use crate::trust::{Message, Origin, Reply};
 
 /// Headers that are passed on, at most.
@@ -53,33 +58,70 @@ fn passed_on(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
+/// How long those wait for their answer whose notifications are not looked at any more: whoever floods the host has a
+/// connection for each of them.
+const SLOW: Duration = Duration::from_millis(200);
+/// So many in a hundred of the requests that may be in work wait for that at once; beyond that they are told at once.
+const SLOW_AT_ONCE: usize = 12;
+/// A larger body takes too much of the memory of bodies meanwhile.
+const SLOW_BYTES: usize = 16 * 1024;
+
+/// The places of those who are slowed down.
+#[derive(Clone)]
+pub(super) struct Slowed(Arc<Semaphore>);
+
+impl Slowed {
+    pub(super) fn new(incoming: &Incoming) -> Slowed {
+        Slowed(Arc::new(Semaphore::new(
+            incoming.requests * SLOW_AT_ONCE / 100,
+        )))
+    }
+
+    async fn answer(&self, payments: &Payments, address: Address<'_>, came: Received) -> Response {
+        let Received(message, source) = came;
+        let is_small = message.body.len() <= SLOW_BYTES;
+        answer(match payments.receive(address, message, source).await {
+            Ok(reply) => reply,
+            Err(Unseen(reply)) => {
+                if let (true, Ok(_place)) = (is_small, self.0.try_acquire()) {
+                    tokio::time::sleep(SLOW).await;
+                }
+                reply
+            }
+        })
+    }
+}
+
 pub(super) async fn bare(
     State(payments): State<Payments>,
-    Received(message, source): Received,
-) -> Result<Response, Failure> {
-    Ok(answer(
-        payments.receive(Address::Bare, message, source).await,
-    ))
+    Extension(slowed): Extension<Slowed>,
+    came: Received,
+) -> Response {
+    slowed.answer(&payments, Address::Bare, came).await
 }
 
 pub(super) async fn addressed(
     State(payments): State<Payments>,
+    Extension(slowed): Extension<Slowed>,
     trade_no: Result<Path<String>, PathRejection>,
-    Received(message, source): Received,
-) -> Result<Response, Failure> {
+    came: Received,
+) -> Response {
     let trade_no = read(trade_no);
-    let address = Address::Trade(&trade_no);
-    Ok(answer(payments.receive(address, message, source).await))
+    slowed
+        .answer(&payments, Address::Trade(&trade_no), came)
+        .await
 }
 
 pub(super) async fn of_account(
     State(payments): State<Payments>,
+    Extension(slowed): Extension<Slowed>,
     token: Result<Path<String>, PathRejection>,
-    Received(message, source): Received,
-) -> Result<Response, Failure> {
+    came: Received,
+) -> Response {
     let token = read(token);
-    let address = Address::Account(&token);
-    Ok(answer(payments.receive(address, message, source).await))
+    slowed
+        .answer(&payments, Address::Account(&token), came)
+        .await
 }
 
 /// What cannot be read names nothing.
@@ -88,7 +130,10 @@ fn read(part: Result<Path<String>, PathRejection>) -> String {
 }
 
 /// The newest notifications that did not verify, the last one first.
-pub(super) async fn refused(State(payments): State<Payments>, by: By) -> Answer {
+pub(super) async fn refused(
+    State(payments): State<Payments>,
+    by: By,
+) -> Answer<Vec<RefusedNotification>> {
     by.operator()?;
     let mut refused = payments.refused_notifications();
     refused.reverse();

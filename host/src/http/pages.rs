@@ -11,7 +11,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use self::packed::{Made, Packed, takes_gzip};
+pub(super) use self::packed::Made;
+use self::packed::{Packed, takes_gzip};
 use super::envelope::Failure;
 use super::payments::payment_id;
 use crate::payment::error::PayError;
@@ -38,7 +39,7 @@ macro_rules! files {
 }
 
 /// What the pages load.
-static FILES: [File; 15] = files! {
+static FILES: [File; 16] = files! {
     "style.css" "text/css; charset=utf-8";
     "words.js" "text/javascript; charset=utf-8";
     "host.js" "text/javascript; charset=utf-8";
@@ -52,6 +53,7 @@ static FILES: [File; 15] = files! {
     "console-callbacks.js" "text/javascript; charset=utf-8";
     "console-targets.js" "text/javascript; charset=utf-8";
     "console-operator.js" "text/javascript; charset=utf-8";
+    "api.js" "text/javascript; charset=utf-8";
     "parts.js" "text/javascript; charset=utf-8";
     "icon.svg" "image/svg+xml";
 };
@@ -69,6 +71,7 @@ const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 static CASHIER: Packed = packed!("cashier.html");
 static TILL: Packed = packed!("till.html");
 static CONSOLE: Packed = packed!("console.html");
+static API: Packed = packed!("api.html");
 
 /// The buyer's page. It is the same for every payment: what it shows it asks for, with its ticket.
 pub(super) async fn cashier(
@@ -110,6 +113,11 @@ pub(super) async fn console(asked: HeaderMap) -> Response {
     page(&asked, &CONSOLE, POLICY, "camera=()")
 }
 
+/// The endpoints, for whoever writes a program that calls them.
+pub(super) async fn api(asked: HeaderMap) -> Response {
+    page(&asked, &API, POLICY, "camera=()")
+}
+
 fn page(
     asked: &HeaderMap,
     page: &'static Packed,
@@ -126,7 +134,7 @@ fn page(
         (CACHE_CONTROL, "no-cache"),
         (PERMISSIONS, permissions),
     ];
-    (headers, body(page, takes_gzip(asked))).into_response()
+    (headers, body(page.made(), takes_gzip(asked))).into_response()
 }
 
 /// A file of the pages.
@@ -138,28 +146,33 @@ pub(super) async fn file(
         .iter()
         .find(|file| file.name == name)
         .ok_or_else(|| PayError::not_found("there is nothing at this address"))?;
-    let gzip = takes_gzip(&headers);
-    let tag = file.packed.tag(gzip);
-    let known = headers
+    Ok(as_asked(file.packed.made(), file.kind, &headers))
+}
+
+/// A text for whoever asked for it; what is known costs no bytes.
+pub(super) fn as_asked(made: &Made, kind: &'static str, asked: &HeaderMap) -> Response {
+    let gzip = takes_gzip(asked);
+    let tag = made.tag(gzip);
+    let known = asked
         .get(IF_NONE_MATCH)
         .and_then(|known| known.to_str().ok());
     let told = [
-        (CONTENT_TYPE, file.kind),
+        (CONTENT_TYPE, kind),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // Asked about each time, so that a new release is seen at once; what is known costs no bytes.
+        // Asked about each time, so that a new release is seen at once.
         (CACHE_CONTROL, "no-cache"),
         (ETAG, tag),
     ];
     if known == Some(tag) {
         let varies = [(VARY, "accept-encoding")];
-        return Ok((StatusCode::NOT_MODIFIED, told, varies).into_response());
+        return (StatusCode::NOT_MODIFIED, told, varies).into_response();
     }
-    Ok((told, body(&file.packed, gzip)).into_response())
+    (told, body(made, gzip)).into_response()
 }
 
 /// The text, packed for whoever takes it so.
-fn body(packed: &'static Packed, gzip: bool) -> Response {
-    let mut response = packed.bytes(gzip).into_response();
+fn body(made: &Made, gzip: bool) -> Response {
+    let mut response = made.bytes(gzip).into_response();
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if gzip {

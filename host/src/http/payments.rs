@@ -1,107 +1,112 @@
 //! `/pay/ajax/…`: the verbs on payments.
 
-use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::auth::By;
 use super::callbacks::as_content;
 use super::envelope::{Answer, Data, Failure};
+use super::openapi::{IdempotencyKey, Raw};
 use crate::payment::caller::Caller;
 use crate::payment::create::CreateRequest;
 use crate::payment::error::PayError;
 use crate::payment::look::Question;
-use crate::payment::model::{Digest, Payment, PaymentId};
+use crate::payment::model::{Ams, Change, Digest, Offer, Payment, PaymentId};
+use crate::payment::view::{CaseView, PaymentView, SentView};
 use crate::payment::{Payments, now_ms, view};
 use crate::relaxed;
+use crate::trust::Fact;
 
-/// The longest Idempotency-Key.
-const MAX_KEY: usize = 255;
+/// What `create` answers.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Created {
+    #[serde(flatten)]
+    payment: CreatedAs,
+    /// The ways to pay that are open to it.
+    pay_types: Vec<Offer>,
+    /// For the buyer's page: good for this payment alone.
+    ticket: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum CreatedAs {
+    /// It was sent at once, or is free; the payment exists whatever came of sending it.
+    Sent(SentView),
+    /// It waits for `send`.
+    New(Box<PaymentView>),
+}
 
 pub(super) async fn create(
     State(payments): State<Payments>,
     by: By,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Answer {
-    let body = body?;
+    key: Result<IdempotencyKey, Failure>,
+    body: Result<Raw<CreateRequest>, BytesRejection>,
+) -> Answer<Created> {
+    let body = body?.bytes;
     let request = CreateRequest::parse(&body)?;
-    let idempotency = idempotency_key(&headers)?.map(|key| (key, Digest::of(&body)));
+    let IdempotencyKey(key) = key?;
+    let idempotency = key.map(|key| (key, Digest::of(&body)));
     let created = payments.create(&by.0, &request, idempotency).await?;
     let payment = created.payment;
     let ticket = payments.tickets().issue(payment.id);
-    let free = payment.total.is_zero();
-    if let Some(pay_tp) = request.pay_tp.as_deref().filter(|tp| !tp.is_empty()) {
-        let target = request
-            .pay_target
-            .as_deref()
-            .filter(|target| !target.is_empty());
-        let sent = payments
-            .send(
-                &by.0,
-                payment.id,
-                pay_tp,
-                target,
-                &request.args,
-                request.client_ip.as_deref(),
-            )
-            .await;
-        // Whatever came of it, the payment is shown as it stands now.
-        let payment = match &sent {
-            Ok(sent) => sent.clone(),
-            Err(_) => payments.get(&by.0, payment.id).await.unwrap_or(payment),
+    let shown = |payment: CreatedAs, pay_types| {
+        Data::of(Created {
+            payment,
+            pay_types,
+            ticket,
+        })
+    };
+    let Some(pay_tp) = request.pay_tp.as_deref().filter(|tp| !tp.is_empty()) else {
+        let made = match payment.total.is_zero() {
+            true => CreatedAs::Sent(view::sent(&payment, None)),
+            false => CreatedAs::New(Box::new(view::payment(&payment, now_ms()))),
         };
-        return sent_at_once(&payment, sent.err(), &ticket);
-    }
-    let mut data = if free {
-        view::sent_json(&payment, None)
-    } else {
-        view::to_json(&payment, now_ms())
+        return shown(made, payment.offers);
     };
-    data.insert("pay_types".into(), json!(payment.offers));
-    data.insert("ticket".into(), json!(ticket));
-    Data::of(data)
-}
-
-/// The payment exists whatever came of sending it: an error stands beside its id.
-fn sent_at_once(payment: &Payment, error: Option<PayError>, ticket: &str) -> Answer {
-    let mut data = view::sent_json(payment, error.as_ref());
-    data.insert("pay_types".into(), json!(payment.offers));
-    data.insert("ticket".into(), json!(ticket));
-    Data::of(data)
-}
-
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
+    let target = request
+        .pay_target
+        .as_deref()
+        .filter(|target| !target.is_empty());
+    let sent = payments
+        .send(
+            &by.0,
+            payment.id,
+            pay_tp,
+            target,
+            &request.args,
+            request.client_ip.as_deref(),
+        )
+        .await;
+    // Whatever came of it, the payment is shown as it stands now.
+    let payment = match &sent {
+        Ok(sent) => sent.clone(),
+        Err(_) => payments.get(&by.0, payment.id).await.unwrap_or(payment),
     };
-    let key = value
-        .to_str()
-        .ok()
-        .map(str::trim)
-        .filter(|key| !key.is_empty());
-    match key {
-        Some(key) if key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
-        _ => Err(
-            PayError::invalid("the Idempotency-Key has 1 to 255 visible ASCII characters").into(),
-        ),
-    }
+    let view = view::sent(&payment, sent.err().as_ref());
+    shown(CreatedAs::Sent(view), payment.offers)
 }
 
-#[derive(Deserialize)]
+/// How a payment is sent.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct SendBody {
+    /// The payment.
     id: String,
+    /// What the buyer picked.
     pay_tp: String,
+    /// The account; the one that is marked as default where nobody says otherwise.
     #[serde(default)]
     pay_target: Option<String>,
+    /// What the pay type takes, such as the buyer's code at a till.
     #[serde(default)]
     args: Vec<String>,
+    /// The buyer's address.
     #[serde(default)]
     client_ip: Option<String>,
 }
@@ -110,7 +115,7 @@ pub(super) async fn send(
     State(payments): State<Payments>,
     by: By,
     body: Result<Json<SendBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<SentView> {
     let Json(body) = body?;
     let target = body
         .pay_target
@@ -127,65 +132,95 @@ pub(super) async fn send(
             body.client_ip.as_deref(),
         )
         .await?;
-    Data::of(view::sent_json(&sent, None))
+    Data::of(view::sent(&sent, None))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct ById {
+    /// The payment.
     id: String,
 }
 
 type OneId = Result<Query<ById>, QueryRejection>;
 
-pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+pub(super) async fn get(State(payments): State<Payments>, by: By, id: OneId) -> Answer<CaseView> {
     let payment = payments.get(&by.0, payment_id(&id?.id)?).await?;
     shown(&payments, &by, payment).await
 }
 
-pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+pub(super) async fn check(State(payments): State<Payments>, by: By, id: OneId) -> Answer<CaseView> {
     checked(&payments, &by, &id?.id).await
 }
 
 /// Asks the platform about a payment, and shows what came of it.
-pub(super) async fn checked(payments: &Payments, by: &By, id: &str) -> Answer {
+pub(super) async fn checked(payments: &Payments, by: &By, id: &str) -> Answer<CaseView> {
     let payment = payments.check(&by.0, payment_id(id)?).await?;
     shown(payments, by, payment).await
 }
 
 /// A payment as the caller sees it: owners and operators with its attempts and refunds.
-async fn shown(payments: &Payments, by: &By, payment: Payment) -> Answer {
+async fn shown(payments: &Payments, by: &By, payment: Payment) -> Answer<CaseView> {
     if matches!(by.0, Caller::Ticket(_)) {
-        return Data::of(view::to_json(&payment, now_ms()));
+        return Data::of(CaseView::bare(&payment, now_ms()));
     }
     let case = payments.case(&by.0, payment.id).await?;
-    Data::of(view::case_to_json(&case, now_ms()))
+    Data::of(view::case(&case, now_ms()))
 }
 
-pub(super) async fn history(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+pub(super) async fn history(
+    State(payments): State<Payments>,
+    by: By,
+    id: OneId,
+) -> Answer<Vec<Change>> {
     Data::of(payments.history(&by.0, payment_id(&id?.id)?).await?)
 }
 
+/// A statement of a platform that was acted upon.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Evidence {
+    /// Of its bytes.
+    digest: Digest,
+    /// The attempt that it speaks of.
+    trade_no: String,
+    /// What it was verified by.
+    scheme: String,
+    /// What it was read by.
+    claim: String,
+    /// When it was accepted.
+    at: Ams,
+    /// The bytes that were signed.
+    text: String,
+    /// Each fact beside what the payment says.
+    facts: Option<Vec<Fact>>,
+    /// Why that cannot be told any more.
+    incomparable: Option<String>,
+}
+
 /// What platforms stated of the payment, as the host verified it.
-pub(super) async fn evidence(State(payments): State<Payments>, by: By, id: OneId) -> Answer {
+pub(super) async fn evidence(
+    State(payments): State<Payments>,
+    by: By,
+    id: OneId,
+) -> Answer<Vec<Evidence>> {
     let stated = payments.evidence(&by.0, payment_id(&id?.id)?).await?;
-    let shown: Vec<Value> = stated
-        .iter()
-        .map(|found| {
-            let stated = &found.statement;
-            json!({
-                "digest": stated.digest,
-                "trade_no": stated.trade_no,
-                "scheme": stated.scheme,
-                "claim": stated.claim,
-                "at": stated.at,
-                "text": String::from_utf8_lossy(&stated.text),
-                // Each fact beside what the payment says; or why that cannot be told any more.
-                "facts": found.facts.as_ref().ok(),
-                "incomparable": found.facts.as_ref().err(),
-            })
-        })
-        .collect();
-    Data::of(shown)
+    let shown = stated.into_iter().map(|found| {
+        let stated = found.statement;
+        let (facts, incomparable) = match found.facts {
+            Ok(facts) => (Some(facts), None),
+            Err(why) => (None, Some(why)),
+        };
+        Evidence {
+            digest: stated.digest,
+            trade_no: stated.trade_no.to_string(),
+            scheme: stated.scheme,
+            claim: stated.claim,
+            at: stated.at,
+            text: String::from_utf8_lossy(&stated.text).into_owned(),
+            facts,
+            incomparable,
+        }
+    });
+    Data::of(shown.collect())
 }
 
 pub(super) async fn content(
@@ -198,20 +233,22 @@ pub(super) async fn content(
     Ok(as_content(bytes))
 }
 
-/// What `query` takes; `match` is an object of names and what their values have to be like, as relaxed JSON.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueryBy {
+    /// An object of names and what their values have to be like, as relaxed JSON.
     #[serde(default, rename = "match")]
     matching: Option<String>,
     /// `lm:-1,fee:1`
     #[serde(default)]
     sort: Option<String>,
+    /// So many are passed over.
     #[serde(default)]
     skip: Option<u32>,
     /// `next` of an earlier answer, or nothing at the beginning of a long way.
     #[serde(default)]
     after: Option<String>,
+    /// At most so many are answered.
     #[serde(default)]
     limit: Option<u32>,
     /// The time zone in which days begin, such as Asia/Shanghai; the host's own without one.
@@ -222,11 +259,41 @@ pub(super) struct QueryBy {
     pager: bool,
 }
 
+/// What `query` answers: the payments, or a page of them.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Found {
+    /// Where nobody asked for a page.
+    List(Vec<PaymentView>),
+    /// Where `pager` or `after` did.
+    Page {
+        /// The payments.
+        list: Vec<PaymentView>,
+        /// Where the page is.
+        pager: Pager,
+    },
+}
+
+/// Where a page is among all that match.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Pager {
+    /// How many there are, where `pager` asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    /// So many are before it.
+    skip: u32,
+    /// At most so many are on it.
+    limit: u32,
+    /// For `after`, to go on; null at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Option<String>>,
+}
+
 pub(super) async fn query(
     State(payments): State<Payments>,
     by: By,
     query: Result<Query<QueryBy>, QueryRejection>,
-) -> Answer {
+) -> Answer<Found> {
     let Query(query) = query?;
     let matching: Map<String, Value> = match query.matching.as_deref().filter(|m| !m.is_empty()) {
         None => Map::new(),
@@ -243,25 +310,19 @@ pub(super) async fn query(
     };
     let found = payments.query(&by.0, &question).await?;
     let now = now_ms();
-    let list: Vec<_> = found
-        .payments
-        .iter()
-        .map(|payment| view::to_json(payment, now))
-        .collect();
+    let shown = found.payments.iter();
+    let list = shown.map(|payment| view::payment(payment, now)).collect();
     if found.total.is_none() && query.after.is_none() {
-        return Data::of(list);
+        return Data::of(Found::List(list));
     }
-    let mut pager = Map::new();
-    if let Some(total) = found.total {
-        pager.insert("total".into(), total.into());
-    }
-    pager.insert("skip".into(), found.skip.into());
-    pager.insert("limit".into(), found.limit.into());
-    if query.after.is_some() {
-        let next = found.next.map(|next| next.to_string());
-        pager.insert("next".into(), json!(next));
-    }
-    Data::of(json!({ "list": list, "pager": pager }))
+    let next = || found.next.map(|next| next.to_string());
+    let pager = Pager {
+        total: found.total,
+        skip: found.skip,
+        limit: found.limit,
+        next: query.after.is_some().then(next),
+    };
+    Data::of(Found::Page { list, pager })
 }
 
 fn read_match(text: &str) -> Result<Map<String, Value>, PayError> {

@@ -1,12 +1,14 @@
 //! `/pay/provider`: the provider components that the operator approved.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::auth::By;
 use super::envelope::{Answer, Data};
@@ -16,24 +18,49 @@ use crate::payment::model::Digest;
 use crate::payment::providers::Current;
 use crate::plugin::{Unsigned, author};
 
-fn shown(provider: &Current) -> Value {
-    let pay_types: Vec<&str> = provider
-        .manifest
-        .pay_types()
-        .map(|(name, _)| name)
-        .collect();
-    json!({
-        "name": provider.manifest.name(),
-        "version": provider.manifest.version(),
-        "digest": provider.digest,
-        "title": provider.manifest.title(),
-        "pay_types": pay_types,
-        "words": provider.manifest.in_words(),
-        "settings": provider.manifest.settings_schema(),
-    })
+/// A provider component.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Provider")]
+pub(super) struct ProviderView {
+    /// The platform, as it calls it.
+    name: String,
+    /// Its own version.
+    version: String,
+    /// SHA-256 of the component.
+    digest: Digest,
+    /// What people read, by language.
+    title: BTreeMap<String, String>,
+    /// The pay types that it speaks.
+    pay_types: Vec<String>,
+    /// What the host does with what it says: for whoever approves it.
+    words: Vec<String>,
+    /// The JSON Schema of its targets' settings.
+    settings: Value,
 }
 
-pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer {
+/// A provider component before it is approved.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Inspected {
+    #[serde(flatten)]
+    provider: ProviderView,
+    /// Whose signature it has; null where it is not signed.
+    author: Option<String>,
+}
+
+fn shown(provider: &Current) -> ProviderView {
+    let pay_types = provider.manifest.pay_types();
+    ProviderView {
+        name: provider.manifest.name().to_owned(),
+        version: provider.manifest.version().to_owned(),
+        digest: provider.digest,
+        title: provider.manifest.title().clone(),
+        pay_types: pay_types.map(|(name, _)| name.to_owned()).collect(),
+        words: provider.manifest.in_words(),
+        settings: provider.manifest.settings_schema().clone(),
+    }
+}
+
+pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer<Vec<ProviderView>> {
     if matches!(by.0, crate::payment::caller::Caller::Ticket(_)) {
         return Err(PayError::no_privilege("a ticket is good for one payment").into());
     }
@@ -51,25 +78,25 @@ pub(super) async fn inspect(
     State(payments): State<Payments>,
     by: By,
     body: Result<Bytes, BytesRejection>,
-) -> Answer {
+) -> Answer<Inspected> {
     by.root()?;
     let bytes = Arc::new(body?.to_vec());
     let inspected = payments.inspect_provider(bytes.clone()).await?;
     // What does not fit is told before anybody approves it.
     let author = match author(&bytes) {
-        Ok(author) => json!(author.to_string()),
-        Err(Unsigned::Missing) => Value::Null,
+        Ok(author) => Some(author.to_string()),
+        Err(Unsigned::Missing) => None,
         Err(why) => return Err(PayError::bad_provider(why.to_string()).into()),
     };
-    let mut told = shown(&inspected);
-    if let Some(told) = told.as_object_mut() {
-        told.insert("author".to_owned(), author);
-    }
-    Data::of(told)
+    Data::of(Inspected {
+        provider: shown(&inspected),
+        author,
+    })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Approved {
+    /// SHA-256 of the component, in hex: the one that was looked at.
     digest: String,
 }
 
@@ -78,7 +105,7 @@ pub(super) async fn put(
     by: By,
     approved: Result<Query<Approved>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
-) -> Answer {
+) -> Answer<ProviderView> {
     by.root()?;
     let Query(approved) = approved?;
     let digest = Digest::parse(&approved.digest)
@@ -87,5 +114,5 @@ pub(super) async fn put(
         .approve_provider(Arc::new(body?.to_vec()), digest)
         .await?;
     let (name, digest) = (current.manifest.name().to_owned(), current.digest);
-    Ok(Data::of(shown(&current))?.changed(format!("{name} {digest}")))
+    Data::changed(shown(&current), format!("{name} {digest}"))
 }

@@ -1,21 +1,23 @@
 //! `/pay/session`: signing in to the pages. A browser has its session in a cookie that no script can read and that no
 //! other site's request carries; what changes anything must say besides that it comes from one of the pages.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::AppendHeaders;
 use axum::{Extension, Json, http::HeaderName};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use super::source::ByTls;
 use crate::payment::Payments;
-use crate::payment::caller::Caller;
+use crate::payment::caller::{Caller, Scope};
 use crate::payment::error::PayError;
 use crate::payment::money::Currency;
 use crate::payment::session::LASTS;
@@ -24,9 +26,11 @@ const NAME: &str = "walnut_session";
 /// A header that no form can set, and no other site's script without asking this host first.
 const FROM_A_PAGE: HeaderName = HeaderName::from_static("x-walnut-page");
 
-#[derive(Deserialize)]
+/// Signing in.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct SignIn {
+    /// An API key.
     key: String,
 }
 
@@ -36,16 +40,16 @@ pub(super) async fn begin(
     by_tls: Option<Extension<ByTls>>,
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
-) -> Result<Response, Failure> {
+) -> Result<(Cookie, Data<SignedIn>), Failure> {
     let Json(body) = body?;
     from_a_page(&headers)?;
     let (caller, session) = payments.begin_session(body.key.trim()).await?;
     let cookie = cookie(by_tls.is_some(), &payments, &session, LASTS / 1000);
-    Ok((cookie, Data::of(shown(&caller))?).into_response())
+    Ok((cookie, Data::plain(shown(&caller))))
 }
 
 /// Who is signed in.
-pub(super) async fn get(by: By) -> Answer {
+pub(super) async fn get(by: By) -> Answer<SignedIn> {
     Data::of(shown(&by.0))
 }
 
@@ -54,45 +58,77 @@ pub(super) async fn end(
     State(payments): State<Payments>,
     by_tls: Option<Extension<ByTls>>,
     headers: HeaderMap,
-) -> Result<Response, Failure> {
+) -> Result<(Cookie, Data<SignedOut>), Failure> {
     from_a_page(&headers)?;
-    Ok((
-        cookie(by_tls.is_some(), &payments, "", 0),
-        Data::of(json!({}))?,
-    )
-        .into_response())
+    let cookie = cookie(by_tls.is_some(), &payments, "", 0);
+    Ok((cookie, Data::plain(SignedOut {})))
 }
 
-fn shown(caller: &Caller) -> Value {
-    let mut shown = match caller {
-        Caller::Root => json!({ "role": "root" }),
-        Caller::Op => json!({ "role": "op" }),
+/// Whoever signed in.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SignedIn {
+    #[serde(flatten)]
+    who: SignedInAs,
+    /// The decimals of each currency: what the pages read amounts by.
+    currencies: BTreeMap<String, u8>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "role", rename_all = "lowercase")]
+enum SignedInAs {
+    /// The operator.
+    Root,
+    /// Whoever looks after the host.
+    Op,
+    /// By a domain's key.
+    Domain {
+        /// Which.
+        domain: String,
+        /// Whether for test payments only.
+        test: bool,
+        /// What the key is for.
+        scope: Scope,
+        /// Whether it may give money back.
+        refunds: bool,
+    },
+    /// By a payment's ticket.
+    Ticket {
+        /// The payment.
+        id: String,
+    },
+}
+
+/// Nobody is signed in any more.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SignedOut {}
+
+fn shown(caller: &Caller) -> SignedIn {
+    let who = match caller {
+        Caller::Root => SignedInAs::Root,
+        Caller::Op => SignedInAs::Op,
         Caller::Domain {
             name,
             test,
             scope,
             refunds,
-        } => {
-            json!({ "role": "domain", "domain": name, "test": test, "scope": scope, "refunds": refunds })
-        }
-        Caller::Ticket(id) => json!({ "role": "ticket", "id": id.to_string() }),
+        } => SignedInAs::Domain {
+            domain: name.clone(),
+            test: *test,
+            scope: *scope,
+            refunds: *refunds,
+        },
+        Caller::Ticket(id) => SignedInAs::Ticket { id: id.to_string() },
     };
-    // What the pages read amounts by.
-    let currencies: Map<String, Value> = Currency::all()
-        .map(|one| (one.caller_code().to_owned(), one.decimals().into()))
-        .collect();
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("currencies".to_owned(), currencies.into());
+    let decimals = Currency::all().map(|one| (one.caller_code().to_owned(), one.decimals()));
+    SignedIn {
+        who,
+        currencies: decimals.collect(),
     }
-    shown
 }
 
-fn cookie(
-    by_tls: bool,
-    payments: &Payments,
-    session: &str,
-    seconds: u64,
-) -> AppendHeaders<[(HeaderName, String); 1]> {
+type Cookie = AppendHeaders<[(HeaderName, String); 1]>;
+
+fn cookie(by_tls: bool, payments: &Payments, session: &str, seconds: u64) -> Cookie {
     // Browsers send it over TLS only, where it came that way, or the host is reached that way.
     let secure = if by_tls || payments.is_reached_by_tls() {
         "; Secure"

@@ -18,7 +18,6 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::envelope::Failure;
+use super::envelope::{Failure, UPGRADE};
 use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
@@ -69,13 +68,8 @@ pub(super) async fn websocket(
     Extension(sockets): Extension<Sockets>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    let upgrade = upgrade.map_err(|_| {
-        Failure::with_status(
-            StatusCode::UPGRADE_REQUIRED,
-            "e.http.upgrade",
-            "this address speaks WebSocket only",
-        )
-    })?;
+    let upgrade =
+        upgrade.map_err(|_| Failure::of_http(UPGRADE, "this address speaks WebSocket only"))?;
     let place = sockets.place()?;
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)

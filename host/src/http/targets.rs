@@ -4,30 +4,38 @@ use std::error::Error;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure, InPath};
 use crate::payment::Payments;
 use crate::payment::error::PayError;
+use crate::payment::target_settings::{ListedTarget, ShownTarget};
 
 /// Whose targets are meant; only `root` may name another domain than its own.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 pub(super) struct Of {
     #[serde(default)]
+    /// Whose; for the operator.
     domain: Option<String>,
 }
 
 type OfDomain = Result<Query<Of>, QueryRejection>;
 
-#[derive(Deserialize)]
+/// An account at a platform.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewTarget")]
 pub(super) struct PutBody {
+    /// Whether it pays test payments only; for ever.
     #[serde(default)]
     test: bool,
+    /// Whether `send` takes it where none is named.
     #[serde(default)]
     default: bool,
+    /// By the provider's schema, secrets among them.
     settings: Map<String, Value>,
 }
 
@@ -52,13 +60,28 @@ fn unreadable(error: JsonRejection) -> Failure {
 /// As axum reads JSON.
 type At = serde_path_to_error::Error<serde_json::Error>;
 
+/// An account that was put.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PutTarget {
+    /// The platform.
+    platform: String,
+    /// Its name in the domain.
+    name: String,
+    /// Counted from 1.
+    version: u32,
+    /// Whether it pays test payments only.
+    test: bool,
+    /// What to enter at the platform, where it has to be entered.
+    notify_url: Option<String>,
+}
+
 pub(super) async fn put(
     State(payments): State<Payments>,
     by: By,
     InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
     body: Result<Json<PutBody>, JsonRejection>,
-) -> Answer {
+) -> Answer<PutTarget> {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
     let Json(body) = body.map_err(unreadable)?;
     if by.is_test_key() && !body.test {
@@ -75,14 +98,14 @@ pub(super) async fn put(
         )
         .await?;
     let notify_url = payments.notify_url(&domain, &platform, &name, false);
-    let answer = Data::of(json!({
-        "platform": platform,
-        "name": name,
-        "version": version,
-        "test": body.test,
-        "notify_url": notify_url,
-    }))?;
-    Ok(answer.changed(format!("version {version}")))
+    let put = PutTarget {
+        platform,
+        name,
+        version,
+        test: body.test,
+        notify_url,
+    };
+    Data::changed(put, format!("version {version}"))
 }
 
 pub(super) async fn get(
@@ -90,14 +113,29 @@ pub(super) async fn get(
     by: By,
     InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
-) -> Answer {
+) -> Answer<ShownTarget> {
     let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
     Data::of(payments.show_target(&domain, &platform, &name).await?)
 }
 
-pub(super) async fn list(State(payments): State<Payments>, by: By, of: OfDomain) -> Answer {
+pub(super) async fn list(
+    State(payments): State<Payments>,
+    by: By,
+    of: OfDomain,
+) -> Answer<Vec<ListedTarget>> {
     let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
     Data::of(payments.list_targets(&domain).await?)
+}
+
+/// An account that no new payment goes to.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Retired {
+    /// The platform.
+    platform: String,
+    /// Its name in the domain.
+    name: String,
+    /// It is.
+    retired: bool,
 }
 
 pub(super) async fn delete(
@@ -105,7 +143,7 @@ pub(super) async fn delete(
     by: By,
     InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
-) -> Answer {
+) -> Answer<Retired> {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
     if by.is_test_key() {
         let home = payments.home().home(&domain).map_err(PayError::from)?;
@@ -118,9 +156,26 @@ pub(super) async fn delete(
         }
     }
     match payments.retire_target(&domain, &platform, &name).await? {
-        true => Data::of(json!({ "platform": platform, "name": name, "retired": true })),
+        true => Data::of(Retired {
+            platform,
+            name,
+            retired: true,
+        }),
         false => Err(PayError::not_found("no such target in use").into()),
     }
+}
+
+/// What came of trying an account.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Tried {
+    /// The platform.
+    platform: String,
+    /// Its name in the domain.
+    name: String,
+    /// Whether the platform takes what it signs.
+    works: bool,
+    /// What the platform said, or why nothing came of it.
+    said: String,
 }
 
 /// Makes a harmless signed request with the target's settings, and says what came of it.
@@ -129,12 +184,15 @@ pub(super) async fn test(
     by: By,
     InPath((platform, name)): InPath<(String, String)>,
     of: OfDomain,
-) -> Answer {
+) -> Answer<Tried> {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
     let said = payments.test_target(&domain, &platform, &name).await?;
-    Data::of(
-        json!({ "platform": platform, "name": name, "works": said.is_ok(), "said": said.unwrap_or_else(|why| why) }),
-    )
+    Data::of(Tried {
+        platform,
+        name,
+        works: said.is_ok(),
+        said: said.unwrap_or_else(|why| why),
+    })
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Query, State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::auth::By;
-use super::callbacks::{OfDomain, Place, check_note, keep, not_there};
+use super::callbacks::{OfDomain, Place, Put, check_note, keep, not_there};
 use super::envelope::{Answer, Data, Failure, InPath};
 use crate::home::{CallbackVersion, NewCallback};
 use crate::payment::Payments;
@@ -17,7 +18,7 @@ pub(super) async fn list(
     by: By,
     InPath(name): InPath<String>,
     of: OfDomain,
-) -> Answer {
+) -> Answer<Vec<CallbackVersion>> {
     let Query(of) = of?;
     let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
     let (_, versions) = find(&payments, &domain, &of.places(&by), &name).await?;
@@ -69,12 +70,13 @@ fn not_kept(version: u32, versions: &[CallbackVersion]) -> PayError {
 }
 
 /// Which version is to count again.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub(super) struct RollBack {
     /// The last one that has another content, where it is not said.
     #[serde(default)]
     version: Option<u32>,
+    /// What its owner says of it: one line.
     #[serde(default)]
     note: String,
 }
@@ -87,7 +89,7 @@ pub(super) async fn roll_back(
     InPath(name): InPath<String>,
     of: OfDomain,
     body: Result<Json<RollBack>, JsonRejection>,
-) -> Answer {
+) -> Answer<Put> {
     let Query(of) = of?;
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let test = of.place(&by)?;

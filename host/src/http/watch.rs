@@ -17,15 +17,17 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::auth::By;
 use super::envelope::Failure;
+use super::openapi::LastEventId;
 use super::payments::payment_id;
 use crate::payment::domain_following::{DomainFollowing, Told};
 use crate::payment::error::PayError;
@@ -40,8 +42,9 @@ const COME_BACK: Duration = Duration::from_secs(2);
 /// What some proxies have to be told, so that they pass events on as they come.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct Watched {
+    /// This payment; all of a domain's where it is not said.
     #[serde(default)]
     id: Option<String>,
     /// Whose payments, where no single one is named; for the operator.
@@ -55,14 +58,11 @@ pub(super) struct Watched {
 pub(super) async fn watch(
     State(payments): State<Payments>,
     by: By,
-    headers: HeaderMap,
+    LastEventId(last): LastEventId,
     watched: Result<Query<Watched>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(watched) = watched?;
-    let seen = match headers.get("last-event-id") {
-        None => watched.last,
-        Some(last) => last.to_str().ok().and_then(|last| last.parse().ok()),
-    };
+    let seen = last.unwrap_or(watched.last);
     match watched.id {
         Some(id) => {
             let held = by.hold(&payments);
@@ -121,7 +121,7 @@ fn events(following: Following) -> impl Stream<Item = Result<Event, Infallible>>
                     .event("payment")
                     .id(payment.revision.to_string())
                     .retry(COME_BACK)
-                    .json_data(view::to_json(&payment, now_ms()));
+                    .json_data(view::payment(&payment, now_ms()));
                 Some((Ok(event.unwrap_or_default()), Some(following)))
             }
             Err(error) => Some((Ok(refusal(&error)), None)),
@@ -145,7 +145,7 @@ fn events_of_domain(
                     Told::Behind => event.event("behind").data("{}"),
                     Told::Changed(payment) => event
                         .event("payment")
-                        .json_data(view::to_json(&payment, now_ms()))
+                        .json_data(view::payment(&payment, now_ms()))
                         .unwrap_or_default(),
                 };
                 Some((Ok(event), Some(following)))

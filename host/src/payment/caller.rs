@@ -26,7 +26,9 @@ pub enum Caller {
 }
 
 /// What a domain's key is for. Which endpoints that are is said in one place, the table of `http::access`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Everything that is the domain's: its callbacks, merchant settings and keys too.

@@ -17,6 +17,7 @@ use super::targets::check_args;
 use super::{Payments, now_ms, view};
 use crate::store::{Created, Domain, IdempotencyKey, NewPayment};
 pub use request::CreateRequest;
+pub(crate) use request::Fee;
 pub(super) use request::read_client_ip;
 use request::{
     MAX_META, MAX_META_DEPTH, is_shallow, note_library, read_brief, read_buyer, read_deadline,

@@ -20,7 +20,7 @@ use super::model::Ams;
 use super::{Payments, now_ms};
 
 /// How much a finding matters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gravity {
     /// Something does not work, or will not soon, or waits for a person.
@@ -30,7 +30,7 @@ pub enum Gravity {
 }
 
 /// One thing that was found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct Finding {
     /// The stable word for it.
     pub code: &'static str,
@@ -96,7 +96,7 @@ impl Findings {
 }
 
 /// What the host is, and what is wrong with it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Diagnosis {
     /// The release that runs.
     pub version: &'static str,

@@ -20,10 +20,13 @@ pub struct PayError {
 pub type Result<T> = std::result::Result<T, PayError>;
 
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $status:literal $code:literal;)+) => {
+    ($($(#[doc = $says:literal])+ $name:ident = $status:literal $code:literal;)+) => {
         impl PayError {
+            /// Every refusal: its code, its HTTP status, and when it is given.
+            pub const ALL: &[(&str, u16, &str)] = &[$(($code, $status, concat!($($says),+))),+];
+
             $(
-                $(#[$doc])*
+                $(#[doc = $says])+
                 pub fn $name<T: Into<String>>(message: T) -> PayError {
                     PayError { code: $code, status: $status, message: message.into() }
                 }

@@ -134,7 +134,7 @@ impl Seen {
             // A question that is brought forward makes a revision too, and changes nothing that can be seen.
             Seen::Payment(seen) => {
                 seen.revision == payment.revision
-                    || view::to_json(seen, 0) == view::to_json(payment, 0)
+                    || view::payment(seen, 0) == view::payment(payment, 0)
             }
         }
     }

@@ -59,7 +59,7 @@ pub mod session;
 pub mod settle;
 mod sharing;
 pub mod state;
-mod target_settings;
+pub mod target_settings;
 pub mod targets;
 pub mod ticket;
 pub mod view;

@@ -27,7 +27,7 @@ const REFUSED_KEPT: usize = 256;
 const BRING_FORWARD: Ams = 2_000;
 
 /// A notification that did not verify, for the operator to look at.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct RefusedNotification {
     /// When it came.
     pub at: Ams,
@@ -46,6 +46,10 @@ pub struct RefusedNotification {
     /// Its bytes in base64, the first ones.
     pub raw: String,
 }
+
+/// The answer to a notification that was not looked at.
+#[derive(Debug)]
+pub struct Unseen(pub Reply);
 
 /// Bytes of a refused notification that are kept, and of its headers.
 const RAW_KEPT: usize = 8 * 1024;
@@ -117,27 +121,32 @@ fn nobody() -> Reply {
 
 impl Payments {
     /// Takes a notification and gives the answer for the platform. What does not verify is bounded by where it came from
-    /// and what it is about: beyond that it is not looked at.
+    /// and what it is about.
+    ///
+    /// # Errors
+    /// Beyond that it is not looked at.
     pub async fn receive(
         &self,
         address: Address<'_>,
         message: Message,
         source: Option<IpAddr>,
-    ) -> Reply {
-        let admitted = match self.0.flood.admit(source, address, &message, now_ms()) {
-            Ok(admitted) => admitted,
-            Err(reply) => {
-                self.meter().notified(Notified::Unseen);
-                tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
-                return reply.unwrap_or_else(|| Reply {
-                    status: 503,
-                    ..nobody()
-                });
-            }
-        };
+    ) -> Result<Reply, Unseen> {
+        let admitted = self
+            .0
+            .flood
+            .admit(source, address, &message, now_ms())
+            .await;
+        let admitted = admitted.map_err(|reply| {
+            self.meter().notified(Notified::Unseen);
+            tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
+            Unseen(reply.unwrap_or_else(|| Reply {
+                status: 503,
+                ..nobody()
+            }))
+        })?;
         let raw = Raw::of(&message, source);
         let work = self.take(address, message);
-        match tokio::time::timeout(ANSWER_WITHIN, work).await {
+        Ok(match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => {
                 self.meter().notified(Notified::Taken);
                 taken
@@ -162,8 +171,7 @@ impl Payments {
                     tracing::warn!(target: "audit", ?trade_no, %why, bytes, "notification refused");
                 }
                 if about != About::Ours {
-                    let known = about == About::Known;
-                    self.0.flood.refused(&admitted, known, &reply, now_ms());
+                    self.0.flood.refused(&admitted, &reply, now_ms());
                 }
                 self.0.refused.push(raw.refused(trade_no, why));
                 reply
@@ -176,7 +184,7 @@ impl Payments {
                     ..nobody()
                 }
             }
-        }
+        })
     }
 
     /// The newest notifications that did not verify.

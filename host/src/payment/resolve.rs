@@ -14,7 +14,7 @@ use super::settle::edit_platform;
 use super::{Payments, now_ms};
 
 /// What the person decided.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// Take what was paid for the whole: the payment becomes OK.

@@ -1,6 +1,8 @@
 //! What owners do with their accounts at the platforms: keep settings, try them, look at them, take them out of use.
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::error::{PayError, Result};
 use super::kept_secrets::with_kept_secrets;
@@ -14,6 +16,40 @@ use crate::trust::{Target, verifying_key_names};
 
 /// Versions of a target whose keys find it, the newest ones: keys change once a year or so.
 const VERSIONS: usize = 64;
+
+/// What is shown of a target.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Target")]
+pub struct ShownTarget {
+    /// The platform.
+    pub platform: String,
+    /// Its name in the domain.
+    pub name: String,
+    /// Counted from 1.
+    pub version: u32,
+    /// Whether it pays test payments only.
+    pub test: bool,
+    /// Whether `send` takes it where none is named.
+    pub default: bool,
+    /// Out of use: no new payment goes there.
+    pub retired: bool,
+    /// Its own address for notifications, while it is in use.
+    pub notify_url: Option<String>,
+    /// What may be shown, by the provider's schema.
+    pub settings: Map<String, Value>,
+    /// The names of the secrets that are set.
+    pub secrets: Vec<String>,
+}
+
+/// A target in the list of a domain's.
+#[derive(Serialize, JsonSchema)]
+pub struct ListedTarget {
+    /// Without its settings.
+    #[serde(flatten)]
+    pub target: TargetSummary,
+    /// Its own address for notifications, while it is in use.
+    pub notify_url: Option<String>,
+}
 
 impl Payments {
     /// Keeps settings as a target's new version, once they fit the provider's schema. Gives the
@@ -118,33 +154,37 @@ impl Payments {
     }
 
     /// What is shown of a target: its public settings, and which secrets are set.
-    pub async fn show_target(&self, domain: &str, platform: &str, name: &str) -> Result<Value> {
+    pub async fn show_target(
+        &self,
+        domain: &str,
+        platform: &str,
+        name: &str,
+    ) -> Result<ShownTarget> {
         let stored = self.0.home.home(domain)?.target(platform, name).await?;
         let stored = stored.ok_or_else(|| PayError::not_found("no such target"))?;
         let notify_url = self.notify_url(domain, platform, name, stored.retired);
-        Ok(json!({
-            "platform": stored.platform,
-            "name": stored.name,
-            "version": stored.version,
-            "test": stored.test,
-            "default": stored.default,
-            "retired": stored.retired,
-            "notify_url": notify_url,
-            "settings": stored.settings,
-            "secrets": stored.secrets.keys().collect::<Vec<_>>(),
-        }))
+        Ok(ShownTarget {
+            platform: stored.platform,
+            name: stored.name,
+            version: stored.version,
+            test: stored.test,
+            default: stored.default,
+            retired: stored.retired,
+            notify_url,
+            settings: stored.settings,
+            secrets: stored.secrets.into_keys().collect(),
+        })
     }
 
     /// All targets of a domain without their settings, the retired ones too.
-    pub async fn list_targets(&self, domain: &str) -> Result<Vec<Value>> {
+    pub async fn list_targets(&self, domain: &str) -> Result<Vec<ListedTarget>> {
         let targets = self.0.home.home(domain)?.targets().await?;
         let shown = targets.into_iter().map(|target| {
             let url = self.notify_url(domain, &target.platform, &target.name, target.retired);
-            let mut shown = json!(target);
-            if let Some(shown) = shown.as_object_mut() {
-                shown.insert("notify_url".to_owned(), json!(url));
+            ListedTarget {
+                target,
+                notify_url: url,
             }
-            shown
         });
         Ok(shown.collect())
     }

@@ -15,7 +15,7 @@ const KEPT: u32 = 100_000;
 const TIDIED_EVERY: u32 = 1_000;
 
 /// One line.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct AuditLine {
     /// Its place; 0 before it has one.
     pub seq: u64,

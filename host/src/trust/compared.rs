@@ -18,7 +18,7 @@ use super::target::Target;
 use crate::payment::money::Money;
 
 /// What came of comparing one fact.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The platform says what the payment says.
@@ -32,7 +32,7 @@ pub enum Verdict {
 }
 
 /// One fact of a statement.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct Fact {
     /// `trade`, `transaction`, `account`, `amount`, `currency`, `state`, `refund` or `refunded`.
     pub name: &'static str,

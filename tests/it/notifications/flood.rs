@@ -1,5 +1,7 @@
 //! A flood of what does not verify: it is refused unseen after a while, and takes nothing from what does.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use walnut_sandbox::alipay::Notice;
 
@@ -8,6 +10,30 @@ use crate::world::World;
 
 /// More than is looked at of one source about one trade.
 const MANY: usize = 50;
+
+/// What is not looked at is answered so much later.
+const SLOW: Duration = Duration::from_millis(200);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_waits_for_itself() {
+    let world = World::start().await;
+    let (id, _) = world.sent().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async || {
+        let address = format!("{}/pay/re/{id}", world.host.url());
+        let begun = Instant::now();
+        let sent = client.post(address).body("sign=AAAA").send().await;
+        (sent.unwrap().status().as_u16(), begun.elapsed())
+    };
+    let (first, _) = send().await;
+    let mut slow = 0;
+    for _ in 1..MANY {
+        let (status, took) = send().await;
+        assert_eq!(status, first);
+        slow += usize::from(took >= SLOW);
+    }
+    assert!(slow >= MANY - 32, "{slow}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_shuts_out_its_own_source_for_its_own_trade_alone() {

@@ -206,6 +206,11 @@ async fn what_an_owner_saves_is_what_the_host_says() {
 }
 
 #[tokio::test]
+async fn a_programmer_reads_what_an_endpoint_takes_and_refuses() {
+    story("endpoints").await;
+}
+
+#[tokio::test]
 async fn an_owner_pages_through_payments() {
     story("paging").await;
 }

@@ -3,6 +3,7 @@
 mod alipay;
 mod balancer;
 mod books;
+mod contract;
 mod faults;
 mod host;
 mod moment;

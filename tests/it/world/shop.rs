@@ -7,6 +7,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use walnut_sandbox::alipay::{Account, Alipay};
 
+use super::contract;
+
 /// A caller with a key.
 #[derive(Clone)]
 pub(crate) struct Shop {
@@ -95,14 +97,19 @@ impl Shop {
     }
 
     pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-        let response = request.send().await.unwrap();
+        let (http, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = http.execute(request).await.unwrap();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Answer {
+        let answer = Answer {
             status,
             headers,
             bytes: response.bytes().await.unwrap().to_vec(),
-        }
+        };
+        contract::hold(&http, &method, &url, &answer).await;
+        answer
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

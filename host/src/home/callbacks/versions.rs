@@ -14,7 +14,7 @@ use crate::home::{HomeError, name};
 use crate::payment::model::{Ams, CallbackKind, Digest};
 
 /// One version of a callback.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CallbackVersion {
     /// Counted from 1.
     pub version: u32,

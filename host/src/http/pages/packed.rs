@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 use std::sync::LazyLock;
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_ENCODING;
 use flate2::Compression;
@@ -15,13 +16,13 @@ use crate::payment::model::Digest;
 pub(super) struct Packed(LazyLock<Made>);
 
 /// What is made of a text.
-pub(super) struct Made {
+pub(in crate::http) struct Made {
     plain: Form,
     gzip: Form,
 }
 
 struct Form {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// A strong tag, quoted.
     tag: String,
 }
@@ -31,32 +32,36 @@ impl Packed {
         Packed(LazyLock::new(make))
     }
 
-    pub(super) fn bytes(&'static self, gzip: bool) -> &'static [u8] {
-        &self.form(gzip).bytes
-    }
-
-    pub(super) fn tag(&'static self, gzip: bool) -> &'static str {
-        &self.form(gzip).tag
-    }
-
-    fn form(&'static self, gzip: bool) -> &'static Form {
-        match gzip {
-            true => &self.0.gzip,
-            false => &self.0.plain,
-        }
+    pub(super) fn made(&self) -> &Made {
+        &self.0
     }
 }
 
 impl Made {
-    pub(super) fn of(text: &'static str) -> Made {
+    pub(in crate::http) fn of(text: &str) -> Made {
         let form = |bytes: Vec<u8>| Form {
             tag: format!("\"{}\"", Digest::of(&bytes)),
-            bytes,
+            bytes: bytes.into(),
         };
         Made {
             plain: form(text.as_bytes().to_vec()),
             // Writing into memory does not fail.
             gzip: form(gzip(text.as_bytes()).unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn bytes(&self, gzip: bool) -> Bytes {
+        self.form(gzip).bytes.clone()
+    }
+
+    pub(super) fn tag(&self, gzip: bool) -> &str {
+        &self.form(gzip).tag
+    }
+
+    fn form(&self, gzip: bool) -> &Form {
+        match gzip {
+            true => &self.gzip,
+            false => &self.plain,
         }
     }
 }
@@ -98,11 +103,12 @@ mod tests {
     #[test]
     fn both_forms_are_the_same_text() {
         let mut text = String::new();
-        let mut unpacked = GzDecoder::new(PACKED.bytes(true));
+        let packed = PACKED.made().bytes(true);
+        let mut unpacked = GzDecoder::new(&packed[..]);
         unpacked.read_to_string(&mut text).unwrap();
-        assert_eq!(text.as_bytes(), PACKED.bytes(false));
-        assert!(PACKED.bytes(true).len() < PACKED.bytes(false).len());
-        assert_ne!(PACKED.tag(true), PACKED.tag(false));
+        assert_eq!(text.as_bytes(), PACKED.made().bytes(false));
+        assert!(PACKED.made().bytes(true).len() < PACKED.made().bytes(false).len());
+        assert_ne!(PACKED.made().tag(true), PACKED.made().tag(false));
     }
 
     #[test]

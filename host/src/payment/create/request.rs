@@ -23,37 +23,62 @@ pub(super) const MAX_META: usize = 64 * 1024;
 pub(super) const MAX_META_DEPTH: usize = 32;
 
 /// A fee as callers write it: `2300`, `"2300"` or `"2300RMB"`, in minor units.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
-pub(super) enum Fee {
+pub(crate) enum Fee {
+    /// As a number.
     Minor(i64),
+    /// As a text, with its currency or without.
     Text(String),
+    /// What is none.
+    #[schemars(skip)]
     Other(Value),
 }
 
+impl Fee {
+    /// As it was written.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Fee::Minor(minor) => minor.to_string(),
+            Fee::Text(text) => text,
+            Fee::Other(other) => other.to_string(),
+        }
+    }
+}
+
 /// What `create` takes. Everything else at the top level is metadata.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, schemars::JsonSchema)]
 #[serde(expecting = "an object")]
 pub struct CreateRequest {
+    /// What it is for, in words for the buyer: at most 512 bytes.
     pub(super) brief: Option<String>,
+    /// What is to be paid: minor units, with the currency behind them where `cur` does not say it.
     pub(super) fee: Option<Fee>,
+    /// `RMB` where nobody says otherwise.
     pub(super) cur: Option<String>,
+    /// What it cost before a discount, in minor units.
     pub(super) price: Option<i64>,
     /// `TYPE:ID` or `TYPE:ID:NAME`.
     pub(super) buyer: Option<String>,
+    /// 1 for a Walnut user, 2 for one of the domain: instead of `buyer`.
     pub(super) buyer_tp: Option<u8>,
+    /// Instead of `buyer`.
     pub(super) buyer_id: Option<String>,
+    /// Instead of `buyer`.
     pub(super) buyer_nm: Option<String>,
     /// A domain's name or id; another than the caller's own only for `root`.
     pub(super) seller: Option<String>,
+    /// The name of the domain's callback that runs when it is paid.
     pub(super) callback: Option<String>,
+    /// Until when it may be paid: in two hours where nobody says otherwise, in 15 days at most.
     pub(super) expi: Option<Ams>,
+    /// Whether it is a test payment; those of a test key are.
     pub(super) test: Option<bool>,
     /// Sends at once when given.
     pub pay_tp: Option<String>,
     /// With `pay_tp`.
     pub pay_target: Option<String>,
-    /// With `pay_tp`.
+    /// With `pay_tp`: what the pay type takes, such as the buyer's code at a till.
     #[serde(default)]
     pub args: Vec<String>,
     /// The buyer's address.

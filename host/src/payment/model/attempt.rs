@@ -7,7 +7,7 @@ use super::ids::{Ams, Digest, PaymentId, TradeNo};
 use super::{FailWhy, as_text};
 
 /// Where an attempt stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AttemptState {
     /// Written before the platform was called; the platform may or may not know it.
@@ -34,7 +34,7 @@ pub struct Ending {
 }
 
 /// Why an attempt is ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EndWhy {
     /// Nobody paid in time.

@@ -36,7 +36,7 @@ macro_rules! as_text {
 use as_text;
 
 /// Where a payment stands (`st`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
     /// Created, not yet sent.
@@ -50,7 +50,7 @@ pub enum State {
 }
 
 /// Why a payment or attempt is FAIL (`fail_why`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FailWhy {
     /// The platform said no.
@@ -69,7 +69,7 @@ as_text!(PresentationKind { Link = "LINK", Iframe = "IFRAME", Qrcode = "QRCODE",
 as_text!(CallbackKind { Component = "component", JavaScript = "javascript" });
 
 /// What kind of thing the buyer is shown (`re_tp`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PresentationKind {
     /// An address to open.
@@ -114,7 +114,7 @@ pub struct Buyer {
 }
 
 /// How a callback is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CallbackKind {
     /// A component of the callback world.
@@ -149,7 +149,7 @@ pub struct BoundCallback {
 }
 
 /// A way to pay that was open when the payment was created; no other may be used.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Offer {
     /// Such as `zfb.qrcode`.
     pub pay_tp: String,
@@ -161,7 +161,7 @@ pub struct Offer {
 }
 
 /// A verified statement that contradicts the payment; a person decides (`resolve`).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hold {
     /// Why, in English.
     pub why: String,
@@ -260,7 +260,7 @@ pub struct StoredStatement {
 }
 
 /// One line of the append-only history.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, schemars::JsonSchema)]
 pub struct Change {
     /// When.
     pub at: Ams,

@@ -6,7 +6,7 @@ use super::as_text;
 use super::ids::{Ams, PaymentId, RefundNo, TradeNo};
 
 /// Where a refund stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RefundState {
     /// Written before the platform was called; the platform may or may not know it.
@@ -23,7 +23,7 @@ pub enum RefundState {
 as_text!(RefundState { Intent = "INTENT", Wait = "WAIT", Stuck = "STUCK", Ok = "OK", Fail = "FAIL" });
 
 /// Who wanted the money to go back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RefundCause {
     /// A caller.

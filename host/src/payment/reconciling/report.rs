@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::payment::money::Money;
 
 /// What a reconciliation of one domain and day found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// `YYYY-MM-DD`, in the time zone of each platform.
     pub day: String,
@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// What came of one account.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TargetReport {
     /// Such as `wx`.
     pub platform: String,
@@ -48,7 +48,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// Whether an account could be compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It was; with nothing, where the platform states that nothing happened on that day.
@@ -60,7 +60,7 @@ pub enum Status {
 }
 
 /// In what the sides differ.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The bill has a payment that the domain does not have.
@@ -76,7 +76,7 @@ pub enum Kind {
 }
 
 /// What one side says of it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct Side {
     /// The side's own word: `st` of the attempt or refund here, the platform's there.
     pub state: String,
@@ -99,7 +99,7 @@ impl Side {
 }
 
 /// One difference.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, schemars::JsonSchema)]
 pub struct Difference {
     /// In what.
     pub kind: Kind,
