@@ -99,7 +99,7 @@ async fn listed(payments: &Payments, domain: Option<&str>) -> Answer<Vec<KeyView
         .keys(domain)
         .await
         .map_err(PayError::from)?;
-    Data::of(keys.iter().map(|key| shown(key)).collect())
+    Data::of(keys.iter().map(shown).collect())
 }
 
 /// A key, without its secret.
