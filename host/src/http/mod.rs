@@ -80,7 +80,6 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         .any("/pay/re", notifications::bare)
         .any("/pay/re/{trade_no}", notifications::addressed)
         .any("/pay/re/t/{token}", notifications::of_account)
-        .layer(Extension(notifications::Slowed::new(incoming)))
         .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
         .layer(MapRequestLayer::new(whole_within(incoming.notification)));
     let components = Routes::new()
@@ -175,6 +174,7 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(meter, metrics::measured))
+        .layer(from_fn(notifications::slowed))
         .with_state(payments)
 }
 

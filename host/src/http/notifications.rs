@@ -2,21 +2,18 @@
 //! for the operator to look at.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use super::source::Source;
-use crate::config::Incoming;
 use crate::payment::Payments;
 use crate::payment::address::Address;
 use crate::payment::receive::{RefusedNotification, Unseen};
@@ -58,70 +55,55 @@ fn passed_on(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// How long those wait for their answer whose notifications are not looked at any more: whoever floods the host has a
-/// connection for each of them.
+/// How long those wait for their answer whose notifications are not looked at any more.
 const SLOW: Duration = Duration::from_millis(200);
-/// So many in a hundred of the requests that may be in work wait for that at once; beyond that they are told at once.
-const SLOW_AT_ONCE: usize = 12;
-/// A larger body takes too much of the memory of bodies meanwhile.
-const SLOW_BYTES: usize = 16 * 1024;
 
-/// The places of those who are slowed down.
-#[derive(Clone)]
-pub(super) struct Slowed(Arc<Semaphore>);
+/// Beside an answer that comes late.
+#[derive(Clone, Copy)]
+struct Slow;
 
-impl Slowed {
-    pub(super) fn new(incoming: &Incoming) -> Slowed {
-        Slowed(Arc::new(Semaphore::new(
-            incoming.requests * SLOW_AT_ONCE / 100,
-        )))
+/// Has whoever floods the host wait. An answer that waits here takes nothing but its connection: the request has given back
+/// its place and its memory.
+pub(super) async fn slowed(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.extensions().get::<Slow>().is_some() {
+        tokio::time::sleep(SLOW).await;
     }
-
-    async fn answer(&self, payments: &Payments, address: Address<'_>, came: Received) -> Response {
-        let Received(message, source) = came;
-        let is_small = message.body.len() <= SLOW_BYTES;
-        answer(match payments.receive(address, message, source).await {
-            Ok(reply) => reply,
-            Err(Unseen(reply)) => {
-                if let (true, Ok(_place)) = (is_small, self.0.try_acquire()) {
-                    tokio::time::sleep(SLOW).await;
-                }
-                reply
-            }
-        })
-    }
+    response
 }
 
-pub(super) async fn bare(
-    State(payments): State<Payments>,
-    Extension(slowed): Extension<Slowed>,
-    came: Received,
-) -> Response {
-    slowed.answer(&payments, Address::Bare, came).await
+pub(super) async fn bare(State(payments): State<Payments>, came: Received) -> Response {
+    received(&payments, Address::Bare, came).await
 }
 
 pub(super) async fn addressed(
     State(payments): State<Payments>,
-    Extension(slowed): Extension<Slowed>,
     trade_no: Result<Path<String>, PathRejection>,
     came: Received,
 ) -> Response {
     let trade_no = read(trade_no);
-    slowed
-        .answer(&payments, Address::Trade(&trade_no), came)
-        .await
+    received(&payments, Address::Trade(&trade_no), came).await
 }
 
 pub(super) async fn of_account(
     State(payments): State<Payments>,
-    Extension(slowed): Extension<Slowed>,
     token: Result<Path<String>, PathRejection>,
     came: Received,
 ) -> Response {
     let token = read(token);
-    slowed
-        .answer(&payments, Address::Account(&token), came)
-        .await
+    received(&payments, Address::Account(&token), came).await
+}
+
+async fn received(payments: &Payments, address: Address<'_>, came: Received) -> Response {
+    let Received(message, source) = came;
+    match payments.receive(address, message, source).await {
+        Ok(reply) => answer(reply),
+        Err(Unseen(reply)) => {
+            let mut response = answer(reply);
+            response.extensions_mut().insert(Slow);
+            response
+        }
+    }
 }
 
 /// What cannot be read names nothing.
