@@ -1,6 +1,7 @@
 //! The edge where requests come in: how much of them the host holds, and what it believes of them.
 
 mod handover;
+mod http2;
 mod limits;
 mod proxies;
 mod request_ids;

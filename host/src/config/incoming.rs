@@ -11,6 +11,8 @@ pub struct Incoming {
     pub connections: usize,
     /// Connections of one source at once.
     pub of_one_source: usize,
+    /// Requests of one connection of HTTP/2 at once.
+    pub streams: usize,
     /// Requests at once that need a key, and as many others.
     pub requests: usize,
     /// Bytes of bodies at once, for each of these kinds.
@@ -47,6 +49,7 @@ impl Config {
         Incoming {
             connections: self.incoming_connections.get() as usize,
             of_one_source: self.incoming_of_one_source.get() as usize,
+            streams: self.incoming_streams.get() as usize,
             requests: self.incoming_requests.get() as usize,
             bodies_bytes: (self.incoming_bodies_mib.get() as usize) << 20,
             head_bytes: (self.incoming_head_kib.get() as usize) << 10,

@@ -141,6 +141,9 @@ settings! {
     /// Connections of one source at once: of an address, or of an IPv6 network of 64 bits. Those of proxies that are named are not
     /// counted.
     fixed incoming_of_one_source ("incoming.of_one_source"): Number<1, 1_000_000> = Some("2000"), "";
+    /// Requests at once of one connection of HTTP/2, which a host that speaks TLS itself offers. Each but the first takes a
+    /// place as a connection does.
+    fixed incoming_streams ("incoming.streams"): Number<1, 1_000> = Some("64"), "";
     /// Requests that are worked at at once: so many that need a key, and as many of the others (notifications, signing in,
     /// pages), of which one source has a quarter. What comes beyond is told to come again (503).
     fixed incoming_requests ("incoming.requests"): Number<4, 1_000_000> = Some("1024"), "";

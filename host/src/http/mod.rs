@@ -14,7 +14,7 @@
 //! | [`openapi`] | `/openapi.json`: all of them, made from their handlers |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
-//! [`serving`] takes the connections, [`pace`] holds them to their time, [`load`] sheds what is too much, [`bodies`] bounds
+//! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, [`bodies`] bounds
 //! what is read, [`tls`] encrypts.
 
 pub(crate) mod access;
@@ -30,6 +30,7 @@ mod dry_run;
 mod endings;
 mod envelope;
 mod health;
+mod http2;
 mod keys;
 mod load;
 mod metrics;

@@ -7,6 +7,7 @@
 //! | the whole of a body | [`Incoming::body`] and its like; then the request is refused with 408 |
 //! | whoever asked to read on | [`Incoming::answer`]; then the connection is closed |
 //! | a TLS handshake | [`Incoming::handshake`]; then the connection is closed |
+//! | the next of an answer's pieces over HTTP/2, where one connection has many ([`http2`]) | [`Incoming::answer`] as well |
 //! | what runs when it is to stop | [`Incoming::end`]; then it is given up |
 
 use std::convert::Infallible;
@@ -16,7 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use hyper::body::Incoming as Arriving;
 use hyper::server::conn::http1;
@@ -30,6 +33,7 @@ use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use super::health;
+use super::http2::{self, Pieces, Stream, Streams, Tasks};
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
 use super::places::{Place, Places};
@@ -161,10 +165,14 @@ struct Seat {
 }
 
 impl Server {
+    /// Whose places are taken: a proxy is nobody's source.
+    fn counted(&self, source: IpAddr) -> Option<IpAddr> {
+        Some(source).filter(|source| !self.proxies.has(*source))
+    }
+
     /// A seat for another connection; none where there are so many that nothing is even told.
     fn seat(&self, source: IpAddr) -> Option<Seat> {
-        // A proxy is nobody's source.
-        let source = Some(source).filter(|source| !self.proxies.has(*source));
+        let source = self.counted(source);
         if let Some(place) = self.held.take(source) {
             return Some(Seat {
                 place,
@@ -187,7 +195,10 @@ impl Server {
         };
         let shaken = tls.acceptor().accept(stream);
         match tokio::time::timeout(self.incoming.handshake, shaken).await {
-            Ok(Ok(stream)) => self.speak(stream, from, seat).await,
+            Ok(Ok(stream)) => match stream.get_ref().1.alpn_protocol() {
+                Some(http2::NAME) => self.speak_http2(stream, from, seat).await,
+                _ => self.speak(stream, from, seat).await,
+            },
             Ok(Err(error)) => tracing::debug!(%error, "handshake"),
             Err(_) => tracing::debug!("a handshake did not come to its end in time"),
         }
@@ -213,9 +224,56 @@ impl Server {
                 serving.await
             }
         };
-        if let Err(error) = ended {
-            // Whoever it was has hung up, was too slow, or is no HTTP client.
-            tracing::debug!(%error, "connection");
+        tell(ended);
+    }
+
+    /// The same for a connection of HTTP/2, whose requests are beside each other: their times are theirs, and not the
+    /// connection's.
+    async fn speak_http2<S>(self: &Arc<Server>, stream: S, from: IpAddr, seat: Seat)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pace = Pace::default();
+        pace.begin().for_good();
+        let Incoming {
+            head, idle, answer, ..
+        } = self.incoming;
+        let stream = Paced::new(stream, seat.place, pace, head, answer);
+        let (streams, ended) = (Streams::default(), CancellationToken::new());
+        let _end = ended.clone().drop_guard();
+        let places = if seat.is_held { &self.held } else { &self.told };
+        let service = service_fn(|request| {
+            // Here they are in their order; what follows runs beside each other.
+            let open = streams.begin(|| places.take(self.counted(from)));
+            let server = Arc::clone(self);
+            async move {
+                server
+                    .answer_beside(request, from, open, seat.is_held)
+                    .await
+            }
+        });
+        let serving = http2::builder(&self.incoming, Tasks(ended))
+            .serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        let told = async {
+            streams.asked().await;
+            if seat.is_held {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            done = serving.as_mut() => return tell(done),
+            () = streams.unread(answer) => return tracing::debug!("nobody reads the answer"),
+            () = streams.quiet(idle) => {}
+            () = told => {}
+            // The protocol itself lets a request through that is on its way.
+            () = self.stop.cancelled() => {}
+        }
+        serving.as_mut().graceful_shutdown();
+        tokio::select! {
+            done = serving => tell(done),
+            () = streams.unread(answer) => tracing::debug!("nobody reads the answer"),
+            () = streams.quiet(answer) => tracing::debug!("nobody hears of the end"),
         }
     }
 
@@ -227,12 +285,57 @@ impl Server {
 
     async fn answer(
         &self,
-        mut request: hyper::Request<Arriving>,
+        request: hyper::Request<Arriving>,
         from: IpAddr,
         pace: &Pace,
         is_held: bool,
     ) -> Result<hyper::Response<Answer>, Infallible> {
         let open = pace.begin();
+        let mut response = self.ask(request, from, is_held).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            open.for_good();
+            return Ok(response.map(|body| Answer::new(body, None)));
+        }
+        if !is_held || self.stop.is_cancelled() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        Ok(response.map(|body| Answer::new(body, Some(open))))
+    }
+
+    /// The same for a request that has others beside it.
+    async fn answer_beside(
+        &self,
+        mut request: hyper::Request<Arriving>,
+        from: IpAddr,
+        open: Option<Stream>,
+        is_held: bool,
+    ) -> Result<hyper::Response<Pieces>, Infallible> {
+        let Some(stream) = open else {
+            self.shed.tell("requests of a connection");
+            return Ok(load::busy()
+                .into_response()
+                .map(|body| Pieces::new(body, None)));
+        };
+        if request.headers().len() > self.incoming.headers {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let refused = status.into_response();
+            return Ok(refused.map(|body| Pieces::new(body, Some(stream))));
+        }
+        // An address is what it is over HTTP/1.1: without the host's name.
+        if let Some(address) = request.uri().path_and_query() {
+            *request.uri_mut() = Uri::from(address.clone());
+        }
+        let response = self.ask(request, from, is_held).await?;
+        Ok(response.map(|body| Pieces::new(body, Some(stream))))
+    }
+
+    async fn ask(
+        &self,
+        mut request: hyper::Request<Arriving>,
+        from: IpAddr,
+        is_held: bool,
+    ) -> Result<hyper::Response<Body>, Infallible> {
         let by_proxy = self.proxies.has(from);
         let id = RequestId::of(request.headers(), by_proxy);
         let known = self.proxies.ask(from, request.headers());
@@ -245,15 +348,14 @@ impl Server {
         let mut response = router.clone().oneshot(request).instrument(span).await?;
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.into_value());
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            open.for_good();
-            return Ok(response.map(|body| Answer::new(body, None)));
-        }
-        if !is_held || self.stop.is_cancelled() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        Ok(response.map(|body| Answer::new(body, Some(open))))
+        Ok(response)
+    }
+}
+
+fn tell(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        // Whoever it was has hung up, was too slow, or is no HTTP client.
+        tracing::debug!(%error, "connection");
     }
 }
 

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-/// The protocol that is offered.
-const HTTP1: &[u8] = b"http/1.1";
+/// The protocols that are offered, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [super::http2::NAME, b"http/1.1"];
 
 /// Where certificate and key are: PEM, the host's own certificate first and then those that lead to an authority.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -129,7 +129,7 @@ fn read(files: &TlsFiles) -> Result<(ServerConfig, Until), TlsError> {
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key));
     let mut config = config.map_err(|error| unfit(files, error.to_string()))?;
-    config.alpn_protocols = vec![HTTP1.to_vec()];
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok((config, until))
 }
 

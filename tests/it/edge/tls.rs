@@ -11,13 +11,13 @@ use super::Line;
 use crate::world::{Host, run_walnut};
 
 /// A certificate of its own authority, and its key.
-struct Pair {
-    certificate: String,
+pub(super) struct Pair {
+    pub(super) certificate: String,
     key: String,
 }
 
 impl Pair {
-    fn make() -> Pair {
+    pub(super) fn make() -> Pair {
         let key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         Pair {
@@ -27,7 +27,7 @@ impl Pair {
     }
 
     /// Whoever believes this certificate alone.
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let certificate = Certificate::from_pem(self.certificate.as_bytes()).unwrap();
         let client = Client::builder().no_proxy();
         client.tls_certs_only([certificate]).build().unwrap()
@@ -35,9 +35,13 @@ impl Pair {
 }
 
 /// The files that a host reads.
-struct Files(TempDir);
+pub(super) struct Files(TempDir);
 
 impl Files {
+    pub(super) fn of(pair: &Pair) -> Files {
+        Files::with(&pair.certificate, &pair.key)
+    }
+
     fn with(certificate: &str, key: &str) -> Files {
         let files = Files(tempfile::tempdir().unwrap());
         files.put(certificate, key);
@@ -53,7 +57,7 @@ impl Files {
         self.0.path().join(name)
     }
 
-    async fn host(&self, more: &[&str]) -> Host {
+    pub(super) async fn host(&self, more: &[&str]) -> Host {
         let (certificate, key) = (self.path("host.pem"), self.path("host.key"));
         let text = |path: &'_ Path| path.to_str().unwrap().to_owned();
         let (certificate, key) = (text(&certificate), text(&key));
