@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Incoming, PublicUrl};
 use crate::home::{DataRoot, MasterSource, ROOT_KEY_FILE};
 use crate::http;
+use crate::http::door::Door;
 use crate::http::serving::{Serving, serve};
 use crate::http::source::Proxies;
 use crate::http::tls::{Tls, TlsFiles};
@@ -135,12 +136,14 @@ impl Host {
         let stop = CancellationToken::new();
         let working = tokio::spawn(work::run(payments.clone(), stop.clone()));
         let end = options.incoming.end;
-        let router = http::router(payments.clone(), &options.incoming);
+        let door = Door::default();
+        let router = http::router(payments.clone(), &options.incoming, &door, tls.clone());
         let serving = Serving {
             router,
             incoming: options.incoming,
             tls: tls.clone(),
             proxies: options.proxies,
+            door,
         };
         let serving = tokio::spawn(serve(listener, serving, stop.clone()));
         Ok(Host {

@@ -13,23 +13,23 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::world::Host;
 
 /// A connection to a host, byte by byte.
-struct Line(TcpStream);
+pub(crate) struct Line(TcpStream);
 
 impl Line {
     /// From this address of the machine's loopback.
-    async fn open(host: &Host, from: &str) -> Line {
+    pub(crate) async fn open(host: &Host, from: &str) -> Line {
         let address = host.url().split_once("://").unwrap().1.parse().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
         Line(socket.connect(address).await.unwrap())
     }
 
-    async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
     /// Reads on until what came ends like this.
-    async fn hears(&mut self, end: &str) -> String {
+    pub(crate) async fn hears(&mut self, end: &str) -> String {
         let mut heard = Vec::new();
         while !heard.ends_with(end.as_bytes()) {
             let read = self.0.read_buf(&mut heard).await.unwrap_or(0);
@@ -40,7 +40,7 @@ impl Line {
     }
 
     /// What comes until the connection is closed.
-    async fn rest(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         let mut heard = Vec::new();
         // One that is cut says nothing more.
         let _ = self.0.read_to_end(&mut heard).await;
@@ -48,7 +48,7 @@ impl Line {
     }
 
     /// The whole answer to a request without a body, on a connection of its own.
-    async fn ask(host: &Host, from: &str, path: &str) -> String {
+    pub(crate) async fn ask(host: &Host, from: &str, path: &str) -> String {
         let mut line = Line::open(host, from).await;
         line.say(&format!(
             "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

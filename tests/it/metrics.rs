@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use walnut_sandbox::alipay::{Fen, Notice};
 
+use crate::edge::Line;
 use crate::world::{AlipayWay, Host, RECORD_SALE, SCRIPTED, Shop, World};
 use text::Scrape;
 
@@ -101,7 +102,10 @@ async fn everything_that_the_page_names_is_told_and_nothing_else() {
     })
     .await;
     let (page, families) = (told(), scraped.families.keys());
-    let names: BTreeSet<&str> = page.iter().map(|(name, _)| *name).collect();
+    // Told where the host speaks TLS itself.
+    let own = "walnut_tls_certificate_expiry_timestamp_seconds";
+    let names = page.iter().map(|(name, _)| *name);
+    let names: BTreeSet<&str> = names.filter(|name| *name != own).collect();
     assert_eq!(names, families.map(String::as_str).collect());
     for (family, labels) in &page {
         for sample in scraped.samples.iter().filter(|sample| {
@@ -250,6 +254,76 @@ async fn everything_that_the_page_names_is_told_and_nothing_else() {
     let nobody = Shop::answer(shop.keyless(Method::GET, "/metrics")).await;
     assert_eq!(nobody.refusal().1, "e.auth.required");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_turned_away_is_counted_by_the_reason() {
+    let slow = ["incoming.head_seconds=1", "incoming.head_kib=8"];
+    let options: Vec<&str> = ["incoming.of_one_source=2"]
+        .into_iter()
+        .chain(slow)
+        .flat_map(|option| ["--set", option])
+        .collect();
+    let host = Host::start_with(&options).await;
+    let root = host.root();
+    let turned = "walnut_connections_turned_away_total";
+    // Every reason is there before it happens.
+    let (_, first) = scrape(&root).await;
+    for reason in REASONS {
+        let sum = first.sum(turned, &[("reason", reason)]);
+        assert_eq!(sum, 0.0, "{reason}");
+    }
+    assert!(first.sum("walnut_connections_open", &[]) >= 1.0);
+
+    let large = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n",
+        "x".repeat(9 << 10)
+    );
+    for (said, reason) in [
+        ("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "slow_head"),
+        (large.as_str(), "large_head"),
+        ("\u{1}\u{2}\u{3} nothing of the kind\r\n\r\n", "malformed"),
+    ] {
+        let mut line = Line::open(&host, "127.0.0.3").await;
+        line.say(said).await;
+        line.rest().await;
+        until(&root, |scraped| {
+            scraped.sum(turned, &[("reason", reason)]) == 1.0
+        })
+        .await;
+    }
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut line = Line::open(&host, "127.0.0.4").await;
+        line.say("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        line.hears("}}").await;
+        held.push(line);
+    }
+    Line::ask(&host, "127.0.0.4", "/readyz").await;
+    let (_, last) = scrape(&root).await;
+    assert_eq!(last.sum(turned, &[("reason", "source")]), 1.0);
+    assert!(last.sum("walnut_connections_open", &[]) >= 3.0);
+    drop(held);
+    until(&root, |scraped| {
+        scraped.sum("walnut_connections_open", &[]) == 1.0
+    })
+    .await;
+    // Nobody else was.
+    let (_, last) = scrape(&root).await;
+    assert_eq!(last.sum(turned, &[]), 4.0);
+}
+
+/// Why somebody may be turned away.
+const REASONS: [&str; 9] = [
+    "connections",
+    "source",
+    "system",
+    "handshake",
+    "slow_handshake",
+    "slow_head",
+    "large_head",
+    "malformed",
+    "slow_reader",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_is_counted_by_what_trapped() {

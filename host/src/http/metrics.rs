@@ -21,7 +21,9 @@ use tracing::{Instrument as _, field};
 
 use super::access;
 use super::audit::Refused;
+use super::door::Door;
 use super::envelope::Failure;
+use super::tls::OwnTls;
 use crate::logging::SPANS;
 use crate::measured::{gauge, process, seconds};
 use crate::payment::error::PayError;
@@ -71,7 +73,7 @@ struct Inner {
 
 impl Meter {
     /// Nothing yet, and what the rooms below have counted so far.
-    pub(super) fn new(payments: &Payments) -> Meter {
+    pub(super) fn new(payments: &Payments, door: &Door) -> Meter {
         let requests = Family::<Answered, Counter>::default();
         let times = Family::<Asked, Histogram>::new_with_constructor(seconds);
         let refused = Family::<Code, Counter>::default();
@@ -93,6 +95,7 @@ impl Meter {
         registry.register("walnut_http_requests_under_way", help, under_way.clone());
         let help = "Requests that were refused, by the errCode of the answer";
         registry.register("walnut_refusals", help, refused.clone());
+        door.register(&mut registry);
         payments.measure(&mut registry);
         Meter(Arc::new(Inner {
             registry,
@@ -194,6 +197,7 @@ fn class(status: StatusCode) -> &'static str {
 pub(super) async fn metrics(
     State(payments): State<Payments>,
     Extension(meter): Extension<Meter>,
+    Extension(own): Extension<OwnTls>,
 ) -> Result<Response, Failure> {
     let standing = meter.standing(&payments).await;
     let mut now = Registry::default();
@@ -204,6 +208,11 @@ pub(super) async fn metrics(
         help,
         u64::from(standing.is_some()),
     );
+    if let Some(tls) = &own.0 {
+        let help = "When the certificate that connections are given ends, in seconds since 1970";
+        let name = "walnut_tls_certificate_expiry_timestamp_seconds";
+        gauge(&mut now, name, help, tls.until());
+    }
     if let Some(standing) = standing {
         tell(&mut now, &standing, now_ms());
     }

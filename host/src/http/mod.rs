@@ -14,8 +14,8 @@
 //! | [`openapi`] | `/openapi.json`: all of them, made from their handlers |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
-//! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, [`bodies`] bounds
-//! what is read, [`tls`] encrypts.
+//! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, [`bodies`]
+//! bounds what is read, [`tls`] encrypts, [`door`] counts who is turned away.
 
 pub(crate) mod access;
 mod audit;
@@ -26,6 +26,7 @@ mod cashier;
 mod deliveries;
 mod doctor;
 mod domains;
+pub(crate) mod door;
 mod dry_run;
 mod endings;
 mod envelope;
@@ -53,6 +54,8 @@ pub mod tls;
 mod versions;
 mod watch;
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
@@ -75,8 +78,13 @@ const NOTIFICATION_BYTES: usize = 1024 * 1024;
 const COMPONENT_BYTES: usize = 48 * 1024 * 1024;
 
 /// All routes of a host.
-pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
-    let meter = metrics::Meter::new(&payments);
+pub(crate) fn router(
+    payments: Payments,
+    incoming: &Incoming,
+    door: &door::Door,
+    tls: Option<Arc<tls::Tls>>,
+) -> Router {
+    let meter = metrics::Meter::new(&payments, door);
     let notified = Routes::new()
         .any("/pay/re", notifications::bare)
         .any("/pay/re/{trade_no}", notifications::addressed)
@@ -176,6 +184,7 @@ pub(crate) fn router(payments: Payments, incoming: &Incoming) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(meter, metrics::measured))
         .layer(from_fn(notifications::slowed))
+        .layer(Extension(tls::OwnTls(tls)))
         .with_state(payments)
 }
 

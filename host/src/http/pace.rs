@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::door::Why;
 use super::places::Place;
 
 /// What a connection is at, between its two ends: those who read bytes and those who answer requests.
@@ -179,11 +180,29 @@ impl<S> Paced<S> {
         until
             .as_mut()
             .poll(context)
-            .map(|()| Err(late("nobody reads the answer")))
+            .map(|()| Err(late(Late::Reader)))
     }
 }
 
-fn late(what: &str) -> io::Error {
+/// Whoever was too slow.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Late {
+    #[error("the head of a request did not come in time")]
+    Head,
+    #[error("nobody reads the answer")]
+    Reader,
+}
+
+impl Late {
+    pub(super) fn why(self) -> Why {
+        match self {
+            Late::Head => Why::SlowHead,
+            Late::Reader => Why::SlowReader,
+        }
+    }
+}
+
+fn late(what: Late) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
@@ -206,8 +225,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             Poll::Ready(_) => {}
             Poll::Pending => {
                 if this.is_late(context) {
-                    let why = "the head of a request did not come in time";
-                    return Poll::Ready(Err(late(why)));
+                    return Poll::Ready(Err(late(Late::Head)));
                 }
             }
         }

@@ -19,6 +19,15 @@ pub(super) struct Place {
     of: Option<(Arc<Places>, IpAddr)>,
 }
 
+/// Why there is no place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Full {
+    /// All are taken.
+    All,
+    /// The source has its part.
+    OfSource,
+}
+
 impl Places {
     /// `all` of them, of which one source has `of_one` at most.
     pub(super) fn new(all: usize, of_one: usize) -> Arc<Places> {
@@ -35,20 +44,26 @@ impl Places {
 
     /// A place for this source; for nobody in particular, where it is none. Nobody waits: there is one or there is not.
     pub(super) fn take(self: &Arc<Places>, source: Option<IpAddr>) -> Option<Place> {
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        self.ask(source).ok()
+    }
+
+    /// The same, with the reason where there is none.
+    pub(super) fn ask(self: &Arc<Places>, source: Option<IpAddr>) -> Result<Place, Full> {
+        let permit = Arc::clone(&self.free).try_acquire_owned();
+        let permit = permit.map_err(|_| Full::All)?;
         let of = match source.map(network) {
             None => None,
             Some(source) => {
                 let mut taken = self.taken();
                 let count = taken.entry(source).or_insert(0);
                 if *count >= self.of_one {
-                    return None;
+                    return Err(Full::OfSource);
                 }
                 *count += 1;
                 Some((Arc::clone(self), source))
             }
         };
-        Some(Place {
+        Ok(Place {
             _permit: permit,
             of,
         })
@@ -89,6 +104,8 @@ mod tests {
         let take = |from: &str| places.take(Some(from.parse().unwrap()));
         let held = [take("192.0.2.1").unwrap(), take("192.0.2.1").unwrap()];
         assert!(take("192.0.2.1").is_none());
+        let ask = |from: &str| places.ask(Some(from.parse().unwrap())).err();
+        assert_eq!(ask("192.0.2.1"), Some(Full::OfSource));
         assert!(take("::ffff:192.0.2.1").is_none(), "the same, written else");
         let other = take("192.0.2.2").unwrap();
         drop(held);
@@ -103,6 +120,7 @@ mod tests {
         assert!(rest.iter().all(Option::is_some));
         assert!(take("192.0.2.3").is_none(), "all are taken");
         assert!(places.take(None).is_none());
+        assert_eq!(ask("192.0.2.3"), Some(Full::All));
         drop((held, rest));
         assert_eq!(places.free.available_permits(), 4);
     }

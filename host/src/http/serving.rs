@@ -32,11 +32,12 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use super::door::{Door, Why};
 use super::health;
 use super::http2::{self, Pieces, Stream, Streams, Tasks};
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
-use super::places::{Place, Places};
+use super::places::{Full, Place, Places};
 use super::request_id::{self, RequestId};
 use super::source::{ByTls, Proxies, Source};
 use super::tls::Tls;
@@ -65,6 +66,7 @@ pub(crate) struct Serving {
     /// Where it speaks TLS itself.
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) proxies: Proxies,
+    pub(crate) door: Door,
 }
 
 struct Server {
@@ -77,6 +79,7 @@ struct Server {
     http1: http1::Builder,
     held: Arc<Places>,
     told: Arc<Places>,
+    door: Door,
     shed: Shed,
     stop: CancellationToken,
 }
@@ -88,6 +91,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: Cancell
         incoming,
         tls,
         proxies,
+        door,
     } = serving;
     let server = Arc::new(Server {
         router,
@@ -101,6 +105,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: Cancell
         held: Places::new(incoming.connections, incoming.of_one_source),
         told: Places::new(TOLD_AT_ONCE, (TOLD_AT_ONCE / 4).max(1)),
         shed: Shed::default(),
+        door,
         stop,
         incoming,
     });
@@ -127,6 +132,7 @@ pub(crate) async fn serve(listener: TcpListener, serving: Serving, stop: Cancell
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be taken");
+                server.door.turn_away(Why::System);
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
@@ -173,11 +179,15 @@ impl Server {
     /// A seat for another connection; none where there are so many that nothing is even told.
     fn seat(&self, source: IpAddr) -> Option<Seat> {
         let source = self.counted(source);
-        if let Some(place) = self.held.take(source) {
-            return Some(Seat {
-                place,
-                is_held: true,
-            });
+        match self.held.ask(source) {
+            Ok(place) => {
+                return Some(Seat {
+                    place,
+                    is_held: true,
+                });
+            }
+            Err(Full::All) => self.door.turn_away(Why::Connections),
+            Err(Full::OfSource) => self.door.turn_away(Why::Source),
         }
         self.shed.tell("connections");
         let place = self.told.take(source)?;
@@ -188,6 +198,7 @@ impl Server {
     }
 
     async fn connection(self: Arc<Server>, stream: TcpStream, from: IpAddr, seat: Seat) {
+        let _inside = self.door.enter();
         // Answers are small and written whole.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
@@ -199,8 +210,14 @@ impl Server {
                 Some(http2::NAME) => self.speak_http2(stream, from, seat).await,
                 _ => self.speak(stream, from, seat).await,
             },
-            Ok(Err(error)) => tracing::debug!(%error, "handshake"),
-            Err(_) => tracing::debug!("a handshake did not come to its end in time"),
+            Ok(Err(error)) => {
+                self.door.turn_away(Why::Handshake);
+                tracing::debug!(%error, "handshake");
+            }
+            Err(_) => {
+                self.door.turn_away(Why::SlowHandshake);
+                tracing::debug!("a handshake did not come to its end in time");
+            }
         }
     }
 
@@ -224,7 +241,7 @@ impl Server {
                 serving.await
             }
         };
-        tell(ended);
+        self.tell(ended);
     }
 
     /// The same for a connection of HTTP/2, whose requests are beside each other: their times are theirs, and not the
@@ -262,8 +279,8 @@ impl Server {
             }
         };
         tokio::select! {
-            done = serving.as_mut() => return tell(done),
-            () = streams.unread(answer) => return tracing::debug!("nobody reads the answer"),
+            done = serving.as_mut() => return self.tell(done),
+            () = streams.unread(answer) => return self.door.turn_away(Why::SlowReader),
             () = streams.quiet(idle) => {}
             () = told => {}
             // The protocol itself lets a request through that is on its way.
@@ -271,8 +288,8 @@ impl Server {
         }
         serving.as_mut().graceful_shutdown();
         tokio::select! {
-            done = serving => tell(done),
-            () = streams.unread(answer) => tracing::debug!("nobody reads the answer"),
+            done = serving => self.tell(done),
+            () = streams.unread(answer) => self.door.turn_away(Why::SlowReader),
             () = streams.quiet(answer) => tracing::debug!("nobody hears of the end"),
         }
     }
@@ -318,6 +335,7 @@ impl Server {
                 .map(|body| Pieces::new(body, None)));
         };
         if request.headers().len() > self.incoming.headers {
+            self.door.turn_away(Why::LargeHead);
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             let refused = status.into_response();
             return Ok(refused.map(|body| Pieces::new(body, Some(stream))));
@@ -350,12 +368,13 @@ impl Server {
         headers.insert(request_id::HEADER, id.into_value());
         Ok(response)
     }
-}
 
-fn tell(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        // Whoever it was has hung up, was too slow, or is no HTTP client.
-        tracing::debug!(%error, "connection");
+    fn tell(&self, ended: hyper::Result<()>) {
+        if let Err(error) = ended {
+            // Whoever it was has hung up, was too slow, or is no HTTP client.
+            tracing::debug!(%error, "connection");
+            self.door.ended(&error);
+        }
     }
 }
 

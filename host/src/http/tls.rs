@@ -1,5 +1,7 @@
 //! TLS by the host itself: a certificate and its key, from files that are read anew when the operator says so.
 
+mod looked_over;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,35 +57,52 @@ pub enum TlsError {
 /// What connections are encrypted with: the newest pair that could be used.
 pub(crate) struct Tls {
     files: TlsFiles,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Arc<Current>>,
+}
+
+/// Where the host speaks TLS itself, for those who tell of it.
+#[derive(Clone)]
+pub(super) struct OwnTls(pub(super) Option<Arc<Tls>>);
+
+struct Current {
+    config: Arc<ServerConfig>,
+    own: Own,
+}
+
+/// The host's own certificate, of those that lead to an authority.
+struct Own {
+    certificate: CertificateDer<'static>,
+    from: ASN1Time,
+    until: Until,
 }
 
 impl Tls {
     /// Reads the files.
     pub(crate) fn open(files: TlsFiles) -> Result<Tls, TlsError> {
-        let (config, until) = read(&files)?;
+        let read = read(&files)?;
+        let until = &read.own.until;
         if until.is_past() {
             tracing::warn!(%until, "ALERT: the certificate has ended: nobody will believe this host");
         }
         Ok(Tls {
-            current: RwLock::new(Arc::new(config)),
+            current: RwLock::new(Arc::new(read)),
             files,
         })
     }
 
     /// Reads the files again. New connections have what they have now; a pair that cannot be used changes nothing.
     pub(crate) fn read_anew(&self) {
-        let read = read(&self.files).and_then(|(config, until)| match until.is_past() {
+        let read = read(&self.files).and_then(|read| match read.own.until.is_past() {
             true => Err(unfit(
                 &self.files,
-                format!("the certificate ended on {until}"),
+                format!("the certificate ended on {}", read.own.until),
             )),
-            false => Ok((config, until)),
+            false => Ok(Arc::new(read)),
         });
         match read {
-            Ok((config, until)) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-                tracing::info!(%until, "the certificate was read anew");
+            Ok(read) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
+                tracing::info!(until = %read.own.until, "the certificate was read anew");
             }
             Err(error) => tracing::error!("ALERT: the certificate stays as it was: {error}"),
         }
@@ -91,8 +110,18 @@ impl Tls {
 
     /// For one connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current().config))
+    }
+
+    /// When the certificate of new connections ends, in seconds since 1970.
+    pub(super) fn until(&self) -> u64 {
+        let until = self.current().own.until.0.timestamp();
+        u64::try_from(until).unwrap_or_default()
+    }
+
+    fn current(&self) -> Arc<Current> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(Arc::clone(&current))
+        Arc::clone(&current)
     }
 }
 
@@ -111,7 +140,7 @@ impl std::fmt::Display for Until {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<(ServerConfig, Until), TlsError> {
+fn read(files: &TlsFiles) -> Result<Current, TlsError> {
     let text = contents(&files.certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
@@ -119,18 +148,25 @@ fn read(files: &TlsFiles) -> Result<(ServerConfig, Until), TlsError> {
     // Wiped when it is dropped.
     let text = zeroize::Zeroizing::new(contents(&files.key)?);
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|_| empty(&files.key, "private key"))?;
-    let until = chain.first().and_then(|own| {
-        let (_, own) = X509Certificate::from_der(own).ok()?;
-        Some(Until(own.validity().not_after))
+    let own = chain.first().and_then(|certificate| {
+        let (_, own) = X509Certificate::from_der(certificate).ok()?;
+        Some(Own {
+            certificate: certificate.clone().into_owned(),
+            from: own.validity().not_before,
+            until: Until(own.validity().not_after),
+        })
     });
-    let until = until.ok_or_else(|| empty(&files.certificate, "certificate"))?;
+    let own = own.ok_or_else(|| empty(&files.certificate, "certificate"))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key));
     let mut config = config.map_err(|error| unfit(files, error.to_string()))?;
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-    Ok((config, until))
+    Ok(Current {
+        config: Arc::new(config),
+        own,
+    })
 }
 
 fn contents(file: &Path) -> Result<Vec<u8>, TlsError> {

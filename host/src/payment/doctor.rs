@@ -7,7 +7,7 @@
 //! | `machine` | the store, the disk, the data root, the clock |
 //! | `trusted` | providers, targets with their certificates, the operator's keys |
 //!
-//! Looking changes nothing and asks no platform.
+//! The HTTP room adds what it finds of its own certificate. Looking changes nothing and asks no platform.
 
 mod machine;
 mod trusted;
@@ -66,6 +66,9 @@ pub const CODES: &[&str] = &[
     "d.target.unusable",
     "d.certificate",
     "d.key",
+    "d.tls.certificate",
+    "d.tls.files",
+    "d.tls.name",
     "d.host.unreachable",
     "d.host.refuses",
     "d.target.test",
@@ -73,14 +76,24 @@ pub const CODES: &[&str] = &[
 
 /// What was found.
 #[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
+pub(crate) struct Findings(pub(crate) Vec<Finding>);
 
 impl Findings {
-    fn wrong(&mut self, code: &'static str, what: impl Into<String>, todo: impl Into<String>) {
+    pub(crate) fn wrong(
+        &mut self,
+        code: &'static str,
+        what: impl Into<String>,
+        todo: impl Into<String>,
+    ) {
         self.add(code, Gravity::Wrong, what.into(), todo.into());
     }
 
-    fn note(&mut self, code: &'static str, what: impl Into<String>, todo: impl Into<String>) {
+    pub(crate) fn note(
+        &mut self,
+        code: &'static str,
+        what: impl Into<String>,
+        todo: impl Into<String>,
+    ) {
         self.add(code, Gravity::Note, what.into(), todo.into());
     }
 
@@ -138,7 +151,7 @@ impl Payments {
 }
 
 /// A span in words, in its largest unit.
-fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     let units = [
         (86_400_000, "days"),
         (3_600_000, "hours"),

@@ -237,6 +237,11 @@ impl Payments {
         &self.0.options.overlap
     }
 
+    /// Where platforms and buyers reach this host.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.options.public_url
+    }
+
     /// Whether browsers reach this host by TLS.
     pub(crate) fn is_reached_by_tls(&self) -> bool {
         self.0.options.public_url.starts_with("https:")

@@ -1,14 +1,18 @@
 //! A host that speaks TLS itself, and takes another certificate while it runs.
 
 use std::fs;
+use std::ops::Add as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Certificate, Client, Method};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Line;
 use crate::world::{Host, run_walnut};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// A certificate of its own authority, and its key.
 pub(super) struct Pair {
@@ -18,8 +22,14 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn make() -> Pair {
+        Pair::ending_in(365, "127.0.0.1")
+    }
+
+    /// One for this name that ends in so many days.
+    fn ending_in(days: u32, name: &str) -> Pair {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = SystemTime::now().add(DAY * days).into();
         Pair {
             certificate: params.self_signed(&key).unwrap().pem(),
             key: key.serialize_pem(),
@@ -149,4 +159,70 @@ async fn a_handshake_that_does_not_end_costs_a_connection() {
         assert_eq!(line.rest().await, "");
     }
     assert!(alive(&pair.client(), &host).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_certificate_is_told_before_it_comes() {
+    let [near, soon, later] = [20, 3, 80].map(|days| Pair::ending_in(days, "127.0.0.1"));
+    let files = Files::of(&near);
+    let host = files.host(&[]).await;
+    let ask = async |pair: &Pair, path: &str| {
+        let ask = pair.client().get(format!("{}{path}", host.url()));
+        let answer = ask.bearer_auth(host.root_key()).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.text().await.unwrap()
+    };
+    // What was found of TLS, and in how many days the certificate ends.
+    let looked = async |pair: &Pair| {
+        let said: Value = serde_json::from_str(&ask(pair, "/pay/doctor").await).unwrap();
+        let findings = said["data"]["findings"].as_array().unwrap();
+        let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+        let found: Vec<(String, String)> = findings
+            .iter()
+            .map(|finding| (text(finding, "code"), text(finding, "gravity")))
+            .filter(|(code, _)| code.starts_with("d.tls."))
+            .collect();
+        let metrics = ask(pair, "/metrics").await;
+        let name = "walnut_tls_certificate_expiry_timestamp_seconds ";
+        let until = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let until = Duration::from_secs(until.unwrap().parse().unwrap());
+        let left = SystemTime::UNIX_EPOCH
+            .add(until)
+            .duration_since(SystemTime::now());
+        // Rounded: a moment has gone by.
+        (found, (left.unwrap() + DAY / 2).as_secs() / DAY.as_secs())
+    };
+    let is = |found: &[(&str, &str)]| -> Vec<(String, String)> {
+        let owned = found
+            .iter()
+            .map(|(code, gravity)| ((*code).into(), (*gravity).into()));
+        owned.collect()
+    };
+    let of_near = ("d.tls.certificate", "note");
+    assert_eq!(looked(&near).await, (is(&[of_near]), 20));
+    // Renewed, and nobody told the host; a key that is another's; and one that is told, which ends sooner.
+    files.put(&later.certificate, &later.key);
+    assert_eq!(
+        looked(&near).await,
+        (is(&[of_near, ("d.tls.files", "note")]), 20)
+    );
+    files.put(&later.certificate, &soon.key);
+    assert_eq!(
+        looked(&near).await,
+        (is(&[of_near, ("d.tls.files", "wrong")]), 20)
+    );
+    files.put(&soon.certificate, &soon.key);
+    host.reload().await;
+    host.logged("the certificate was read anew").await;
+    assert_eq!(
+        looked(&soon).await,
+        (is(&[("d.tls.certificate", "wrong")]), 3)
+    );
+    // All is well.
+    files.put(&later.certificate, &later.key);
+    host.reload().await;
+    while !alive(&later.client(), &host).await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(looked(&later).await, (Vec::new(), 80));
 }

@@ -35,6 +35,7 @@ async fn start(
             incoming,
             tls: None,
             proxies: Proxies::default(),
+            door: Door::default(),
         },
         stop.clone(),
     ));
