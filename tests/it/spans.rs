@@ -13,7 +13,7 @@ use prost::Message as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::world::{AlipayWay, RECORD_SALE, World, run_walnut};
+use crate::world::{AlipayWay, Host, RECORD_SALE, World, run_walnut};
 
 /// A collector on this machine that keeps what it is sent.
 struct Collector {
@@ -166,6 +166,50 @@ async fn a_payment_is_followed_through_the_host() {
         }
         assert!(span.events.is_empty(), "{}", span.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_proxy_says_what_a_request_is_part_of_and_nobody_else_does() {
+    let collector = Collector::start().await;
+    let endpoint = format!("otlp.endpoint={}", collector.url);
+    let proxies = "incoming.proxies=127.0.0.2";
+    let host = Host::start_with(&["--set", &endpoint, "--set", proxies]).await;
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let told = format!("00-{trace}-{parent}-01");
+    for (from, path, told) in [
+        ("127.0.0.2", "/healthz", told.as_str()),
+        (
+            "127.0.0.2",
+            "/readyz",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-01",
+        ),
+        ("127.0.0.3", "/pay/till", &told),
+    ] {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .local_address(Some(from.parse().unwrap()))
+            .build()
+            .unwrap();
+        let ask = client.get(format!("{}{path}", host.url()));
+        let ask = ask.header("traceparent", told);
+        let asked = ask.header("tracestate", "planted=everywhere").send().await;
+        assert_eq!(asked.unwrap().status(), 200, "{path}");
+    }
+    assert!(host.terminate().await.0);
+    let (spans, _) = collector.spans();
+    let of = |name: &str| {
+        let span = spans.iter().find(|span| span.name == name).unwrap();
+        (
+            hex::encode(&span.trace_id),
+            hex::encode(&span.parent_span_id),
+        )
+    };
+    assert_eq!(of("GET /healthz"), (trace.to_owned(), parent.to_owned()));
+    for name in ["GET /readyz", "GET /pay/till"] {
+        let (its_trace, its_parent) = of(name);
+        assert!(its_trace != trace && its_parent.is_empty(), "{name}");
+    }
+    assert!(spans.iter().all(|span| span.trace_state.is_empty()));
 }
 
 /// What a span may tell.

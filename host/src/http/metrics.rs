@@ -24,6 +24,7 @@ use super::audit::Refused;
 use super::door::Door;
 use super::envelope::Failure;
 use super::tls::OwnTls;
+use super::trace_parent::Parent;
 use crate::logging::SPANS;
 use crate::measured::{gauge, process, seconds};
 use crate::payment::error::PayError;
@@ -153,6 +154,9 @@ pub(super) async fn measured(State(meter): State<Meter>, request: Request, next:
         http.request.method = method, http.route = route, http.response.status_code = field::Empty,
         walnut.err_code = field::Empty,
     );
+    if let Some(parent) = request.extensions().get::<Parent>() {
+        parent.adopt(&span);
+    }
     let response = next.run(request).instrument(span.clone()).await;
     span.record("http.response.status_code", response.status().as_u16());
     let status = class(response.status());

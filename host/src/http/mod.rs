@@ -51,6 +51,7 @@ pub mod source;
 mod summary;
 mod targets;
 pub mod tls;
+mod trace_parent;
 mod versions;
 mod watch;
 

@@ -41,6 +41,7 @@ use super::places::{Full, Place, Places};
 use super::request_id::{self, RequestId};
 use super::source::{ByTls, Proxies, Source};
 use super::tls::Tls;
+use super::trace_parent::Parent;
 use crate::config::Incoming;
 
 /// After a connection could not be taken, as when all descriptors are in use.
@@ -360,6 +361,9 @@ impl Server {
         request.extensions_mut().insert(Source(known.source));
         if self.tls.is_some() || known.by_tls {
             request.extensions_mut().insert(ByTls);
+        }
+        if by_proxy && let Some(parent) = Parent::of(request.headers()) {
+            request.extensions_mut().insert(parent);
         }
         let router = if is_held { &self.router } else { &self.busy };
         let span = tracing::info_span!("request", %id);
