@@ -5,6 +5,7 @@ mod http2;
 mod limits;
 mod proxies;
 mod request_ids;
+mod sockets;
 mod tls;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

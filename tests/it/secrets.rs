@@ -1,6 +1,7 @@
 //! Secrets are planted everywhere, and then looked for everywhere: in the log at its most talkative, in every answer, page
 //! and file, in what plugins are told, and in the memory that the system would give away.
 
+mod environment;
 mod marks;
 mod memory;
 
