@@ -10,7 +10,7 @@
 //! | [`examples`] | examples, out of those of the fields |
 //!
 //! Who may call what comes from the table of [`access`](super::access), so that there is one; an endpoint of that table
-//! without words, or words without an endpoint, fail a test.
+//! without words fails a story.
 
 mod examples;
 mod operation;
@@ -93,7 +93,7 @@ fn written(described: &[Described]) -> Value {
     }
     let mut schemas = Map::new();
     schemas.insert("Refusal".to_owned(), operation::refusal());
-    // What is both taken and given is the same, or has two names: a test looks.
+    // What is both taken and given is the same either way: scopes and roles.
     schemas.extend(taken.take_definitions(true));
     schemas.extend(given.take_definitions(true));
     let mut paths = Map::new();
