@@ -10,7 +10,7 @@
 //! | [`examples`] | examples, out of those of the fields |
 //!
 //! Who may call what comes from the table of [`access`](super::access), so that there is one; an endpoint of that table
-//! without words fails a story.
+//! without words fails a story, and words without an endpoint fail a test.
 
 mod examples;
 mod operation;

@@ -16,6 +16,23 @@ fn every_refusal_that_is_named_is_one() {
 }
 
 #[test]
+fn words_are_of_endpoints() {
+    for (method, path, _) in words::all() {
+        let mut rows = access::documented(Some(method), path);
+        rows.extend(access::documented(None, path));
+        let found = rows.iter().any(|row| row.method == method);
+        assert!(found, "{method} {path} is no endpoint");
+    }
+}
+
+#[test]
+fn what_is_taken_and_given_is_the_same_either_way() {
+    use crate::payment::caller::Scope;
+    let of = |contract| generator(contract).into_root_schema_for::<Scope>();
+    assert_eq!(of(Contract::Deserialize), of(Contract::Serialize));
+}
+
+#[test]
 fn examples_are_made_of_what_schemas_have() {
     let schemas = json!({
         "Shop": {
