@@ -15,7 +15,8 @@
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
 //! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, [`bodies`]
-//! bounds what is read, [`tls`] encrypts, [`door`] counts who is turned away.
+//! bounds what is read, [`linger`] lets whoever still sends hear the answer, [`tls`] encrypts, [`door`] counts who is turned
+//! away.
 
 pub(crate) mod access;
 mod audit;
@@ -33,6 +34,7 @@ mod envelope;
 mod health;
 mod http2;
 mod keys;
+mod linger;
 mod load;
 mod metrics;
 mod notifications;

@@ -4,18 +4,26 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::door::Why;
+use super::linger::{Linger, Patience};
 use super::places::Place;
+
+/// After two seconds without another byte nothing is on its way any more; and who sends for half a minute does not listen.
+const ENDING: Patience = Patience {
+    quiet: Duration::from_secs(2),
+    whole: Duration::from_secs(30),
+};
 
 /// What a connection is at, between its two ends: those who read bytes and those who answer requests.
 #[derive(Clone, Default)]
@@ -27,6 +35,10 @@ struct At {
     begun: AtomicU64,
     /// Those of them that are not answered yet.
     open: AtomicUsize,
+    /// Whether the body of the last one has not come to its end.
+    unread: AtomicBool,
+    /// That body, when nobody wants more of it.
+    rest: Mutex<Option<Incoming>>,
 }
 
 /// A request that is not answered yet, until this is dropped.
@@ -43,6 +55,32 @@ impl Pace {
     /// Requests that have begun so far.
     fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// The body of the request that began last.
+    pub(super) fn body(&self, body: Incoming) -> Asked {
+        let unread = !body.is_end_stream();
+        self.0.unread.store(unread, Ordering::Relaxed);
+        Asked {
+            body: Some(body),
+            pace: unread.then(|| self.clone()),
+        }
+    }
+
+    /// The same, when nobody wants more of it.
+    pub(super) fn unwanted(&self) -> Option<Incoming> {
+        let mut rest = self.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.take()
+    }
+
+    /// It has come to its end.
+    pub(super) fn is_read(&self) {
+        self.0.unread.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it has not.
+    fn is_unread(&self) -> bool {
+        self.0.unread.load(Ordering::Relaxed)
     }
 
     fn is_answering(&self) -> bool {
@@ -95,6 +133,52 @@ impl HttpBody for Answer {
     }
 }
 
+/// A request's body, which tells when it has come to its end and leaves what is not read to its [`Pace`].
+pub(super) struct Asked {
+    /// Until this is dropped.
+    body: Option<Incoming>,
+    /// Until the end.
+    pace: Option<Pace>,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(pace) = self.pace.take() {
+            *pace.0.rest.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
+        }
+    }
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        if (frame.is_none() || body.is_end_stream())
+            && let Some(pace) = self.pace.take()
+        {
+            pace.is_read();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let nothing = SizeHint::with_exact(0);
+        self.body.as_ref().map_or(nothing, HttpBody::size_hint)
+    }
+}
+
 /// A head that has begun.
 struct Head {
     /// So many requests were before it.
@@ -115,6 +199,8 @@ pub(super) struct Paced<S> {
     reading: Option<Head>,
     /// Until when whoever asked has to read on.
     writing: Option<Pin<Box<Sleep>>>,
+    /// Everything is said, and whoever asked may be sending still.
+    ending: Option<Linger>,
 }
 
 impl<S> Paced<S> {
@@ -133,6 +219,7 @@ impl<S> Paced<S> {
             answer,
             reading: None,
             writing: None,
+            ending: None,
         }
     }
 
@@ -162,6 +249,13 @@ impl<S> Paced<S> {
             }
             _ => false,
         }
+    }
+
+    /// Whether there may be bytes of a request that nobody will read: of its body, or of a head that was refused.
+    fn is_unread(&self) -> bool {
+        let begun = self.pace.begun();
+        let head = self.reading.as_ref();
+        self.pace.is_unread() || head.is_some_and(|head| head.after == begun)
     }
 
     fn written<T>(
@@ -233,7 +327,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -262,7 +356,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.io).poll_shutdown(context);
-        self.written(shut, context)
+        let this = &mut *self;
+        if let Some(ending) = &mut this.ending {
+            return ending.poll(&mut this.io, context).map(Ok);
+        }
+        let shut = Pin::new(&mut this.io).poll_shutdown(context);
+        ready!(this.written(shut, context))?;
+        if !this.is_unread() {
+            return Poll::Ready(Ok(()));
+        }
+        let ending = this.ending.insert(Linger::begin(ENDING));
+        ending.poll(&mut this.io, context).map(Ok)
     }
 }

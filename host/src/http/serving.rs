@@ -8,6 +8,7 @@
 //! | whoever asked to read on | [`Incoming::answer`]; then the connection is closed |
 //! | a TLS handshake | [`Incoming::handshake`]; then the connection is closed |
 //! | the next of an answer's pieces over HTTP/2, where one connection has many ([`http2`]) | [`Incoming::answer`] as well |
+//! | who sends on when everything is said ([`linger`](super::linger)) | two seconds of silence, thirty in all |
 //! | what runs when it is to stop | [`Incoming::end`]; then it is given up |
 
 use std::convert::Infallible;
@@ -16,11 +17,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
+use axum::{BoxError, Router};
 use hyper::body::Incoming as Arriving;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -35,6 +36,7 @@ use tracing::Instrument as _;
 use super::door::{Door, Why};
 use super::health;
 use super::http2::{self, Pieces, Stream, Streams, Tasks};
+use super::linger;
 use super::load::{self, Shed};
 use super::pace::{Answer, Pace, Paced};
 use super::places::{Full, Place, Places};
@@ -53,6 +55,9 @@ const TOLD_AT_ONCE: usize = 256;
 /// When the host is to stop: how long a connection that nobody uses is kept, so that a request which is on its way is still
 /// answered. Whoever is answered then is told to use another connection.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
+
+/// How long the rest of a short body that nobody wants is waited for, so that its connection can go on.
+const UNWANTED: Duration = Duration::from_secs(1);
 
 /// Headers that are read where nothing else is said; another number costs an allocation for each request.
 const USUAL_HEADERS: usize = 100;
@@ -309,12 +314,23 @@ impl Server {
         is_held: bool,
     ) -> Result<hyper::Response<Answer>, Infallible> {
         let open = pace.begin();
+        // Who waits to be asked for the body is not asked for what nobody wants.
+        let waits = request.headers().contains_key(header::EXPECT);
+        let request = request.map(|body| pace.body(body));
         let mut response = self.ask(request, from, is_held).await?;
+        let mut is_last = !is_held || self.stop.is_cancelled();
+        if let Some(body) = pace.unwanted() {
+            if !is_last && !waits && linger::is_short(body, UNWANTED).await {
+                pace.is_read();
+            } else {
+                is_last = true;
+            }
+        }
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             open.for_good();
             return Ok(response.map(|body| Answer::new(body, None)));
         }
-        if !is_held || self.stop.is_cancelled() {
+        if is_last {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
@@ -349,12 +365,15 @@ impl Server {
         Ok(response.map(|body| Pieces::new(body, Some(stream))))
     }
 
-    async fn ask(
+    async fn ask<B>(
         &self,
-        mut request: hyper::Request<Arriving>,
+        mut request: hyper::Request<B>,
         from: IpAddr,
         is_held: bool,
-    ) -> Result<hyper::Response<Body>, Infallible> {
+    ) -> Result<hyper::Response<Body>, Infallible>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
         let by_proxy = self.proxies.has(from);
         let id = RequestId::of(request.headers(), by_proxy);
         let known = self.proxies.ask(from, request.headers());

@@ -208,6 +208,54 @@ async fn a_body_that_never_ends_is_refused() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_they_send_hears_of_it() {
+    const BODY: usize = 16 * 1024 * 1024;
+    let router = Router::new().route("/", post(async || StatusCode::FORBIDDEN));
+    let large = format!("X-Large: {}\r\n", "x".repeat(9 * 1024));
+    // By what answers requests, by what reads heads, and for want of a place.
+    for (connections, more, said) in [(2, "", 403), (2, large.as_str(), 431), (1, "", 503)] {
+        let incoming = Incoming {
+            head_bytes: 8 * 1024,
+            connections,
+            ..preset()
+        };
+        let (address, _stop, _serving) = start(router.clone(), incoming).await;
+        let _before = say(address, "").await;
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {BODY}\r\n{more}\r\n");
+        let mut line = say(address, &head).await;
+        // All of it can be sent, and then there is the answer, and the end.
+        line.write_all(&vec![0; BODY]).await.unwrap();
+        let mut answer = String::new();
+        line.read_to_string(&mut answer).await.unwrap();
+        let status = format!("HTTP/1.1 {said} ");
+        assert!(answer.starts_with(&status), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_body_that_nobody_wants_costs_no_connection() {
+    let router = Router::new().route("/", post(async || StatusCode::FORBIDDEN));
+    let (address, _stop, _serving) = start(router, preset()).await;
+    let mut line = say(address, "").await;
+    for last in [false, true] {
+        let end = if last { "Connection: close\r\n" } else { "" };
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n{end}\r\n");
+        for part in [&head, "123", "45"] {
+            line.write_all(part.as_bytes()).await.unwrap();
+            tokio::time::sleep(SOON).await;
+        }
+    }
+    let answers = heard(&mut line).await;
+    assert_eq!(answers.matches("HTTP/1.1 403 ").count(), 2, "{answers}");
+    // Nobody is asked to send what nobody wants.
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    let answer = heard(&mut say(address, head).await).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
 async fn the_end_waits_for_what_runs_and_not_for_ever() {
     let (begun, mut begins) = mpsc::unbounded_channel();
     let finish = CancellationToken::new();
