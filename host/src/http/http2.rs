@@ -3,12 +3,13 @@
 //!
 //! | who | is bounded by |
 //! |---|---|
-//! | requests of a connection at once | [`Incoming::streams`]; what comes beyond is refused by the protocol, and asked again by its client |
+//! | requests of a connection at once | [`config::Incoming::streams`]; what comes beyond is refused by the protocol, and asked again by its client |
 //! | the second request under way, and each more | a place of its own, as if it came on a connection of its own |
-//! | heads | [`Incoming::head_bytes`] and [`Incoming::headers`]; continuations and broken frames as the library bounds them |
+//! | heads | [`config::Incoming::head_bytes`] and [`config::Incoming::headers`]; continuations and broken frames as the library bounds them |
 //! | requests that are taken back | [`RESETS`] that nobody has looked at; then the connection is closed |
-//! | a connection that asks nothing, whatever else it sends | [`Incoming::idle`]; then it is closed |
-//! | an answer of which nobody wants more | [`Incoming::answer`]; then the connection is closed |
+//! | a connection that asks nothing, whatever else it sends | [`config::Incoming::idle`]; then it is closed |
+//! | an answer of which nobody wants more | [`config::Incoming::answer`]; then the connection is closed |
+//! | the body of a request that is answered already | [`ENDING`]; until then it is read and forgotten |
 //! | whoever is gone without a word | [`PING_EVERY`] and [`PING_WITHIN`] |
 //!
 //! What is said is what HTTP/1.1 says: the rooms behind see no difference. There are no WebSockets here; whoever wants one
@@ -23,15 +24,18 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioTimer;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::linger::{self, Asked, ENDING};
 use super::places::Place;
-use crate::config::Incoming;
+use crate::config;
 
 /// How it is called in a TLS handshake.
 pub(super) const NAME: &[u8] = b"h2";
@@ -51,7 +55,7 @@ const CONNECTION_WINDOW: u32 = 128 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// How a connection is spoken.
-pub(super) fn builder(incoming: &Incoming, tasks: Tasks) -> http2::Builder<Tasks> {
+pub(super) fn builder(incoming: &config::Incoming, tasks: Tasks) -> http2::Builder<Tasks> {
     let mut http2 = http2::Builder::new(tasks);
     http2
         .timer(TokioTimer::new())
@@ -189,6 +193,15 @@ impl Drop for Stream {
         self.of.open().unwanted.remove(&self.number);
         self.of.0.changed.notify_waiters();
     }
+}
+
+/// A request's body. What nobody wants of it is read beside the answer.
+pub(super) fn asked(body: Incoming) -> Asked<impl FnOnce(Incoming)> {
+    Asked::new(body, |rest| {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(linger::read_off(rest, ENDING));
+        }
+    })
 }
 
 /// An answer's body in pieces, each of which is given when there is room for it at the other end.

@@ -4,21 +4,82 @@
 //! connection ends. Whoever closes a connection that has bytes which nobody read has the system reset it, and the answer is
 //! lost to an end that is still sending; so the host closes its own side, and reads on, keeping nothing, until the other end
 //! closes as well or has had its time ([`Linger`]).
+//!
+//! Over HTTP/2 the host may end such a request with its answer. There are clients that lose the answer by that, and so it
+//! reads on here too ([`read_off`]).
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 /// Read at once, and forgotten.
 const PIECE: usize = 8 * 1024;
 
 /// What is read for the sake of a connection; a longer body costs more than another connection.
 const SHORT: u64 = 256 * 1024;
+
+/// A request's body. What was not read of it goes somewhere when nobody wants it any more.
+pub(super) struct Asked<F: FnOnce(Incoming)> {
+    /// What there is until this is dropped, and where it goes if that is before its end.
+    left: Option<(Incoming, F)>,
+}
+
+impl<F: FnOnce(Incoming)> Asked<F> {
+    pub(super) fn new(body: Incoming, leave: F) -> Asked<F> {
+        let left = (!body.is_end_stream()).then_some((body, leave));
+        Asked { left }
+    }
+}
+
+impl<F: FnOnce(Incoming)> Drop for Asked<F> {
+    fn drop(&mut self) {
+        if let Some((body, leave)) = self.left.take() {
+            leave(body);
+        }
+    }
+}
+
+impl<F: FnOnce(Incoming) + Unpin> HttpBody for Asked<F> {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let Some((body, _)) = &mut self.left else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        if frame.is_none() || body.is_end_stream() {
+            self.left = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ended = SizeHint::with_exact(0);
+        let left = self.left.as_ref();
+        left.map_or(ended, |(body, _)| body.size_hint())
+    }
+}
+
+/// The length of a body's next piece.
+async fn piece<B: HttpBody<Data = Bytes>>(mut body: Pin<&mut B>) -> Option<Result<u64, B::Error>> {
+    let frame = poll_fn(|context| body.as_mut().poll_frame(context)).await?;
+    Some(frame.map(|frame| frame.data_ref().map_or(0, |data| data.len() as u64)))
+}
 
 /// Reads a body to its end, if it is short and comes in time.
 pub(super) async fn is_short<B: HttpBody<Data = Bytes>>(body: B, time: Duration) -> bool {
@@ -28,16 +89,16 @@ pub(super) async fn is_short<B: HttpBody<Data = Bytes>>(body: B, time: Duration)
     let mut body = pin!(body);
     let read = async {
         let mut bytes = 0;
-        while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-            let Ok(frame) = frame else { return false };
-            bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        while let Some(more) = piece(body.as_mut()).await {
+            let Ok(more) = more else { return false };
+            bytes += more;
             if bytes > SHORT {
                 return false;
             }
         }
         true
     };
-    tokio::time::timeout(time, read).await.unwrap_or(false)
+    timeout(time, read).await.unwrap_or(false)
 }
 
 /// How long it is waited for an end that is still sending.
@@ -47,6 +108,22 @@ pub(super) struct Patience {
     pub(super) quiet: Duration,
     /// In all.
     pub(super) whole: Duration,
+}
+
+/// After two seconds without another byte nothing is on its way any more; and who sends for half a minute does not listen.
+pub(super) const ENDING: Patience = Patience {
+    quiet: Duration::from_secs(2),
+    whole: Duration::from_secs(30),
+};
+
+/// Reads a body that nobody wants, where its connection goes on in any case.
+pub(super) async fn read_off<B: HttpBody<Data = Bytes>>(body: B, patience: Patience) {
+    let mut body = pin!(body);
+    let read = async {
+        let mut next = async || timeout(patience.quiet, piece(body.as_mut())).await;
+        while let Ok(Some(Ok(_))) = next().await {}
+    };
+    let _ = timeout(patience.whole, read).await;
 }
 
 /// Reads what nobody wants.
@@ -132,6 +209,14 @@ mod tests {
         assert!(!is_short(pieces(1, true), SOON).await);
         let broken = futures_util::stream::iter([Err::<Bytes, _>("gone")]);
         assert!(!is_short(Body::from_stream(broken), LONG).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_off_is_read_to_its_end_or_for_a_while() {
+        let patience = |quiet, whole| Patience { quiet, whole };
+        read_off(pieces(100, false), patience(LONG, LONG)).await;
+        read_off(pieces(1, true), patience(SOON, LONG)).await;
+        read_off(pieces(1, true), patience(LONG, SOON)).await;
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,14 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::door::Why;
-use super::linger::{Linger, Patience};
+use super::linger::{Asked, ENDING, Linger};
 use super::places::Place;
-
-/// After two seconds without another byte nothing is on its way any more; and who sends for half a minute does not listen.
-const ENDING: Patience = Patience {
-    quiet: Duration::from_secs(2),
-    whole: Duration::from_secs(30),
-};
 
 /// What a connection is at, between its two ends: those who read bytes and those who answer requests.
 #[derive(Clone, Default)]
@@ -35,9 +29,9 @@ struct At {
     begun: AtomicU64,
     /// Those of them that are not answered yet.
     open: AtomicUsize,
-    /// Whether the body of the last one has not come to its end.
+    /// Whether the body of the last one was left before its end.
     unread: AtomicBool,
-    /// That body, when nobody wants more of it.
+    /// What is left of it.
     rest: Mutex<Option<Incoming>>,
 }
 
@@ -58,29 +52,27 @@ impl Pace {
     }
 
     /// The body of the request that began last.
-    pub(super) fn body(&self, body: Incoming) -> Asked {
-        let unread = !body.is_end_stream();
-        self.0.unread.store(unread, Ordering::Relaxed);
-        Asked {
-            body: Some(body),
-            pace: unread.then(|| self.clone()),
-        }
+    pub(super) fn body(&self, body: Incoming) -> Asked<impl FnOnce(Incoming) + use<>> {
+        self.0.unread.store(false, Ordering::Relaxed);
+        let pace = self.clone();
+        Asked::new(body, move |rest| {
+            pace.0.unread.store(true, Ordering::Relaxed);
+            *pace.rest() = Some(rest);
+        })
     }
 
-    /// The same, when nobody wants more of it.
+    /// What nobody wanted of it.
     pub(super) fn unwanted(&self) -> Option<Incoming> {
-        let mut rest = self.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        rest.take()
+        self.rest().take()
     }
 
-    /// It has come to its end.
+    /// That has come to its end.
     pub(super) fn is_read(&self) {
         self.0.unread.store(false, Ordering::Relaxed);
     }
 
-    /// Whether it has not.
-    fn is_unread(&self) -> bool {
-        self.0.unread.load(Ordering::Relaxed)
+    fn rest(&self) -> MutexGuard<'_, Option<Incoming>> {
+        self.0.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_answering(&self) -> bool {
@@ -130,52 +122,6 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A request's body, which tells when it has come to its end and leaves what is not read to its [`Pace`].
-pub(super) struct Asked {
-    /// Until this is dropped.
-    body: Option<Incoming>,
-    /// Until the end.
-    pace: Option<Pace>,
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if let Some(pace) = self.pace.take() {
-            *pace.0.rest.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
-        }
-    }
-}
-
-impl HttpBody for Asked {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let Some(body) = &mut self.body else {
-            return Poll::Ready(None);
-        };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        if (frame.is_none() || body.is_end_stream())
-            && let Some(pace) = self.pace.take()
-        {
-            pace.is_read();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let nothing = SizeHint::with_exact(0);
-        self.body.as_ref().map_or(nothing, HttpBody::size_hint)
     }
 }
 
@@ -255,7 +201,7 @@ impl<S> Paced<S> {
     fn is_unread(&self) -> bool {
         let begun = self.pace.begun();
         let head = self.reading.as_ref();
-        self.pace.is_unread() || head.is_some_and(|head| head.after == begun)
+        self.pace.0.unread.load(Ordering::Relaxed) || head.is_some_and(|head| head.after == begun)
     }
 
     fn written<T>(

@@ -361,6 +361,7 @@ impl Server {
         if let Some(address) = request.uri().path_and_query() {
             *request.uri_mut() = Uri::from(address.clone());
         }
+        let request = request.map(http2::asked);
         let response = self.ask(request, from, is_held).await?;
         Ok(response.map(|body| Pieces::new(body, Some(stream))))
     }

@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -281,6 +281,32 @@ async fn a_request_of_http2_that_runs_when_the_host_ends_is_answered() {
     assert_eq!(made.status(), StatusCode::OK);
     assert!(text(made).await.contains(r#""id":"#));
     assert!(ended.await.unwrap().0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_over_http2_while_they_send_comes_to_an_end() {
+    const PIECE: usize = 16 * 1024;
+    let pair = Pair::make();
+    let host = Files::of(&pair).host(&[]).await;
+    let asker = Asker::of(&host, &pair, "127.0.0.1").await;
+    // More than there is room for before it is read, told when all of it was taken.
+    let (told, taken) = oneshot::channel();
+    let body = stream::unfold((64, told), async |(left, told)| {
+        if left == 0 {
+            told.send(()).unwrap();
+            return None;
+        }
+        let piece = Ok::<_, Infallible>(Bytes::from_static(&[0; PIECE]));
+        Some((piece, (left - 1, told)))
+    });
+    let request = Request::put(address("/pay/provider?digest=0"))
+        .body(Body::from_stream(body))
+        .unwrap();
+    let answer = asker.ask(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(text(answer).await.contains("e.auth.required"));
+    taken.await.unwrap();
+    assert_eq!(asker.get("/healthz").await.status(), StatusCode::OK);
 }
 
 /// Frames of HTTP/2, one by one: RFC 9113, section 4.1.
