@@ -2,6 +2,7 @@
 //! other site's request carries; what changes anything must say besides that it comes from one of the pages.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -70,8 +71,14 @@ pub(super) struct SignedIn {
     #[serde(flatten)]
     who: SignedInAs,
     /// The decimals of each currency: what the pages read amounts by.
-    currencies: BTreeMap<String, u8>,
+    currencies: &'static BTreeMap<String, u8>,
 }
+
+/// Made once: it is a part of what every page asks first.
+static CURRENCIES: LazyLock<BTreeMap<String, u8>> = LazyLock::new(|| {
+    let decimals = Currency::all().map(|one| (one.caller_code().to_owned(), one.decimals()));
+    decimals.collect()
+});
 
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "role", rename_all = "lowercase")]
@@ -119,10 +126,9 @@ fn shown(caller: &Caller) -> SignedIn {
         },
         Caller::Ticket(id) => SignedInAs::Ticket { id: id.to_string() },
     };
-    let decimals = Currency::all().map(|one| (one.caller_code().to_owned(), one.decimals()));
     SignedIn {
         who,
-        currencies: decimals.collect(),
+        currencies: &CURRENCIES,
     }
 }
 
