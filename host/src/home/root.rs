@@ -26,8 +26,7 @@ struct Root {
     dir: Dir,
     /// The data key: what all other keys of the host are derived from.
     key: SecretKey,
-    /// Locked; the system unlocks it when it is closed, however the process ends.
-    _lock: File,
+    _lock: Lock,
     homes: Homes,
 }
 
@@ -181,7 +180,7 @@ struct Opened {
     path: PathBuf,
     shown: String,
     dir: Dir,
-    lock: File,
+    lock: Lock,
     /// Whether nothing was ever put into it.
     unused: bool,
 }
@@ -355,8 +354,20 @@ impl<'w> Files<'w> {
     }
 }
 
+/// The file that is locked; the system unlocks it however the process ends.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that was begun at this moment has the file too until it runs its program: closing alone would leave the
+        // lock to it for so long.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Locks the root for this process and writes into the lock file who holds it.
-fn lock(dir: &Dir, path: &str) -> Result<File, HomeError> {
+fn lock(dir: &Dir, path: &str) -> Result<Lock, HomeError> {
     let doing = || HomeError::io(format!("lock the data root {path}"));
     let mut options = OpenOptions::new();
     options
@@ -388,7 +399,7 @@ fn lock(dir: &Dir, path: &str) -> Result<File, HomeError> {
     file.set_len(0).map_err(doing())?;
     file.seek(SeekFrom::Start(0)).map_err(doing())?;
     writeln!(file, "process {}", std::process::id()).map_err(doing())?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 #[cfg(test)]
@@ -429,6 +440,18 @@ mod tests {
         );
         drop(home);
         DataRoot::open(temp.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_closed_is_free_although_a_new_process_has_the_file_still() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+        let held = lock(&dir, "here").unwrap();
+        assert!(lock(&dir, "here").is_err());
+        let of_a_child = held.0.try_clone().unwrap();
+        drop(held);
+        drop(lock(&dir, "here").unwrap());
+        drop(of_a_child);
     }
 
     #[test]

@@ -14,6 +14,14 @@ pub(super) struct DirectoryLock {
     dir: PathBuf,
 }
 
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // A process that was begun at this moment has the file too until it runs its program: closing alone would leave the
+        // lock to it for so long.
+        let _ = self.file.unlock();
+    }
+}
+
 impl DirectoryLock {
     /// Makes the directory when it is missing, for its owner alone, and locks it.
     pub(super) fn take(dir: &Path) -> Result<DirectoryLock, StoreError> {
@@ -113,4 +121,20 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_closed_is_free_although_a_new_process_has_the_file_still() {
+        let temp = tempfile::tempdir().unwrap();
+        let held = DirectoryLock::take(temp.path()).unwrap();
+        assert!(DirectoryLock::take(temp.path()).is_err());
+        let of_a_child = held.file.try_clone().unwrap();
+        drop(held);
+        drop(DirectoryLock::take(temp.path()).unwrap());
+        drop(of_a_child);
+    }
 }
