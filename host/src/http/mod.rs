@@ -58,8 +58,9 @@ mod versions;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use tower::util::MapRequestLayer;
@@ -92,8 +93,7 @@ pub(crate) fn router(
         .any("/pay/re", notifications::bare)
         .any("/pay/re/{trade_no}", notifications::addressed)
         .any("/pay/re/t/{token}", notifications::of_account)
-        .layer(DefaultBodyLimit::max(NOTIFICATION_BYTES))
-        .layer(MapRequestLayer::new(whole_within(incoming.notification)));
+        .layer(body_within(NOTIFICATION_BYTES, incoming.notification));
     let components = Routes::new()
         .get("/pay/callback", callbacks::list)
         .put("/pay/callback/{name}", callbacks::put)
@@ -106,8 +106,7 @@ pub(crate) fn router(
         .get("/pay/provider", providers::list)
         .put("/pay/provider", providers::put)
         .post("/pay/provider/inspect", providers::inspect)
-        .layer(DefaultBodyLimit::max(COMPONENT_BYTES))
-        .layer(MapRequestLayer::new(whole_within(incoming.upload)));
+        .layer(body_within(COMPONENT_BYTES, incoming.upload));
     let followed = Routes::new()
         .any("/websocket", socket::websocket)
         .layer(Extension(socket::Sockets::default()));
@@ -160,8 +159,7 @@ pub(crate) fn router(
         .get("/pay/refused", notifications::refused)
         .get("/pay/audit", audit::list)
         .get("/pay/doctor", doctor::doctor)
-        .layer(DefaultBodyLimit::max(JSON_BYTES))
-        .layer(MapRequestLayer::new(whole_within(incoming.body)))
+        .layer(body_within(JSON_BYTES, incoming.body))
         .merge(notified)
         .merge(components)
         .get("/pay/cashier/{id}", pages::cashier)
@@ -176,19 +174,36 @@ pub(crate) fn router(
         .merge(documented)
         .finish();
     document.is_of(described);
+    // Layers that are given together are one box around each route, the first outermost: each box is made for every request.
     router
-        // What has no row in the table of callers is not there: a new route begins with its row.
-        .layer(from_fn_with_state(payments.clone(), access::checked))
-        .layer(from_fn_with_state(Load::new(incoming), load::bounded))
-        .layer(from_fn(access::listed))
-        .layer(from_fn_with_state(payments.clone(), audit::keep))
+        .layer((
+            from_fn_with_state(payments.clone(), audit::keep),
+            from_fn(access::listed),
+            from_fn_with_state(Load::new(incoming), load::bounded),
+            // What has no row in the table of callers is not there: a new route begins with its row.
+            from_fn_with_state(payments.clone(), access::checked),
+        ))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(meter, metrics::measured))
-        .layer(from_fn(notifications::slowed))
-        .layer(Extension(tls::OwnTls(tls)))
+        .layer((
+            Extension(tls::OwnTls(tls)),
+            from_fn(notifications::slowed),
+            from_fn_with_state(meter, metrics::measured),
+            CatchPanicLayer::custom(panicked),
+        ))
         .with_state(payments)
+}
+
+/// Bounds the body of a request: its size, and the time until it is there.
+fn body_within(
+    bytes: usize,
+    time: Duration,
+) -> (
+    MapRequestLayer<impl Fn(Request) -> Request + Clone>,
+    DefaultBodyLimit,
+) {
+    let whole = MapRequestLayer::new(whole_within(time));
+    (whole, DefaultBodyLimit::max(bytes))
 }
 
 async fn nothing_here() -> Failure {
