@@ -4,6 +4,7 @@
 //! Dependencies point one way: [`http`], [`cli`] and [`work`] use [`payment`], which uses [`trust`],
 //! [`store`], [`plugin`] and [`home`].
 
+mod asker;
 pub mod cli;
 pub mod config;
 pub mod home;
@@ -12,6 +13,7 @@ mod logging;
 mod measured;
 #[doc(hidden)]
 pub mod outside;
+mod party;
 pub mod payment;
 pub mod plugin;
 mod relaxed;

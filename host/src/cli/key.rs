@@ -35,7 +35,7 @@ pub(super) enum Key {
     },
     /// End a key at once
     Revoke {
-        /// Its id: the third part of wk_<kind>_<id>_<secret>
+        /// Its id: the third part of wk_<kind>_<id>_<secret>, of which the rest stays here
         id: String,
     },
 }
@@ -129,14 +129,28 @@ impl Key {
             },
             Key::Rotate { id, overlap } => {
                 let body = json!({ "overlap_ms": overlap.saturating_mul(3_600_000) });
-                let call = Call::post(&["pay", "key", &id, "rotate"], body);
+                let call = Call::post(&["pay", "key", id_of(&id)?, "rotate"], body);
                 Ok(shown_once(&client.call(call).await?))
             }
             Key::Revoke { id } => {
-                let call = Call::new(Method::DELETE, &["pay", "key", &id]);
+                let call = Call::new(Method::DELETE, &["pay", "key", id_of(&id)?]);
                 Ok(Output::json(&client.call(call).await?))
             }
         }
+    }
+}
+
+/// The id of a key that is given by it, or as a whole: then the secret is sent nowhere.
+fn id_of(given: &str) -> Result<&str, CliError> {
+    match given.strip_prefix("wk_") {
+        None => Ok(given),
+        Some(parts) => parts
+            .split('_')
+            .nth(1)
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| {
+                CliError::usage("give the key's id, the third part of wk_<kind>_<id>_<secret>")
+            }),
     }
 }
 
@@ -146,5 +160,26 @@ pub(super) fn shown_once(issued: &Value) -> Output {
         Some(key) => Output::text(key)
             .with_note("Keep this key: the host has only its hash and cannot show it again."),
         None => Output::json(issued),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_whole_key_the_id_is_taken() {
+        assert_eq!(id_of("0123456789abcdef").unwrap(), "0123456789abcdef");
+        assert_eq!(
+            id_of("wk_live_0123456789abcdef_s_s").unwrap(),
+            "0123456789abcdef"
+        );
+        assert_eq!(
+            id_of("wk_live_0123456789abcdef").unwrap(),
+            "0123456789abcdef"
+        );
+        for cut in ["wk_", "wk_live", "wk_live_", "wk_live__secret"] {
+            assert!(id_of(cut).is_err(), "{cut}");
+        }
     }
 }

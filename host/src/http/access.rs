@@ -394,19 +394,31 @@ impl Listed {
     }
 }
 
+/// The row of a request; where there is none, the rows of its address, which take other methods.
+fn row_of(request: &Request) -> Result<Listed, &'static [&'static Row]> {
+    let path = request.extensions().get::<MatchedPath>();
+    let rows = path.and_then(|path| ROWS.get(path.as_str()));
+    let rows = rows.map_or(&[][..], Vec::as_slice);
+    let method = request.method();
+    let row = rows.iter().find(|row| row.takes(method));
+    row.map(|row| Listed(row)).ok_or(rows)
+}
+
+/// Whether the audit log has what this request does.
+pub(super) fn is_kept(request: &Request) -> bool {
+    row_of(request).is_ok_and(Listed::is_kept)
+}
+
 /// Finds the row of each request.
 pub(super) async fn listed(mut request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>();
-    let Some(rows) = path.and_then(|path| ROWS.get(path.as_str())) else {
-        return nothing_here().await.into_response();
+    let listed = match row_of(&request) {
+        Ok(listed) => listed,
+        Err([]) => return nothing_here().await.into_response(),
+        Err(rows) => return not_taken(rows).await,
     };
-    let method = request.method();
-    let Some(&row) = rows.iter().find(|row| row.takes(method)) else {
-        return not_taken(rows).await;
-    };
-    request.extensions_mut().insert(Listed(row));
+    request.extensions_mut().insert(listed);
     if let Some(who) = request.extensions().get::<Who>() {
-        who.asks(Listed(row));
+        who.asks(listed);
     }
     next.run(request).await
 }

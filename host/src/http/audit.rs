@@ -1,7 +1,8 @@
 //! The audit log: a line for each request that was refused, and for each that changed something which no payment's history
 //! tells. Who asked, from where, for what, and what it came to.
 //!
-//! No query and no body is in it: a ticket may stand in the one, and a secret in the other.
+//! No query and no body is in it: a ticket may stand in the one, and a secret in the other. Of an address that is told
+//! which may be the name of something; a key or a ticket is none, wherever somebody put it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,22 +10,29 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::access::Listed;
+use super::access::{self, Listed};
 use super::auth::By;
-use super::envelope::{Answer, Data};
+use super::envelope::{Answer, BUSY, Data, Failure};
+use super::metrics::method as known_method;
+use super::notifications::{REFUSED, UNSEEN};
 use super::source::Source;
+use crate::asker::to_its_end;
+use crate::home::name::{is_domain, is_item};
 use crate::payment::caller::Caller;
-use crate::payment::keys::Known;
+use crate::payment::error::PayError;
+use crate::payment::keys::{Known, looks_secret};
 use crate::payment::model::Ams;
 use crate::payment::{Payments, now_ms};
 use crate::store::{AuditLine, AuditOf};
 
 /// Characters of an address that are told: what is longer is no address of ours.
 const ADDRESS_SHOWN: usize = 160;
+/// What is refused with a status that says something else.
+const OF_ITS_OWN: [&str; 3] = [BUSY.0, REFUSED, UNSEEN];
 
 /// Who asks for what, once that is known.
 #[derive(Clone, Default)]
@@ -36,7 +44,7 @@ struct Asked {
     at: OnceLock<Listed>,
 }
 
-/// The code of a refusal, beside its answer.
+/// The code of a refusal, beside its answer; a platform is answered in its own words.
 #[derive(Clone, Copy)]
 pub(super) struct Refused(pub(super) &'static str);
 
@@ -56,12 +64,26 @@ impl Who {
     }
 }
 
-/// Keeps the line. A mistake of somebody unknown is nobody's, unless it is about who that is.
+/// Keeps the line. What is changed has it also where whoever asked hangs up meanwhile.
 pub(super) async fn keep(
     State(payments): State<Payments>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
+    if !access::is_kept(&request) {
+        return noted(payments, request, next).await;
+    }
+    match to_its_end(noted(payments, request, next)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a request that changes something was given up");
+            Failure::from(PayError::internal("a fault of the host; its log says more"))
+                .into_response()
+        }
+    }
+}
+
+async fn noted(payments: Payments, mut request: Request, next: Next) -> Response {
     let who = Who::default();
     let (method, address) = (request.method().clone(), request.uri().clone());
     let source = request.extensions().get::<Source>().copied();
@@ -71,10 +93,7 @@ pub(super) async fn keep(
     let (by, at) = (who.0.by.get(), who.0.at.get().copied());
     let refused = response.extensions().get::<Refused>().copied();
     let is_kept = match refused {
-        Some(_) => {
-            let denied = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            denied || (by.is_some() && status.is_client_error())
-        }
+        Some(Refused(code)) => is_refusal(code, status),
         None => status.is_success() && at.is_some_and(Listed::is_kept),
     };
     if !is_kept {
@@ -112,6 +131,28 @@ pub(super) async fn keep(
     response
 }
 
+/// Whether an answer with this code refuses something; otherwise the host could not do its part.
+fn is_refusal(code: &str, status: StatusCode) -> bool {
+    status.is_client_error() || OF_ITS_OWN.contains(&code)
+}
+
+/// What may be told of an address. An account's is told by the endpoint alone.
+fn told(address: &str, at: Option<Listed>) -> String {
+    if let Some(at) = at
+        && at.path().contains("{token}")
+    {
+        return at.path().to_owned();
+    }
+    let parts: Vec<&str> = address.split('/').map(shown).collect();
+    parts.join("/").chars().take(ADDRESS_SHOWN).collect()
+}
+
+/// A part of an address where it may be a name or an id, and no secret.
+fn shown(part: &str) -> &str {
+    let is_shown = part.is_empty() || (is_item(part) && !looks_secret(part));
+    if is_shown { part } else { "…" }
+}
+
 fn line(
     method: &Method,
     address: &Uri,
@@ -136,8 +177,8 @@ fn line(
         domain: own.or_else(|| named_domain(address).filter(|_| is_operator)),
         test,
         source: source.map(|Source(address)| address.to_canonical().to_string()),
-        what: at.map_or_else(|| method.to_string(), Listed::endpoint),
-        about: address.path().chars().take(ADDRESS_SHOWN).collect(),
+        what: at.map_or_else(|| known_method(method).to_owned(), Listed::endpoint),
+        about: told(address.path(), at),
         times: 1,
         ..AuditLine::default()
     }
@@ -145,11 +186,12 @@ fn line(
 
 fn named_domain(address: &Uri) -> Option<String> {
     if let Some(rest) = address.path().strip_prefix("/pay/domain/") {
-        return rest.split('/').next().map(str::to_owned);
+        let name = rest.split('/').next();
+        return name.filter(|name| is_domain(name)).map(str::to_owned);
     }
     form_urlencoded::parse(address.query()?.as_bytes())
-        .find(|(name, _)| name == "domain")
-        .map(|(_, domain)| domain.chars().take(ADDRESS_SHOWN).collect())
+        .find(|(name, domain)| name == "domain" && is_domain(domain))
+        .map(|(_, domain)| domain.into_owned())
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -200,4 +242,35 @@ pub(super) async fn list(
         limit: wanted.limit,
     };
     Data::of(payments.audit(&by.0, of).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids_are_told_and_secrets_are_not() {
+        for (address, expected) in [
+            ("/pay/callback/record-sale.2", "/pay/callback/record-sale.2"),
+            ("/pay/key/0123456789abcdef", "/pay/key/0123456789abcdef"),
+            ("/pay/key/wk_live_0123456789abcdef_secret", "/pay/key/…"),
+            ("/pay/key/x.WK_LIVE_0123", "/pay/key/…"),
+            ("/pay/key/%77k_live_0123", "/pay/key/…"),
+            ("/wt_0123_secret/x", "/…/x"),
+            ("/pay/a b\n/c", "/pay/…/c"),
+            ("/pay/支付", "/pay/…"),
+            ("", ""),
+        ] {
+            assert_eq!(told(address, None), expected);
+        }
+        let long = format!("/pay/{}", "x".repeat(65));
+        assert_eq!(told(&long, None), "/pay/…", "no name is as long");
+        let many = "/x".repeat(1_000);
+        assert_eq!(told(&many, None).len(), ADDRESS_SHOWN);
+        let named = |address: &str| named_domain(&address.parse().unwrap());
+        assert_eq!(named("/pay/domain/shop/key").as_deref(), Some("shop"));
+        assert_eq!(named("/pay/target?domain=shop").as_deref(), Some("shop"));
+        assert_eq!(named("/pay/target?domain=wk_live_0_s"), None);
+        assert_eq!(named("/pay/domain/wk_live_0_s"), None);
+    }
 }

@@ -177,7 +177,7 @@ pub(super) async fn measured(State(meter): State<Meter>, request: Request, next:
 }
 
 /// Whoever calls may name its method as it likes.
-fn method(method: &Method) -> &'static str {
+pub(super) fn method(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

@@ -177,7 +177,6 @@ pub(crate) fn router(
     // Layers that are given together are one box around each route, the first outermost: each box is made for every request.
     router
         .layer((
-            from_fn_with_state(payments.clone(), audit::keep),
             from_fn(access::listed),
             from_fn_with_state(Load::new(incoming), load::bounded),
             // What has no row in the table of callers is not there: a new route begins with its row.
@@ -189,6 +188,7 @@ pub(crate) fn router(
             Extension(tls::OwnTls(tls)),
             from_fn(notifications::slowed),
             from_fn_with_state(meter, metrics::measured),
+            from_fn_with_state(payments.clone(), audit::keep),
             CatchPanicLayer::custom(panicked),
         ))
         .with_state(payments)

@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::audit::Refused;
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure};
 use super::source::Source;
 use crate::payment::Payments;
 use crate::payment::address::Address;
-use crate::payment::receive::{RefusedNotification, Unseen};
+use crate::payment::receive::{NotTaken, RefusedNotification, Why};
 use crate::trust::{Message, Origin, Reply};
 
 /// Headers that are passed on, at most.
@@ -54,6 +55,11 @@ fn passed_on(headers: &HeaderMap) -> Vec<(String, String)> {
         .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
         .collect()
 }
+
+/// The code that a notification which does not hold has in the audit log and in what is counted.
+pub(super) const REFUSED: &str = "e.pay.re.refused";
+/// The same of one that was not looked at.
+pub(super) const UNSEEN: &str = "e.pay.re.unseen";
 
 /// How long those wait for their answer whose notifications are not looked at any more.
 const SLOW: Duration = Duration::from_millis(200);
@@ -96,14 +102,21 @@ pub(super) async fn of_account(
 
 async fn received(payments: &Payments, address: Address<'_>, came: Received) -> Response {
     let Received(message, source) = came;
-    match payments.receive(address, message, source).await {
-        Ok(reply) => answer(reply),
-        Err(Unseen(reply)) => {
-            let mut response = answer(reply);
-            response.extensions_mut().insert(Slow);
-            response
+    let NotTaken { reply, why } = match payments.receive(address, message, source).await {
+        Ok(reply) => return answer(reply),
+        Err(not_taken) => not_taken,
+    };
+    let mut response = answer(reply);
+    let beside = response.extensions_mut();
+    match why {
+        Why::Refused => drop(beside.insert(Refused(REFUSED))),
+        Why::Unseen => {
+            beside.insert(Refused(UNSEEN));
+            beside.insert(Slow);
         }
+        Why::Ours => {}
     }
+    response
 }
 
 /// What cannot be read names nothing.

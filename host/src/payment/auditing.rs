@@ -2,6 +2,8 @@
 //! whoever is refused again and again has some lines, and then one that says how often.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -10,6 +12,7 @@ use super::caller::Caller;
 use super::error::{PayError, Result};
 use super::model::Ams;
 use super::{Payments, now_ms};
+use crate::party::network;
 use crate::store::{AuditLine, AuditOf};
 
 /// Lines of one source's refusals in [`SPAN`]; what is beyond goes into one line.
@@ -23,10 +26,15 @@ const WRITING: u32 = 64;
 const MOST_SHOWN: u32 = 1_000;
 const SHOWN: u32 = 100;
 
+/// Between two lines of the log about refusals that are not kept.
+const TOLD_EVERY: Ams = 10_000;
+
 /// Writes the audit log.
 pub(super) struct Audit {
-    counted: Mutex<HashMap<(String, String), Counted>>,
+    counted: Mutex<HashMap<(Option<IpAddr>, String), Counted>>,
     writing: Arc<Semaphore>,
+    /// When it was told last that refusals are not kept.
+    told: AtomicU64,
 }
 
 impl Default for Audit {
@@ -34,6 +42,7 @@ impl Default for Audit {
         Audit {
             counted: Mutex::default(),
             writing: Arc::new(Semaphore::new(WRITING as usize)),
+            told: AtomicU64::new(0),
         }
     }
 }
@@ -57,9 +66,8 @@ impl Audit {
             let all = counted.drain().filter_map(|(_, counted)| counted.beyond);
             due.extend(all);
         }
-        let source = line.source.clone().unwrap_or_default();
         let of = counted
-            .entry((source, line.who.clone()))
+            .entry((party(&line), line.who.clone()))
             .or_insert_with(|| Counted {
                 since: now,
                 lines: 0,
@@ -98,6 +106,12 @@ impl Audit {
     }
 }
 
+/// From where it came, as far as sources are told apart.
+fn party(line: &AuditLine) -> Option<IpAddr> {
+    let source = line.source.as_ref()?.parse();
+    source.ok().map(network)
+}
+
 impl Payments {
     /// Notes what was done; it is durable when this answers.
     pub async fn note_change(&self, line: AuditLine) -> Result<()> {
@@ -114,17 +128,33 @@ impl Payments {
     fn write_soon(&self, line: AuditLine) {
         let place = Arc::clone(&self.0.audit.writing).try_acquire_owned();
         let Ok(place) = place else {
-            // It is in the log of the process all the same.
-            tracing::warn!(target: "audit", "the store is behind: a refusal is not kept");
+            self.not_kept(&line);
             return;
         };
-        let store = self.0.store.clone();
+        let payments = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = store.note(line).await {
-                tracing::warn!(%error, "a refusal is not kept");
+            if payments.0.store.note(line.clone()).await.is_err() {
+                payments.not_kept(&line);
             }
             drop(place);
         });
+    }
+
+    /// It is in the log of the process all the same, and counted.
+    fn not_kept(&self, line: &AuditLine) {
+        self.meter().refusals_not_kept(line.times);
+        let (told, now) = (&self.0.audit.told, now_ms());
+        let before = told.load(Ordering::Relaxed);
+        let is_due = now.saturating_sub(before) >= TOLD_EVERY;
+        if is_due
+            && told
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            tracing::warn!(
+                "the store is behind: refusals are not kept in the audit log, walnut_refusals_not_kept counts them"
+            );
+        }
     }
 
     /// Writes the sums of refusals whose time is over.
@@ -137,8 +167,8 @@ impl Payments {
     /// Writes what is not written yet.
     pub(crate) async fn end_audit(&self) {
         for line in self.0.audit.sums(None) {
-            if let Err(error) = self.0.store.note(line).await {
-                tracing::warn!(%error, "a refusal is not kept");
+            if self.0.store.note(line.clone()).await.is_err() {
+                self.not_kept(&line);
             }
         }
         // Nobody closes it.
@@ -206,9 +236,18 @@ mod tests {
         let sums = audit.sums(None);
         assert_eq!(sums.iter().map(|line| line.times).collect::<Vec<_>>(), [4]);
 
+        // A party has a network of IPv6.
+        let mut written = 0;
+        for address in 0..1_000 {
+            let source = format!("2001:db8::{address:x}");
+            written += audit.lines(refused(&source, 5)).len();
+        }
+        assert_eq!(written, LINES as usize);
+
         // More sources than can be counted.
         for source in 0..SOURCES * 2 {
-            audit.lines(refused(&source.to_string(), 5));
+            let source = format!("2001:db8:0:{source:x}::1");
+            audit.lines(refused(&source, 5));
         }
         assert!(audit.counted.lock().unwrap().len() <= SOURCES);
     }

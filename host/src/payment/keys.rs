@@ -301,6 +301,12 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether a text has the look of an API key or a ticket, or of a part of one: nothing that is told may have it.
+pub(crate) fn looks_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["wk_", "wt_"].iter().any(|mark| text.contains(mark))
+}
+
 /// The part of a key by which it is found.
 pub(super) fn id_of(key: &str) -> Option<&str> {
     let id = key.strip_prefix("wk_")?.split('_').nth(1)?;

@@ -81,6 +81,7 @@ pub(super) struct Meter {
     refused: Family<Statement, Counter>,
     notified: Family<Kind, Counter>,
     delivered: Family<Kind, Counter>,
+    not_kept: Counter,
 }
 
 impl Default for Meter {
@@ -99,6 +100,7 @@ impl Default for Meter {
             refused: Family::default(),
             notified,
             delivered,
+            not_kept: Counter::default(),
         }
     }
 }
@@ -131,6 +133,11 @@ impl Meter {
         self.delivered.get_or_create(&Kind { kind }).inc();
     }
 
+    /// Refusals that the audit log does not have, as the store was behind.
+    pub(super) fn refusals_not_kept(&self, times: u32) {
+        self.not_kept.inc_by(times.into());
+    }
+
     fn register(&self, registry: &mut Registry) {
         registry.register(
             "walnut_statements",
@@ -157,6 +164,11 @@ impl Meter {
             "walnut_delivery_tries",
             "Tries of callback deliveries by how they ended: applied, failed, dead, busy, conflict",
             self.delivered.clone(),
+        );
+        registry.register(
+            "walnut_refusals_not_kept",
+            "Refusals that are not in the audit log, as the store was behind",
+            self.not_kept.clone(),
         );
     }
 }

@@ -47,9 +47,31 @@ pub struct RefusedNotification {
     pub raw: String,
 }
 
-/// The answer to a notification that was not looked at.
+/// The answer to a notification that was not taken.
 #[derive(Debug)]
-pub struct Unseen(pub Reply);
+pub struct NotTaken {
+    /// For the platform.
+    pub reply: Reply,
+    /// Why it was not taken.
+    pub why: Why,
+}
+
+/// Why a notification was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// It does not hold, or proves nothing.
+    Refused,
+    /// It was not looked at.
+    Unseen,
+    /// The host could not do its part, or not in time.
+    Ours,
+}
+
+impl Why {
+    fn with(self, reply: Reply) -> NotTaken {
+        NotTaken { reply, why: self }
+    }
+}
 
 /// Bytes of a refused notification that are kept, and of its headers.
 const RAW_KEPT: usize = 8 * 1024;
@@ -124,13 +146,13 @@ impl Payments {
     /// and what it is about.
     ///
     /// # Errors
-    /// Beyond that it is not looked at.
+    /// The answer where it was not taken: beyond that it is not even looked at.
     pub async fn receive(
         &self,
         address: Address<'_>,
         message: Message,
         source: Option<IpAddr>,
-    ) -> Result<Reply, Unseen> {
+    ) -> Result<Reply, NotTaken> {
         let admitted = self
             .0
             .flood
@@ -139,17 +161,17 @@ impl Payments {
         let admitted = admitted.map_err(|reply| {
             self.meter().notified(Notified::Unseen);
             tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
-            Unseen(reply.unwrap_or_else(|| Reply {
+            Why::Unseen.with(reply.unwrap_or_else(|| Reply {
                 status: 503,
                 ..nobody()
             }))
         })?;
         let raw = Raw::of(&message, source);
         let work = self.take(address, message);
-        Ok(match tokio::time::timeout(ANSWER_WITHIN, work).await {
+        match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => {
                 self.meter().notified(Notified::Taken);
-                taken
+                Ok(taken)
             }
             Ok(Err(refusal)) => {
                 let Refusal {
@@ -174,17 +196,22 @@ impl Payments {
                     self.0.flood.refused(&admitted, &reply, now_ms());
                 }
                 self.0.refused.push(raw.refused(trade_no, why));
-                reply
+                let why = if about == About::Ours {
+                    Why::Ours
+                } else {
+                    Why::Refused
+                };
+                Err(why.with(reply))
             }
             Err(_) => {
                 self.meter().notified(Notified::Late);
                 tracing::warn!(target: "audit", trade_no = ?address.trade(), "notification not handled in time");
-                Reply {
+                Err(Why::Ours.with(Reply {
                     status: 503,
                     ..nobody()
-                }
+                }))
             }
-        })
+        }
     }
 
     /// The newest notifications that did not verify.

@@ -26,6 +26,7 @@ use super::provider::{self, ForProvider, Provider, ReadyProvider};
 use super::registry::{Bounds, Linked, Registry};
 use super::script::ReadyScript;
 use super::world::World;
+use crate::asker::while_wanted;
 use crate::measured::gauges;
 use crate::payment::model::Digest;
 use crate::trust::Manifest;
@@ -290,17 +291,24 @@ impl Plugins {
             return Ok(component);
         }
         let turn = side.turns.clone().acquire_owned();
-        let Ok(Ok(turn)) = tokio::time::timeout(limits::COMPILE_WAIT, turn).await else {
+        let turn = wanted(tokio::time::timeout(limits::COMPILE_WAIT, turn)).await?;
+        let Ok(Ok(turn)) = turn else {
             return Err(Refusal::Busy);
         };
         // Whoever had the turn before may have compiled the same.
         if let Some(component) = self.cached(digest).await {
             return Ok(component);
         }
-        let code = compiler.compile(wasm, turn).await?;
+        let code = wanted(compiler.compile(wasm, turn)).await??;
         let cache = self.0.cache.clone();
         blocking(move || cache.take(digest, &code, keep)).await?
     }
+}
+
+/// What takes long, and is for whoever asked alone.
+async fn wanted<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
+    let gone = || Refusal::Host("nobody waits for it any more".to_owned());
+    while_wanted(work).await.ok_or_else(gone)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -1,6 +1,7 @@
 //! The audit log: what was refused, and what was changed beside payments, which have a history of their own.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -9,9 +10,11 @@ use crate::payment::model::Ams;
 use super::table::audit;
 use super::{Store, StoreError};
 
-/// The newest lines of each kind are kept, so that no flood of refusals makes anybody forget a change.
+/// The newest lines that are kept of those that are counted together, where they are no domain's.
 const KEPT: u32 = 100_000;
-/// So many lines are written between two times that old ones are let go.
+/// The same of a domain's.
+const KEPT_OF_DOMAIN: u32 = 20_000;
+/// So many of them are written between two times that old ones are let go.
 const TIDIED_EVERY: u32 = 1_000;
 
 /// One line.
@@ -73,28 +76,77 @@ pub struct AuditOf {
     pub limit: u32,
 }
 
+/// What a line is about, as far as old lines are let go for the sake of new ones.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Kind {
+    /// Done to keys, callbacks, targets, domains, providers.
+    Settings,
+    /// Done to payments.
+    Payments,
+    /// Refused to somebody.
+    Refused,
+    /// Refused to whoever did not say who it is.
+    Nobody,
+}
+
+/// Lines that are counted together: nobody makes the host forget another domain's, a flood of refusals what was done, the
+/// day's payments who changed a key, or a test key what was done to live ones.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Together {
+    pub(super) kind: Kind,
+    pub(super) domain: Option<String>,
+    pub(super) test: bool,
+}
+
+impl Together {
+    pub(super) fn of(line: &AuditLine) -> Together {
+        let kind = match line.refused {
+            true if line.who == "nobody" => Kind::Nobody,
+            true => Kind::Refused,
+            false if line.what.contains(" /pay/ajax/") => Kind::Payments,
+            false => Kind::Settings,
+        };
+        Together {
+            kind,
+            domain: line.domain.clone(),
+            test: line.test,
+        }
+    }
+
+    fn kept(&self) -> u32 {
+        match self.domain {
+            Some(_) => KEPT_OF_DOMAIN,
+            None => KEPT,
+        }
+    }
+}
+
 /// Counts lines since old ones were let go.
 #[derive(Default)]
-pub(super) struct Tidied(AtomicU32);
+pub(super) struct Tidied(Mutex<HashMap<Together, u32>>);
 
 impl Tidied {
-    fn is_due(&self) -> bool {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        before % TIDIED_EVERY == TIDIED_EVERY - 1
+    fn is_due(&self, together: &Together) -> bool {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(count) = written.get_mut(together) else {
+            written.insert(together.clone(), 1);
+            return false;
+        };
+        *count = (*count + 1) % TIDIED_EVERY;
+        *count == 0
     }
 }
 
 impl Store {
     /// Writes a line, and now and then lets go of old ones.
     pub async fn note(&self, line: AuditLine) -> Result<(), StoreError> {
-        let tidy = self.database.tidied().is_due();
+        let together = Together::of(&line);
+        let tidy = self.database.tidied().is_due(&together);
         self.database
             .write(move |link| {
                 audit::add(link, &line)?;
                 match tidy {
-                    true => [true, false]
-                        .into_iter()
-                        .try_for_each(|refused| audit::keep(link, refused, KEPT)),
+                    true => audit::keep(link, &together, together.kept()),
                     false => Ok(()),
                 }
             })

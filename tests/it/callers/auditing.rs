@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Shop, World};
+use crate::world::{Host, Shop, World};
 
 /// The lines that a caller sees, once there are so many.
 async fn lines(caller: &Shop, query: &str, count: usize) -> Vec<Value> {
@@ -34,8 +34,12 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
     let id = created["id"].as_str().unwrap();
     let ticket = created["ticket"].as_str().unwrap();
 
-    // Refused: nobody, a ticket, a foreign payment, a mistake.
+    // Refused: nobody, also at no address and by no method, a ticket, a foreign payment, a mistake.
     Shop::answer(shop.keyless(Method::GET, "/pay/ajax/query?secret=in-the-query")).await;
+    Shop::answer(shop.keyless(Method::GET, "/nothing/here")).await;
+    Shop::answer(shop.keyless(Method::DELETE, "/pay/ajax/query")).await;
+    shop.get("/nothing/here/either").await;
+    Shop::answer(shop.keyless(Method::POST, "/pay/re/none")).await;
     shop.with_key(ticket)
         .get(&format!("/pay/ajax/history?id={id}"))
         .await
@@ -52,13 +56,17 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
         .await
         .data();
 
-    let refused = lines(&root, "refused=true", 4).await;
+    let refused = lines(&root, "refused=true", 8).await;
     let mut refused: Vec<_> = refused.iter().map(told).collect();
     refused.sort_unstable();
     assert_eq!(
         refused,
         [
             ("buyer", "GET /pay/ajax/history", "e.pay.nopvg"),
+            ("nobody", "ANY /pay/re/{trade_no}", "e.pay.re.refused"),
+            ("nobody", "DELETE", "e.http.method"),
+            ("nobody", "GET", "e.pay.notFound"),
+            ("nobody", "GET", "e.pay.notFound"),
             ("nobody", "GET /pay/ajax/query", "e.auth.required"),
             ("rival", "GET /pay/ajax/get", "e.pay.noexists"),
             ("shop", "POST /pay/ajax/create", "e.pay.invalid.fee"),
@@ -124,10 +132,30 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
     );
     assert_eq!(printed.out.matches("rival").count(), 1, "{printed:?}");
 
-    // It has no secret, and is there after a restart; a flood is a few lines and a sum.
+    // It has no secret, whoever put it wherever, and is there after a restart; a flood is a few lines and a sum.
+    let (key, root_key) = (shop.key(), root.key());
+    for secret in [key, root_key, ticket] {
+        for path in [
+            format!("/pay/key/{secret}"),
+            format!("/pay/callback/{secret}"),
+            format!("/pay/domain/{secret}?domain={secret}"),
+            format!("/{secret}"),
+        ] {
+            for caller in [&root, shop] {
+                Shop::answer(caller.request(Method::DELETE, &path)).await;
+            }
+        }
+        Shop::answer(shop.keyless(Method::GET, &format!("/pay/re/{secret}"))).await;
+        // The command takes the id out of a whole key.
+        let other = host.key_of("shop", false).await;
+        let ended = host.walnut(root_key, &["key", "revoke", other.key()]).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(other.get("/pay/session").await.status, 401);
+    }
     for _ in 0..200 {
         Shop::answer(shop.keyless(Method::GET, "/pay/ajax/query")).await;
     }
+    let log = world.host.log();
     let (_, data) = world.host.terminate().await;
     let database =
         rusqlite::Connection::open(data.path().join("root/var/payment/payments.db")).unwrap();
@@ -136,11 +164,47 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     });
     let (rows, times) = counted.unwrap();
-    assert_eq!(times, 201, "nothing is forgotten");
+    assert_eq!(times, 207, "nothing is forgotten");
     assert!(rows < 50, "{rows}");
     let sql = "SELECT group_concat(who || coalesce(key, '') || what || about || code) FROM audit";
     let text: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
-    for secret in ["in-the-query", "in-the-body", ticket, shop.key()] {
+    for secret in ["in-the-query", "in-the-body", ticket, key, root_key] {
         assert!(!text.contains(secret), "{secret}");
+        assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_has_its_line_also_where_whoever_asked_hung_up() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let host = Host::start().await;
+    let root = host.root();
+    let address = host.url().strip_prefix("http://").unwrap();
+    for number in 0..60 {
+        let body = json!({ "name": format!("domain-{number}") }).to_string();
+        let request = format!(
+            "POST /pay/domain HTTP/1.1\r\nhost: walnut\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            root.key(),
+            body.len(),
+        );
+        let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_micros(100 * number)).await;
+        drop(connection);
+    }
+    // Each domain that was made is in the log, once what was begun has ended.
+    let (mut domains, mut noted, mut agreed) = (0, 0, 0);
+    for _ in 0..600 {
+        let data = root.get("/pay/domain").await.data();
+        domains = data.as_array().unwrap().len();
+        noted = lines(&root, "refused=false&limit=1000", 0).await.len();
+        agreed = if domains == noted { agreed + 1 } else { 0 };
+        if agreed == 20 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(domains, noted);
+    assert!(domains > 0, "some were made");
 }

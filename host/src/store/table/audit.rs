@@ -1,6 +1,7 @@
 //! The table `audit`.
 
 use super::row::{Columns, integer};
+use crate::store::audit::{Kind, Together};
 use crate::store::link::{Link, Value, all_rows, params};
 use crate::store::{AuditLine, AuditOf, StoreError};
 
@@ -26,16 +27,30 @@ pub(in crate::store) fn add(link: &dyn Link, line: &AuditLine) -> Result<(), Sto
     link.execute(sql, &values).map(drop)
 }
 
-/// Lets go of all but the newest lines of a kind.
+/// Lets go of all but the newest of the lines that are counted together.
 pub(in crate::store) fn keep(
     link: &dyn Link,
-    refused: bool,
+    together: &Together,
     newest: u32,
 ) -> Result<(), StoreError> {
-    let newest = i64::from(newest);
-    let sql = "DELETE FROM audit WHERE refused = ?1 AND seq <= \
-        (SELECT seq FROM audit WHERE refused = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
-    link.execute(sql, &params![refused, newest]).map(drop)
+    let of_kind = match together.kind {
+        Kind::Settings => "NOT refused AND what NOT LIKE '% /pay/ajax/%'",
+        Kind::Payments => "NOT refused AND what LIKE '% /pay/ajax/%'",
+        Kind::Refused => "refused AND who <> 'nobody'",
+        Kind::Nobody => "refused AND who = 'nobody'",
+    };
+    let (of_domain, domain) = match &together.domain {
+        Some(domain) => ("domain = ?3", Value::Text(domain)),
+        None => ("domain IS NULL AND ?3 = ''", Value::Text("")),
+    };
+    let those = format!("{of_kind} AND {of_domain} AND test = ?2");
+    let sql = format!(
+        "DELETE FROM audit WHERE {those} AND seq <= \
+        (SELECT seq FROM audit WHERE {those} ORDER BY seq DESC LIMIT 1 OFFSET ?1)"
+    );
+    let newest = Value::Integer(newest.into());
+    link.execute(&sql, &[newest, Value::Bool(together.test), domain])
+        .map(drop)
 }
 
 /// The newest first.

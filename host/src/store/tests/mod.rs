@@ -15,6 +15,7 @@ use crate::payment::money::{Currency, Money};
 macro_rules! stories {
     () => {
         mod asking;
+        mod auditing;
         mod changing;
         mod comparing;
         mod creating;
