@@ -14,6 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::world::Host;
 
 /// A connection to a host, byte by byte.
+#[derive(Debug)]
 pub(crate) struct Line(TcpStream);
 
 impl Line {

@@ -13,9 +13,9 @@ pub struct Incoming {
     pub of_one_source: usize,
     /// Requests of one connection of HTTP/2 at once.
     pub streams: usize,
-    /// Requests at once that need a key, and as many others.
+    /// Requests at once that need a key, as many notifications, and as many others.
     pub requests: usize,
-    /// Bytes of bodies at once, for each of these kinds.
+    /// Bytes of bodies at once, for each of these kinds, and for uploads of components.
     pub bodies_bytes: usize,
     /// Bytes of a request's line and headers.
     pub head_bytes: usize,

@@ -144,10 +144,13 @@ settings! {
     /// Requests at once of one connection of HTTP/2, which a host that speaks TLS itself offers. Each but the first takes a
     /// place as a connection does.
     fixed incoming_streams ("incoming.streams"): Number<1, 1_000> = Some("64"), "";
-    /// Requests that are worked at at once: so many that need a key, and as many of the others (notifications, signing in,
-    /// pages), of which one source has a quarter. What comes beyond is told to come again (503).
+    /// Requests that are worked at at once: so many that need a key, of which one domain has a quarter; as many notifications,
+    /// and as many of the others (signing in, pages), of which one source has a quarter each. What comes beyond is told to
+    /// come again (503).
     fixed incoming_requests ("incoming.requests"): Number<4, 1_000_000> = Some("1024"), "";
-    /// MiB of bodies that are in memory at once, for each of these two kinds. What comes beyond is told to come again (503).
+    /// MiB of bodies that are in memory at once, with what they become when they are parsed: for each of these kinds, and for
+    /// uploads of components, which have 103 at least. One domain or source has a quarter. What comes beyond is told to come
+    /// again (503).
     fixed incoming_bodies_mib ("incoming.bodies_mib"): Number<48, 65_536> = Some("192"), "";
     /// KiB of a request's line and headers together. More is refused (431).
     fixed incoming_head_kib ("incoming.head_kib"): Number<8, 1_024> = Some("32"), "";

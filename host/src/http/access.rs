@@ -373,6 +373,13 @@ impl Callers {
 pub(super) struct Listed(&'static Row);
 
 impl Listed {
+    /// Some row of an address.
+    #[cfg(test)]
+    pub(super) fn of_path(path: &str) -> Option<Listed> {
+        let rows = ROWS.get(path)?;
+        rows.first().map(|row| Listed(row))
+    }
+
     /// The endpoint, as the table has it.
     pub(super) fn endpoint(self) -> String {
         format!("{} {}", self.0.method, self.0.path)

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::audit::{Changed, Refused};
-use super::bodies::{NoRoom, TooSlow};
+use super::bodies::{MAX_VALUES, NoRoom, TooLarge, TooMany, TooSlow};
 use super::load;
 use crate::payment::error::PayError;
 
@@ -111,7 +111,7 @@ const TOO_SLOW: OfHttp = ("e.http.tooSlow", 408, "The body did not come in time.
 const TOO_LARGE: OfHttp = (
     "e.http.tooLarge",
     413,
-    "The body is larger than the address takes.",
+    "The body is larger than the address takes, or its JSON has more than 10,000 names and values.",
 );
 const MEDIA_TYPE: OfHttp = ("e.http.mediaType", 415, "The body is not said to be JSON.");
 /// The address is there, and not for that method.
@@ -161,12 +161,16 @@ impl From<BytesRejection> for Failure {
         if is_for::<TooSlow>(&error) {
             return Failure::of_http(TOO_SLOW, "the body did not come in time");
         }
-        match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Failure::of_http(TOO_LARGE, "the body is larger than this address takes")
-            }
-            _ => Failure::from(PayError::invalid(error.body_text())),
+        if is_for::<TooMany>(&error) {
+            let why = format!(
+                "the JSON of the body has more than {MAX_VALUES} names and values: send fewer of them"
+            );
+            return Failure::of_http(TOO_LARGE, why);
         }
+        if is_for::<TooLarge>(&error) || error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Failure::of_http(TOO_LARGE, "the body is larger than this address takes");
+        }
+        Failure::from(PayError::invalid(error.body_text()))
     }
 }
 

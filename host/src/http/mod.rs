@@ -14,9 +14,9 @@
 //! | [`openapi`] | `/openapi.json`: all of them, made from their handlers |
 //!
 //! [`access`] says who may ask for what, [`audit`] keeps what was refused and changed. What comes in is bounded on its way:
-//! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, [`bodies`]
-//! bounds what is read, [`linger`] lets whoever still sends hear the answer, [`tls`] encrypts, [`door`] counts who is turned
-//! away.
+//! [`serving`] takes the connections, [`pace`] and [`http2`] hold them to their time, [`load`] sheds what is too much, by the
+//! [`places`] that each party has, [`bodies`] bounds what is read, [`linger`] lets whoever still sends hear the answer, [`tls`]
+//! encrypts, [`door`] counts who is turned away.
 
 pub(crate) mod access;
 mod audit;
@@ -69,7 +69,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::config::Incoming;
 use crate::payment::Payments;
 use crate::payment::error::PayError;
-use bodies::whole_within;
+use bodies::{Reads, whole_within};
 use envelope::{Failure, METHOD};
 use load::Load;
 use openapi::{Document, Routes};
@@ -93,10 +93,24 @@ pub(crate) fn router(
         .any("/pay/re", notifications::bare)
         .any("/pay/re/{trade_no}", notifications::addressed)
         .any("/pay/re/t/{token}", notifications::of_account)
-        .layer(body_within(NOTIFICATION_BYTES, incoming.notification));
+        .layer(body_within(
+            Reads::Json,
+            NOTIFICATION_BYTES,
+            incoming.notification,
+        ));
     let components = Routes::new()
-        .get("/pay/callback", callbacks::list)
+        .put("/pay/provider", providers::put)
+        .post("/pay/provider/inspect", providers::inspect)
+        .layer(body_within(Reads::Bytes, COMPONENT_BYTES, incoming.upload));
+    let either = Routes::new()
         .put("/pay/callback/{name}", callbacks::put)
+        .layer(body_within(
+            Reads::JsonWhereSaid,
+            COMPONENT_BYTES,
+            incoming.upload,
+        ));
+    let in_json = Routes::new()
+        .get("/pay/callback", callbacks::list)
         .get("/pay/callback/{name}", callbacks::get)
         .delete("/pay/callback/{name}", callbacks::delete)
         .post("/pay/callback/{name}", dry_run::test_upload)
@@ -104,9 +118,7 @@ pub(crate) fn router(
         .get("/pay/callback/{name}/versions", versions::list)
         .post("/pay/callback/{name}/roll-back", versions::roll_back)
         .get("/pay/provider", providers::list)
-        .put("/pay/provider", providers::put)
-        .post("/pay/provider/inspect", providers::inspect)
-        .layer(body_within(COMPONENT_BYTES, incoming.upload));
+        .layer(body_within(Reads::Json, COMPONENT_BYTES, incoming.upload));
     let followed = Routes::new()
         .any("/websocket", socket::websocket)
         .layer(Extension(socket::Sockets::default()));
@@ -159,9 +171,11 @@ pub(crate) fn router(
         .get("/pay/refused", notifications::refused)
         .get("/pay/audit", audit::list)
         .get("/pay/doctor", doctor::doctor)
-        .layer(body_within(JSON_BYTES, incoming.body))
+        .layer(body_within(Reads::Json, JSON_BYTES, incoming.body))
         .merge(notified)
         .merge(components)
+        .merge(either)
+        .merge(in_json)
         .get("/pay/cashier/{id}", pages::cashier)
         .get("/pay/till", pages::till)
         .get("/pay/console", pages::console)
@@ -174,13 +188,15 @@ pub(crate) fn router(
         .merge(documented)
         .finish();
     document.is_of(described);
+    let load = Load::new(incoming);
     // Layers that are given together are one box around each route, the first outermost: each box is made for every request.
     router
         .layer((
             from_fn(access::listed),
-            from_fn_with_state(Load::new(incoming), load::bounded),
+            from_fn_with_state(load.clone(), load::bounded),
             // What has no row in the table of callers is not there: a new route begins with its row.
             from_fn_with_state(payments.clone(), access::checked),
+            from_fn_with_state((load, payments.clone()), load::placed),
         ))
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
@@ -194,15 +210,16 @@ pub(crate) fn router(
         .with_state(payments)
 }
 
-/// Bounds the body of a request: its size, and the time until it is there.
+/// Bounds the body of a request: its size, what is in it, and the time until it is there.
 fn body_within(
+    reads: Reads,
     bytes: usize,
     time: Duration,
 ) -> (
     MapRequestLayer<impl Fn(Request) -> Request + Clone>,
     DefaultBodyLimit,
 ) {
-    let whole = MapRequestLayer::new(whole_within(time));
+    let whole = MapRequestLayer::new(whole_within(reads, bytes, time));
     (whole, DefaultBodyLimit::max(bytes))
 }
 

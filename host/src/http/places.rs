@@ -1,22 +1,51 @@
-//! Places that those who come in take, of which one source has a part at most.
+//! Places that those who come in take, of which one party has a part at most. What is shared out may be anything that can be
+//! counted: requests in work, or pieces of memory.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::payment::model::PaymentId;
+
+/// Who takes a place.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Party {
+    /// Where it comes from: an address, or an IPv6 network of 64 bits.
+    Source(IpAddr),
+    /// A domain, by whichever of its keys and tickets.
+    Domain(Arc<str>),
+    /// The holder of a payment's ticket.
+    Ticket(PaymentId),
+}
+
+impl Party {
+    pub(super) fn source(address: IpAddr) -> Party {
+        Party::Source(network(address))
+    }
+}
+
+/// Those whose part a place is: nobody in particular, one, or a domain and its ticket.
+pub(super) type Parties = [Option<Party>; 2];
 
 /// So many places.
 pub(super) struct Places {
-    free: Arc<Semaphore>,
+    all: usize,
     of_one: usize,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    of_ticket: usize,
+    taken: Mutex<Taken>,
 }
 
-/// A place, until it is dropped.
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    of: HashMap<Party, usize>,
+}
+
+/// Places that are taken, until it is dropped.
 pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    of: Option<(Arc<Places>, IpAddr)>,
+    places: Arc<Places>,
+    by: Parties,
+    count: usize,
 }
 
 /// Why there is no place.
@@ -24,21 +53,27 @@ pub(super) struct Place {
 pub(super) enum Full {
     /// All are taken.
     All,
-    /// The source has its part.
-    OfSource,
+    /// The party has its part.
+    OfParty,
 }
 
 impl Places {
-    /// `all` of them, of which one source has `of_one` at most.
+    /// `all` of them, of which one party has `of_one` at most.
     pub(super) fn new(all: usize, of_one: usize) -> Arc<Places> {
+        Places::with_tickets(all, of_one, of_one)
+    }
+
+    /// The same, where the holder of a ticket has less than others.
+    pub(super) fn with_tickets(all: usize, of_one: usize, of_ticket: usize) -> Arc<Places> {
         Arc::new(Places {
-            free: Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS))),
+            all,
             of_one,
+            of_ticket: of_ticket.min(of_one),
             taken: Mutex::default(),
         })
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,36 +84,76 @@ impl Places {
 
     /// The same, with the reason where there is none.
     pub(super) fn ask(self: &Arc<Places>, source: Option<IpAddr>) -> Result<Place, Full> {
-        let permit = Arc::clone(&self.free).try_acquire_owned();
-        let permit = permit.map_err(|_| Full::All)?;
-        let of = match source.map(network) {
-            None => None,
-            Some(source) => {
-                let mut taken = self.taken();
-                let count = taken.entry(source).or_insert(0);
-                if *count >= self.of_one {
-                    return Err(Full::OfSource);
-                }
-                *count += 1;
-                Some((Arc::clone(self), source))
+        self.ask_as([source.map(Party::source), None])
+    }
+
+    /// A place for all of these.
+    pub(super) fn ask_as(self: &Arc<Places>, by: Parties) -> Result<Place, Full> {
+        let mut place = self.none(by);
+        place.grow(1)?;
+        Ok(place)
+    }
+
+    /// No place yet, for who takes more and more.
+    pub(super) fn none(self: &Arc<Places>, by: Parties) -> Place {
+        Place {
+            places: Arc::clone(self),
+            by,
+            count: 0,
+        }
+    }
+
+    fn most(&self, party: &Party) -> usize {
+        match party {
+            Party::Source(_) | Party::Domain(_) => self.of_one,
+            Party::Ticket(_) => self.of_ticket,
+        }
+    }
+}
+
+impl Place {
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Takes so many more, or none of them.
+    pub(super) fn grow(&mut self, more: usize) -> Result<(), Full> {
+        if more == 0 {
+            return Ok(());
+        }
+        let mut taken = self.places.taken();
+        let all = taken.all.saturating_add(more);
+        if all > self.places.all {
+            return Err(Full::All);
+        }
+        for party in self.by.iter().flatten() {
+            let has = taken.of.get(party).copied().unwrap_or(0);
+            if has.saturating_add(more) > self.places.most(party) {
+                return Err(Full::OfParty);
             }
-        };
-        Ok(Place {
-            _permit: permit,
-            of,
-        })
+        }
+        taken.all = all;
+        for party in self.by.iter().flatten() {
+            *taken.of.entry(party.clone()).or_insert(0) += more;
+        }
+        self.count += more;
+        Ok(())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((places, source)) = &self.of else {
+        if self.count == 0 {
             return;
-        };
-        let mut taken = places.taken();
-        match taken.get_mut(source) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(taken.remove(source)),
+        }
+        let mut taken = self.places.taken();
+        taken.all = taken.all.saturating_sub(self.count);
+        for party in self.by.iter().flatten() {
+            match taken.of.get_mut(party) {
+                Some(count) if *count > self.count => *count -= self.count,
+                _ => drop(taken.of.remove(party)),
+            }
         }
     }
 }
@@ -98,6 +173,13 @@ fn network(source: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    impl Places {
+        /// How many are left, of all.
+        pub(in crate::http) fn free(&self) -> usize {
+            self.all - self.taken().all
+        }
+    }
+
     #[test]
     fn one_source_has_its_part_and_leaves_the_rest() {
         let places = Places::new(4, 2);
@@ -105,13 +187,13 @@ mod tests {
         let held = [take("192.0.2.1").unwrap(), take("192.0.2.1").unwrap()];
         assert!(take("192.0.2.1").is_none());
         let ask = |from: &str| places.ask(Some(from.parse().unwrap())).err();
-        assert_eq!(ask("192.0.2.1"), Some(Full::OfSource));
+        assert_eq!(ask("192.0.2.1"), Some(Full::OfParty));
         assert!(take("::ffff:192.0.2.1").is_none(), "the same, written else");
         let other = take("192.0.2.2").unwrap();
         drop(held);
         assert!(take("192.0.2.1").is_some());
         drop(other);
-        assert!(places.taken().is_empty(), "nothing is left behind");
+        assert!(places.taken().of.is_empty(), "nothing is left behind");
 
         // A party has a network.
         let held = [take("2001:db8::1").unwrap(), take("2001:db8::2").unwrap()];
@@ -122,6 +204,32 @@ mod tests {
         assert!(places.take(None).is_none());
         assert_eq!(ask("192.0.2.3"), Some(Full::All));
         drop((held, rest));
-        assert_eq!(places.free.available_permits(), 4);
+        assert_eq!(places.free(), 4);
+    }
+
+    #[test]
+    fn a_domain_and_each_of_its_tickets_have_their_parts() {
+        let places = Places::with_tickets(9, 4, 2);
+        let domain = |name: &str| Some(Party::Domain(name.into()));
+        let ticket = || Some(Party::Ticket(PaymentId::generate()));
+        let one = [domain("shop"), ticket()];
+        let held = [1, 2].map(|_| places.ask_as(one.clone()).unwrap());
+        assert_eq!(places.ask_as(one).err(), Some(Full::OfParty));
+        let other = places.ask_as([domain("shop"), ticket()]).unwrap();
+        // What tickets hold is the domain's; whoever takes more at once has all of it or nothing.
+        let mut own = places.ask_as([domain("shop"), None]).unwrap();
+        assert_eq!(own.grow(1), Err(Full::OfParty));
+        assert!(places.ask_as([domain("shop"), ticket()]).is_err());
+        let mut elsewhere = places.none([domain("books"), None]);
+        assert_eq!(elsewhere.grow(5), Err(Full::OfParty));
+        elsewhere.grow(4).unwrap();
+        let nobody = places.ask_as([None, None]).unwrap();
+        assert_eq!(places.ask_as([None, None]).err(), Some(Full::All));
+        drop((held, other));
+        own.grow(3).unwrap();
+        assert_eq!((own.count(), places.free()), (4, 0));
+        drop((own, elsewhere, nobody));
+        assert!(places.taken().of.is_empty(), "nothing is left behind");
+        assert_eq!(places.free(), 9);
     }
 }

@@ -193,7 +193,7 @@ impl Server {
                 });
             }
             Err(Full::All) => self.door.turn_away(Why::Connections),
-            Err(Full::OfSource) => self.door.turn_away(Why::Source),
+            Err(Full::OfParty) => self.door.turn_away(Why::Source),
         }
         self.shed.tell("connections");
         let place = self.told.take(source)?;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tower::util::MapRequestLayer;
 
-use super::super::bodies::whole_within;
+use super::super::bodies::{Reads, whole_within};
 use super::super::envelope::Failure;
 use super::*;
 
@@ -192,7 +192,7 @@ async fn a_request_that_is_on_its_way_at_the_end_is_answered() {
 async fn a_body_that_never_ends_is_refused() {
     let router = Router::new()
         .route("/", post(takes))
-        .layer(MapRequestLayer::new(whole_within(SOON)));
+        .layer(MapRequestLayer::new(whole_within(Reads::Json, 1024, SOON)));
     let (address, _stop, _serving) = start(router, preset()).await;
     let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
     let mut line = say(address, &format!("{head}12345")).await;
@@ -205,6 +205,22 @@ async fn a_body_that_never_ends_is_refused() {
     let whole = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n12345";
     let answer = heard(&mut say(address, whole).await).await;
     assert!(answer.ends_with("5 bytes"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_says_that_it_is_too_large_is_not_waited_for() {
+    let router = Router::new()
+        .route("/", post(takes))
+        .layer(MapRequestLayer::new(whole_within(Reads::Bytes, 4, LONG)));
+    let (address, _stop, _serving) = start(router, preset()).await;
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    let mut line = say(address, head).await;
+    let answer = heard(&mut line).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(
+        answer.contains("\"errCode\":\"e.http.tooLarge\""),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
