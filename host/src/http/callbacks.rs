@@ -86,7 +86,7 @@ pub(super) async fn put(
     of: OfDomain,
     taking: Result<Query<Taking>, QueryRejection>,
     headers: HeaderMap,
-    body: Result<BytesOr<UploadBody>, BytesRejection>,
+    body: Result<BytesOr<UploadBody<'static>>, BytesRejection>,
 ) -> Answer<Put> {
     let Query(of) = of?;
     let Query(taking) = taking?;
@@ -95,7 +95,7 @@ pub(super) async fn put(
     // Before anything of it is compiled or run.
     check_callback(&name).map_err(PayError::from)?;
     check_note(&taking.note)?;
-    let upload = Upload::read(&headers, body?.bytes)?;
+    let upload = Upload::read(&headers, body?.bytes).await?;
     let new = NewCallback {
         content: upload.content,
         note: taking.note,

@@ -1,11 +1,12 @@
 //! Dry runs of callbacks: by themselves (`POST /pay/callback/…/test`), and before an upload is kept.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::auth::By;
+use super::bodies::is_json;
 use super::callbacks::{OfDomain, load};
 use super::envelope::{Answer, Data, Failure, InPath};
 use super::openapi::{Raw, RawIfAny};
@@ -38,7 +40,7 @@ pub(super) async fn test(
     let payment = if body.is_empty() {
         None
     } else {
-        Some(read_json(&body)?)
+        Some(read_apart(body, read_json).await?)
     };
     run(&payments, Some(&domain), &name, content, payment).await
 }
@@ -46,9 +48,10 @@ pub(super) async fn test(
 /// A callback that comes with the request, with more.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UploadBody {
+pub(super) struct UploadBody<'a> {
     /// Its bytes.
-    content_base64: String,
+    #[serde(borrow)]
+    content_base64: Cow<'a, str>,
     /// The payment to run it for; a sample where there is none.
     #[serde(default)]
     #[schemars(with = "Option<Map<String, Value>>")]
@@ -63,21 +66,17 @@ pub(super) struct Upload {
 
 impl Upload {
     /// A body of JSON says so; any other is the callback itself.
-    pub(super) fn read(headers: &HeaderMap, body: Bytes) -> Result<Upload, Failure> {
-        let media_type = headers.get(header::CONTENT_TYPE);
-        let is_json = media_type
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"));
-        if is_json {
-            return Upload::read_json(&body);
+    pub(super) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Upload, Failure> {
+        if is_json(headers) {
+            return read_apart(body, Upload::read_json).await;
         }
         Ok(Upload {
-            content: body.to_vec(),
+            content: body.into(),
             payment: None,
         })
     }
 
+    /// What it takes was taken of the memory when it came: the decoded content is shorter than its text.
     fn read_json(body: &[u8]) -> Result<Upload, Failure> {
         let upload: UploadBody = serde_json::from_slice(body).map_err(|error| {
             PayError::invalid(format!(
@@ -85,7 +84,7 @@ impl Upload {
             ))
         })?;
         let content = STANDARD
-            .decode(&upload.content_base64)
+            .decode(upload.content_base64.as_bytes())
             .map_err(|error| PayError::invalid(format!("content_base64 is not base64: {error}")))?;
         check_payment(upload.payment.as_ref())?;
         Ok(Upload {
@@ -100,13 +99,13 @@ pub(super) async fn test_upload(
     State(payments): State<Payments>,
     by: By,
     InPath(name): InPath<String>,
-    body: Result<Raw<UploadBody>, BytesRejection>,
+    body: Result<Raw<UploadBody<'static>>, BytesRejection>,
 ) -> Answer<RunView> {
     if matches!(by.0, Caller::Ticket(_) | Caller::Op) {
         return Err(PayError::no_privilege("this key may not run callbacks").into());
     }
     check_callback(&name).map_err(PayError::from)?;
-    let upload = Upload::read_json(&body?.bytes)?;
+    let upload = read_apart(body?.bytes, Upload::read_json).await?;
     let domain = match &by.0 {
         Caller::Domain { name, .. } => Some(name.as_str()),
         _ => None,
@@ -354,6 +353,20 @@ fn check_payment(payment: Option<&Value>) -> Result<(), Failure> {
     }
 }
 
+/// Bodies from this size on are read where nobody else's request waits for it.
+const LARGE: usize = 256 << 10;
+
+async fn read_apart<T: Send + 'static>(
+    body: Bytes,
+    read: fn(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if body.len() < LARGE {
+        return read(&body);
+    }
+    let read = tokio::task::spawn_blocking(move || read(&body)).await;
+    read.map_err(|_| PayError::internal("the body was not read to its end"))?
+}
+
 fn read_json(body: &[u8]) -> Result<Value, Failure> {
     serde_json::from_slice(body)
         .map_err(|error| PayError::invalid(format!("the body is not JSON: {error}")).into())
@@ -362,6 +375,21 @@ fn read_json(body: &[u8]) -> Result<Value, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_upload_is_read_however_large_it_is_and_its_text_is_escaped() {
+        for bytes in [3, LARGE] {
+            let content = vec![0xff; bytes];
+            let text = STANDARD.encode(&content);
+            for text in [text.replace('/', "\\/"), text] {
+                let body = format!(r#"{{"content_base64":"{text}","payment":{{}}}}"#);
+                let upload = read_apart(body.into(), Upload::read_json).await;
+                let upload = upload.unwrap_or_else(|failure| panic!("{}", failure.message()));
+                assert!(upload.content == content);
+                assert_eq!(upload.payment, Some(json!({})));
+            }
+        }
+    }
 
     #[test]
     fn a_long_body_is_cut_and_stays_text() {

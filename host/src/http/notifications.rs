@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequest<S> for Received {
             origin: Origin::Notification,
             status: 0,
             headers,
-            body: query.unwrap_or_else(|| body.to_vec()),
+            body: query.unwrap_or_else(|| body.into()),
             came,
         };
         Ok(Received(message, source.map(|Source(address)| address)))

@@ -80,7 +80,7 @@ pub(super) async fn inspect(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<Inspected> {
     by.root()?;
-    let bytes = Arc::new(body?.to_vec());
+    let bytes = Arc::new(Vec::from(body?));
     let inspected = payments.inspect_provider(bytes.clone()).await?;
     // What does not fit is told before anybody approves it.
     let author = match author(&bytes) {
@@ -111,7 +111,7 @@ pub(super) async fn put(
     let digest = Digest::parse(&approved.digest)
         .ok_or_else(|| PayError::invalid("digest has to be the component's SHA-256 in hex"))?;
     let current = payments
-        .approve_provider(Arc::new(body?.to_vec()), digest)
+        .approve_provider(Arc::new(Vec::from(body?)), digest)
         .await?;
     let (name, digest) = (current.manifest.name().to_owned(), current.digest);
     Data::changed(shown(&current), format!("{name} {digest}"))
