@@ -142,8 +142,13 @@ impl By {
             .name)
     }
 
-    /// Whether the caller may set what live payments use.
+    /// Whether the caller's key is for tests alone.
     pub(super) fn is_test_key(&self) -> bool {
-        matches!(self.0, Caller::Domain { test: true, .. })
+        self.0.is_test_key()
+    }
+
+    /// Whether the caller may know of what is for tests, or of what is live. What it may not know of is not there.
+    pub(super) fn sees(&self, test: bool) -> bool {
+        test || !self.is_test_key()
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct Of {
     /// Whose; only `root` may name another domain than its own.
     #[serde(default)]
     pub(super) domain: Option<String>,
-    /// Those of test payments, or those of live ones. Where it is not said, a test key means those of test payments and
-    /// any other key those of live ones, and what is not there is looked for among the others.
+    /// Those of test payments, or those of live ones. Where it is not said, those of live ones are meant, and what is not
+    /// there is looked for among the others. A test key has those of test payments alone.
     #[serde(default)]
     test: Option<bool>,
     /// Which version of it; the one that counts where it is not said.
@@ -41,27 +41,23 @@ pub(super) type OfDomain = Result<Query<Of>, QueryRejection>;
 impl Of {
     /// Where to look, in this order.
     pub(super) fn places(&self, by: &By) -> Vec<bool> {
-        match self.test {
+        let mut places = match self.test {
             Some(test) => vec![test],
-            None => vec![by.is_test_key(), !by.is_test_key()],
-        }
+            None => vec![false, true],
+        };
+        places.retain(|test| by.sees(*test));
+        places
     }
 
-    /// Where to put.
+    /// Where to put. What live payments are bound to is not for a test key.
     pub(super) fn place(&self, by: &By) -> Result<bool, Failure> {
         let test = self.test.unwrap_or(by.is_test_key());
-        may_change(by, test)?;
-        Ok(test)
-    }
-}
-
-/// What live payments are bound to is not for a test key.
-fn may_change(by: &By, test: bool) -> Result<(), Failure> {
-    if by.is_test_key() && !test {
+        if by.sees(test) {
+            return Ok(test);
+        }
         let why = "a test key may change callbacks of test payments only";
-        return Err(PayError::no_privilege(why).into());
+        Err(PayError::no_privilege(why).into())
     }
-    Ok(())
 }
 
 pub(super) fn not_there() -> PayError {
@@ -213,7 +209,8 @@ pub(super) async fn list(
     let domain = by.domain_to_see(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     let mut callbacks = home.callbacks().await.map_err(PayError::from)?;
-    callbacks.retain(|file| of.test.is_none_or(|test| test == file.test));
+    let places = of.places(&by);
+    callbacks.retain(|file| places.contains(&file.test));
     Data::of(callbacks)
 }
 
@@ -236,19 +233,9 @@ pub(super) async fn delete(
     let domain = by.domain(&payments, of.domain.as_deref()).await?;
     let home = payments.home().home(&domain).map_err(PayError::from)?;
     for test in of.places(&by) {
-        let Err(refused) = may_change(&by, test) else {
-            if home
-                .delete_callback(test, &name)
-                .await
-                .map_err(PayError::from)?
-            {
-                return Data::of(Deleted { name, test });
-            }
-            continue;
-        };
-        let found = home.callback(test, &name).await.map_err(PayError::from)?;
-        if found.is_some() {
-            return Err(refused);
+        let deleted = home.delete_callback(test, &name).await;
+        if deleted.map_err(PayError::from)? {
+            return Data::of(Deleted { name, test });
         }
     }
     Err(not_there().into())

@@ -90,16 +90,15 @@ pub(super) async fn add(
 /// The operator's keys.
 pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer<Vec<KeyView>> {
     by.operator()?;
-    listed(&payments, None).await
+    listed(&payments, &by, None).await
 }
 
-async fn listed(payments: &Payments, domain: Option<&str>) -> Answer<Vec<KeyView>> {
-    let keys = payments
-        .store()
-        .keys(domain)
-        .await
-        .map_err(PayError::from)?;
-    Data::of(keys.iter().map(shown).collect())
+/// A test key is told of those for tests.
+async fn listed(payments: &Payments, by: &By, domain: Option<&str>) -> Answer<Vec<KeyView>> {
+    let keys = payments.store().keys(domain).await;
+    let keys = keys.map_err(PayError::from)?;
+    let seen = keys.iter().filter(|key| by.sees(key.test));
+    Data::of(seen.map(shown).collect())
 }
 
 /// A key, without its secret.
@@ -230,7 +229,7 @@ pub(super) async fn list_of_domain(
     InPath(name): InPath<String>,
 ) -> Answer<Vec<KeyView>> {
     let domain = by.domain_to_see(&payments, Some(&name)).await?;
-    listed(&payments, Some(&domain)).await
+    listed(&payments, &by, Some(&domain)).await
 }
 
 /// How a key is followed by another.

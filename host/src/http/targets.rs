@@ -115,7 +115,11 @@ pub(super) async fn get(
     of: OfDomain,
 ) -> Answer<ShownTarget> {
     let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
-    Data::of(payments.show_target(&domain, &platform, &name).await?)
+    let shown = payments.show_target(&domain, &platform, &name).await?;
+    if !by.sees(shown.test) {
+        return Err(no_such_target().into());
+    }
+    Data::of(shown)
 }
 
 pub(super) async fn list(
@@ -124,7 +128,9 @@ pub(super) async fn list(
     of: OfDomain,
 ) -> Answer<Vec<ListedTarget>> {
     let domain = by.domain_to_see(&payments, of?.domain.as_deref()).await?;
-    Data::of(payments.list_targets(&domain).await?)
+    let mut listed = payments.list_targets(&domain).await?;
+    listed.retain(|listed| by.sees(listed.target.test));
+    Data::of(listed)
 }
 
 /// An account that no new payment goes to.
@@ -145,23 +151,35 @@ pub(super) async fn delete(
     of: OfDomain,
 ) -> Answer<Retired> {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
-    if by.is_test_key() {
-        let home = payments.home().home(&domain).map_err(PayError::from)?;
-        let target = home
-            .target(&platform, &name)
-            .await
-            .map_err(PayError::from)?;
-        if target.is_some_and(|target| !target.test) {
-            return Err(PayError::no_privilege("a test key may retire test targets only").into());
-        }
+    let hidden = is_hidden(&payments, &by, &domain, &platform, &name).await?;
+    if hidden || !payments.retire_target(&domain, &platform, &name).await? {
+        return Err(PayError::not_found("no such target in use").into());
     }
-    match payments.retire_target(&domain, &platform, &name).await? {
-        true => Data::of(Retired {
-            platform,
-            name,
-            retired: true,
-        }),
-        false => Err(PayError::not_found("no such target in use").into()),
+    Data::of(Retired {
+        platform,
+        name,
+        retired: true,
+    })
+}
+    let home = payments.home().home(domain).map_err(PayError::from)?;
+    let found = home.target_summary(platform, name).await;
+    let found = found.map_err(PayError::from)?;
+    Ok(found.is_some_and(|target| !by.sees(target.test)))
+
+fn no_such_target() -> PayError {
+    PayError::not_found("no such target")
+}
+
+/// Whether there is such a target that the caller may not know of. One that is for tests, or live, stays that for ever.
+async fn is_hidden(
+    payments: &Payments,
+    by: &By,
+    domain: &str,
+    platform: &str,
+    name: &str,
+) -> Result<bool, Failure> {
+    if !by.is_test_key() {
+        return Ok(false);
     }
 }
 
@@ -170,6 +188,9 @@ pub(super) async fn delete(
 pub(super) struct Tried {
     /// The platform.
     platform: String,
+    if is_hidden(&payments, &by, &domain, &platform, &name).await? {
+        return Err(no_such_target().into());
+    }
     /// Its name in the domain.
     name: String,
     /// Whether the platform takes what it signs.

@@ -84,6 +84,11 @@ impl Caller {
         }
     }
 
+    /// Whether its key is for tests alone: what is live is not there for it.
+    pub fn is_test_key(&self) -> bool {
+        matches!(self, Caller::Domain { test: true, .. })
+    }
+
     /// Whether this caller may do that with this payment. A payment that the caller may not even
     /// see is "no such payment".
     pub fn may(&self, act: Act, payment: &Payment) -> Result<()> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::model::{Case, Change, Payment, PaymentId};
+use super::model::{BoundCallback, Case, Change, Payment, PaymentId};
 use super::{Payments, now_ms};
 use crate::store::{Clock, Column, Cursor, Find, FindError, Order, Span, Sum};
 
@@ -62,13 +62,29 @@ impl Payments {
         Ok(self.0.store.history(id).await?)
     }
 
-    /// The content of the callback that the payment was created with; `None` when it has none.
+    /// The content of the callback that the payment was created with; `None` when it has none. A test payment may be bound
+    /// to a live callback: that is not for a test key to read.
     pub async fn content(&self, caller: &Caller, id: PaymentId) -> Result<Option<Arc<Vec<u8>>>> {
         let case = self.case_for(caller, Act::Inspect, id).await?;
-        match case.payment.callback {
-            None => Ok(None),
-            Some(bound) => Ok(self.0.store.content(bound.digest).await?),
+        let Some(bound) = case.payment.callback else {
+            return Ok(None);
+        };
+        if caller.is_test_key() && self.is_live_alone(&case.payment.domain, &bound).await? {
+            return Err(PayError::no_callback("no callback of this name"));
         }
+        Ok(self.0.store.content(bound.digest).await?)
+    }
+
+    /// Whether a live callback of this name has, or had, this content, and none of test payments.
+    async fn is_live_alone(&self, domain: &str, bound: &BoundCallback) -> Result<bool> {
+        let home = self.0.home.home(domain)?;
+        for test in [true, false] {
+            let versions = home.callback_versions(test, &bound.name).await?;
+            if versions.iter().any(|kept| kept.sha256 == bound.digest) {
+                return Ok(!test);
+            }
+        }
+        Ok(false)
     }
 
     /// Payments of a span of time in sums, of the caller's domain; the operator may name one, or sum all. A test key sums

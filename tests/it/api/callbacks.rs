@@ -186,7 +186,7 @@ async fn callbacks_are_kept_listed_replaced_and_deleted() {
     let listed = root.get("/pay/callback?domain=shop").await.data();
     assert_eq!(names(listed), ["audit", "sale"]);
     root.put_bytes(
-        "/pay/callback/sale?domain=rival",
+        "/pay/callback/sale?domain=rival&test=true",
         walnut_bundle::RECORD_SALE,
     )
     .await

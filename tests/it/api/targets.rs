@@ -329,7 +329,7 @@ async fn test_and_live_never_meet() {
         .await
         .data();
     let refusal = test.delete("/pay/target/zfb/live").await.refusal();
-    assert_eq!(refusal, (403, "e.pay.nopvg".to_owned()));
+    assert_eq!(refusal, (404, "e.pay.notFound".to_owned()));
 
     let offered = async |caller: &Shop, body: Value| {
         let created = caller.post("/pay/ajax/create", body).await.data();

@@ -202,7 +202,7 @@ const LIST: &[Words] = &[
             "GET",
             "/pay/ajax/content",
             "The callback that a payment was created with",
-            &["e.pay.noexists"],
+            &["e.pay.noexists", "e.pay.callback.noexists"],
         ),
     ),
     says(
