@@ -19,13 +19,13 @@ use super::auth::By;
 use super::envelope::{Answer, BUSY, Data, Failure};
 use super::metrics::method as known_method;
 use super::notifications::{REFUSED, UNSEEN};
+use super::numbers::Whole;
 use super::source::Source;
 use crate::asker::to_its_end;
 use crate::home::name::{is_domain, is_item};
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
 use crate::payment::keys::{Known, looks_secret};
-use crate::payment::model::Ams;
 use crate::payment::{Payments, now_ms};
 use crate::store::{AuditLine, AuditOf};
 
@@ -211,13 +211,13 @@ pub(super) struct Wanted {
     refused: Option<bool>,
     /// At this time or later.
     #[serde(default)]
-    since: Ams,
+    since: Whole,
     /// Before this time.
     #[serde(default)]
-    until: Ams,
+    until: Whole,
     /// Older than the line with this `seq`.
     #[serde(default)]
-    before: u64,
+    before: Whole,
     /// At most so many lines.
     #[serde(default)]
     limit: u32,
@@ -236,9 +236,9 @@ pub(super) async fn list(
         refused: wanted.refused,
         who: wanted.who,
         code: wanted.code,
-        since_ms: wanted.since,
-        until_ms: wanted.until,
-        before: wanted.before,
+        since_ms: wanted.since.0,
+        until_ms: wanted.until.0,
+        before: wanted.before.0,
         limit: wanted.limit,
     };
     Data::of(payments.audit(&by.0, of).await?)

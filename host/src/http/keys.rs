@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::By;
 use super::envelope::{Answer, Data, Failure, InPath};
+use super::numbers::Whole;
 use crate::payment::Payments;
 use crate::payment::caller::{Caller, Scope};
 use crate::payment::error::PayError;
@@ -39,7 +40,7 @@ pub(super) struct AddBody {
     name: String,
     /// When it ends by itself; 0 for never.
     #[serde(default)]
-    expi: Ams,
+    expi: Whole,
 }
 
 /// A key of the operator's, shown this once.
@@ -73,7 +74,7 @@ pub(super) async fn add(
         .issue_key(NewKey {
             of,
             name: &body.name,
-            expires_ms: body.expi,
+            expires_ms: body.expi.0,
         })
         .await?;
     let changed = format!("{role} {}", issued.id);
@@ -162,7 +163,7 @@ pub(super) struct DomainKeyBody {
     refund: bool,
     /// When it ends by itself; 0 for never.
     #[serde(default)]
-    expi: Ams,
+    expi: Whole,
 }
 
 fn owner() -> Scope {
@@ -206,7 +207,7 @@ pub(super) async fn add_of_domain(
             refunds: body.refund,
         },
         name: &body.name,
-        expires_ms: body.expi,
+        expires_ms: body.expi.0,
     };
     let issued = payments.issue_key(new).await?;
     let changed = format!("{} {}", body.scope.as_str(), issued.id);
@@ -239,7 +240,7 @@ pub(super) async fn list_of_domain(
 pub(super) struct RotateBody {
     /// How much longer the earlier key is good, in milliseconds; a day where it is not said.
     #[serde(default)]
-    overlap_ms: Option<Ams>,
+    overlap_ms: Option<Whole>,
 }
 
 /// A key that takes over from another one, shown this once.
@@ -264,7 +265,7 @@ pub(super) async fn rotate(
 ) -> Answer<NextKey> {
     changeable(&payments, &by, &id).await?;
     let Json(body) = body?;
-    let overlap = body.overlap_ms.unwrap_or(OVERLAP);
+    let overlap = body.overlap_ms.map_or(OVERLAP, |overlap| overlap.0);
     let IssuedKey {
         id: new,
         key,

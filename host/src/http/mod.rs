@@ -38,6 +38,7 @@ mod linger;
 mod load;
 mod metrics;
 mod notifications;
+mod numbers;
 mod openapi;
 mod pace;
 mod pages;

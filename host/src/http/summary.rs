@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::By;
 use super::envelope::{Answer, Data};
+use super::numbers::Whole;
 use crate::payment::Payments;
 use crate::payment::model::{Ams, State};
 use crate::payment::money::Currency;
@@ -23,11 +24,11 @@ pub(super) struct Asked {
     #[serde(default)]
     test: Option<bool>,
     /// Created at this time or later.
-    from: u64,
+    from: Whole,
     /// Created before this time.
-    until: u64,
+    until: Whole,
     /// Into how long spans they are summed: at most 1,000 of them.
-    step: u64,
+    step: Whole,
 }
 
 pub(super) async fn summary(
@@ -39,8 +40,8 @@ pub(super) async fn summary(
     let span = Span {
         domain: asked.domain.filter(|domain| !domain.is_empty()),
         test: asked.test,
-        created: asked.from..asked.until,
-        step_ms: asked.step,
+        created: asked.from.0..asked.until.0,
+        step_ms: asked.step.0,
     };
     let sums = payments.summary(&by.0, span).await?;
     Data::of(sums.into_iter().map(shown).collect())

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::caller::{Caller, Scope};
 use super::error::{PayError, Result};
-use super::model::Ams;
+use super::model::{Ams, LATEST};
 use super::{Payments, now_ms};
 use crate::store::StoredKey;
 
@@ -207,7 +207,10 @@ impl Payments {
         let (new_id, key) = self.draw(kind)?;
         let expires_ms = match old.expires_ms {
             0 => 0,
-            end => now + end.saturating_sub(old.created_ms),
+            end => {
+                let lasts = end.saturating_sub(old.created_ms);
+                now.saturating_add(lasts).min(LATEST)
+            }
         };
         let stored = StoredKey {
             id: new_id.clone(),

@@ -41,7 +41,7 @@ pub enum StoreError {
     /// What was to be written breaks a rule that the store asserts; nothing was written. A bug of the caller.
     #[error("refused by the store: {0}")]
     Invariant(String),
-    /// A text that the engine cannot keep; nothing was written.
+    /// A text or number that the engine cannot keep; nothing was written.
     #[error("{0}")]
     Unkeepable(String),
     /// The question cannot be asked like this.

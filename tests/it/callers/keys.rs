@@ -180,6 +180,66 @@ async fn a_key_ends_when_its_owner_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_no_store_has_a_place_for_is_refused_by_its_name() {
+    let host = Host::start().await;
+    let (owner, root) = (host.domain("shop").await, host.root());
+    let last = u64::MAX >> 1;
+    let refuses = |answer: crate::world::Answer, field: &str| {
+        assert_eq!(answer.refusal(), (400, "e.pay.invalid".to_owned()));
+        let why = answer.json()["msg"].as_str().unwrap().to_owned();
+        let says = format!("{field}: {} is too large: give at most {last}", last + 1);
+        assert!(why.contains(&says), "{why}");
+    };
+    let keys = "/pay/domain/shop/key";
+    let beyond = json!({ "expi": last + 1 });
+    refuses(owner.post(keys, beyond).await, "expi");
+    let beyond = json!({ "role": "op", "expi": last + 1 });
+    refuses(root.post("/pay/key", beyond).await, "expi");
+    // A key that ends at the last moment that there is, is followed by one that does.
+    let made = owner.post(keys, json!({ "expi": last })).await.data();
+    let rotate = format!("/pay/key/{}/rotate", made["id"].as_str().unwrap());
+    let beyond = json!({ "overlap_ms": last + 1 });
+    refuses(owner.post(&rotate, beyond).await, "overlap_ms");
+    let next = owner.post(&rotate, json!({ "overlap_ms": last })).await;
+    assert_eq!(next.data()["expi"], last);
+
+    let span = |from: u64, until: u64, step: u64| {
+        let path = format!("/pay/ajax/summary?from={from}&until={until}&step={step}");
+        let owner = owner.clone();
+        async move { owner.get(&path).await }
+    };
+    owner.create(json!({})).await;
+    assert_eq!(span(0, last, last).await.data()[0]["count"], 1);
+    refuses(span(last + 1, last, 1).await, "from");
+    refuses(span(0, last + 1, last).await, "until");
+    refuses(span(0, 1, last + 1).await, "step");
+    for field in ["since", "until", "before"] {
+        owner
+            .get(&format!("/pay/audit?{field}={last}"))
+            .await
+            .data();
+        let path = format!("/pay/audit?{field}={}", last + 1);
+        refuses(owner.get(&path).await, field);
+    }
+    // Payments' own times: a deadline has its bound, and what is looked for may be anything.
+    let deadline = json!({ "fee": 1, "expi": last + 1 });
+    let refused = owner.post("/pay/ajax/create", deadline).await;
+    assert_eq!(refused.refusal(), (400, "e.pay.invalid".to_owned()));
+    for number in [(last + 1).to_string(), u64::MAX.to_string(), "1e30".into()] {
+        for matching in [
+            format!(r#"{{"expi":{number}}}"#),
+            format!(r#"{{"ct":"[{number},]"}}"#),
+            format!(r#"{{"fee":{number}}}"#),
+            format!(r#"{{"note":{number}}}"#),
+        ] {
+            let query: String = form_urlencoded::byte_serialize(matching.as_bytes()).collect();
+            let found = owner.get(&format!("/pay/ajax/query?match={query}")).await;
+            assert!(found.status < 500, "{matching}: {found:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_one_host_ends_is_good_at_no_other() {
     let Some(server) = Server::shared() else {
         return;

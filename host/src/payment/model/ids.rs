@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// Milliseconds since 1970 (the user's document says AMS, 绝对毫秒数); 0 means "has not happened".
 pub type Ams = u64;
 
+/// The latest time, and the largest count, that stores have a place for.
+pub const LATEST: Ams = u64::MAX >> 1;
+
 /// A payment's id: a time-ordered UUID (version 7), written as 32 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PaymentId(Uuid);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::money::Money;
 
 pub use attempt::{Attempt, AttemptState, EndWhy, Ending, Lease, TargetRef};
-pub use ids::{Ams, Digest, PaymentId, RefundNo, TradeNo};
+pub use ids::{Ams, Digest, LATEST, PaymentId, RefundNo, TradeNo};
 pub use refund::{Refund, RefundCause, RefundState};
 
 macro_rules! as_text {

@@ -3,13 +3,17 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::payment::model::{Digest, PaymentId};
+use crate::payment::model::{Digest, LATEST, PaymentId};
 use crate::store::StoreError;
 use crate::store::link::{Row, Value};
 
 /// A count or time as a signed integer, the only one that databases have.
 pub(in crate::store) fn integer(value: u64) -> Result<i64, StoreError> {
-    i64::try_from(value).map_err(|_| StoreError::Invariant(format!("{value} is too large")))
+    i64::try_from(value).map_err(|_| {
+        StoreError::Unkeepable(format!(
+            "the number {value} is too large: give at most {LATEST}"
+        ))
+    })
 }
 
 /// A JSON text.
