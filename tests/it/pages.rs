@@ -5,7 +5,7 @@ mod browser;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Shop, World};
+use crate::world::{Answer, Host, Shop, World};
 
 async fn open(world: &World, path: &str) -> Answer {
     Shop::answer(world.shop.keyless(Method::GET, path)).await
@@ -237,4 +237,29 @@ async fn a_session_is_its_keys_domain_and_ends_with_the_key() {
     assert_eq!(revoked.json()["ok"], Value::Bool(true));
     let ended = browser.get("/pay/session").await;
     assert_eq!(ended.refusal(), (401, "e.auth.required".to_owned()));
+}
+
+#[tokio::test]
+async fn signing_in_tells_nothing_of_what_stood_in_a_wrong_place() {
+    let host = Host::start().await;
+    let root = host.root();
+    let key = host.root_key();
+    for body in [
+        format!(r#"{{"{key}":1}}"#),
+        format!(r#"{{"key":["{key}"]}}"#),
+        format!(r#"{{"key":"{key}","{key}":1}}"#),
+        format!(r#"{{"key":"{key}"#),
+        format!(r#""{key}""#),
+        key.to_owned(),
+    ] {
+        let sign_in = root
+            .keyless(Method::POST, "/pay/session")
+            .header("X-Walnut-Page", "till")
+            .header("Content-Type", "application/json");
+        let answer = Shop::answer(sign_in.body(body)).await;
+        assert_eq!(answer.refusal(), (400, "e.pay.invalid".to_owned()));
+        let said = answer.json()["msg"].as_str().unwrap().to_owned();
+        assert!(said.contains(r#"{"key":"…"}"#), "{said}");
+        assert!(!said.contains("wk_"), "{said}");
+    }
 }

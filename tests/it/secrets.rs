@@ -160,6 +160,15 @@ async fn mistakes(shop: &Shop, misplaced: &str, heard: &mut Heard) {
     let sign_in = sign_in.header("X-Walnut-Page", "1");
     let answer = Shop::answer(sign_in.json(&json!({ "key": misplaced }))).await;
     heard.hear("a wrong session", &answer);
+    for body in [json!({ misplaced: 1 }), json!({ "key": [misplaced] })] {
+        let sign_in = shop.keyless(Method::POST, "/pay/session");
+        let sign_in = sign_in.header("X-Walnut-Page", "1");
+        let answer = Shop::answer(sign_in.json(&body)).await;
+        heard.hear("a session of something else", &answer);
+    }
+    let body = json!({ "id": misplaced, "pay_tp": "zfb.scan", "args": misplaced });
+    let answer = shop.post("/pay/ajax/send", body).await;
+    heard.hear("a code in a wrong place", &answer);
     let cookie = shop.keyless(Method::GET, "/pay/ajax/query");
     let cookie = cookie.header("Cookie", format!("walnut_session={misplaced}"));
     heard.hear("a wrong cookie", &Shop::answer(cookie).await);

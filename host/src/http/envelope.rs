@@ -91,6 +91,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
     }
 }
 
+/// As axum reads JSON.
+type At = serde_path_to_error::Error<serde_json::Error>;
+
 /// A refusal in the envelope, with the fitting HTTP status.
 pub(super) struct Failure {
     status: StatusCode,
@@ -130,6 +133,22 @@ impl Failure {
     /// A refusal that is HTTP's own.
     pub(super) fn of_http((code, status, _): OfHttp, message: impl Into<String>) -> Failure {
         Failure::with(code, status, message.into())
+    }
+
+    /// What is wrong with a body that may hold secrets: what it has to be, where it is not, and nothing of what stands there.
+    pub(super) fn unread(error: JsonRejection, has_to_be: &str) -> Failure {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(found) = cause {
+            if let Some(at) = found.downcast_ref::<At>() {
+                let (line, column) = (at.inner().line(), at.inner().column());
+                let why = format!(
+                    "the body has to be {has_to_be}; it is not at line {line} column {column}"
+                );
+                return PayError::invalid(why).into();
+            }
+            cause = found.source();
+        }
+        Failure::from(error)
     }
 
     fn with(code: &'static str, status: u16, message: String) -> Failure {

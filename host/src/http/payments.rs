@@ -116,7 +116,11 @@ pub(super) async fn send(
     by: By,
     body: Result<Json<SendBody>, JsonRejection>,
 ) -> Answer<SentView> {
-    let Json(body) = body?;
+    // What stands in a wrong place may be the buyer's code.
+    let Json(body) = body.map_err(|error| {
+        let has_to_be = r#"{"id":"…","pay_tp":"…"}, with "pay_target", "args" (a list of texts) and "client_ip" where they are needed"#;
+        Failure::unread(error, has_to_be)
+    })?;
     let target = body
         .pay_target
         .as_deref()

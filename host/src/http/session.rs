@@ -42,7 +42,8 @@ pub(super) async fn begin(
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<(Cookie, Data<SignedIn>), Failure> {
-    let Json(body) = body?;
+    // What stands in a wrong place may be the key.
+    let Json(body) = body.map_err(|error| Failure::unread(error, r#"{"key":"…"}"#))?;
     from_a_page(&headers)?;
     let (caller, session) = payments.begin_session(body.key.trim()).await?;
     let cookie = cookie(by_tls.is_some(), &payments, &session, LASTS / 1000);

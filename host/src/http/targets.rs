@@ -1,7 +1,5 @@
 //! `/pay/target/…`: a domain's accounts at the platforms. Secrets go in and never come out.
 
-use std::error::Error;
-
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Json, Query, State};
 use schemars::JsonSchema;
@@ -39,26 +37,12 @@ pub(super) struct PutBody {
     settings: Map<String, Value>,
 }
 
-/// What is wrong with a body that may hold secrets: where, and nothing of what stands there.
 fn unreadable(error: JsonRejection) -> Failure {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(found) = cause {
-        if let Some(at) = found.downcast_ref::<At>() {
-            return PayError::invalid(format!(
-                "the body has to be {{\"settings\":{{…}}}}, with \"test\" and \"default\" beside it where they \
-                 are true; it is not at line {} column {}",
-                at.inner().line(),
-                at.inner().column()
-            ))
-            .into();
-        }
-        cause = found.source();
-    }
-    Failure::from(error)
+    Failure::unread(
+        error,
+        r#"{"settings":{…}}, with "test" and "default" beside it where they are true"#,
+    )
 }
-
-/// As axum reads JSON.
-type At = serde_path_to_error::Error<serde_json::Error>;
 
 /// An account that was put.
 #[derive(Serialize, JsonSchema)]
@@ -161,10 +145,6 @@ pub(super) async fn delete(
         retired: true,
     })
 }
-    let home = payments.home().home(domain).map_err(PayError::from)?;
-    let found = home.target_summary(platform, name).await;
-    let found = found.map_err(PayError::from)?;
-    Ok(found.is_some_and(|target| !by.sees(target.test)))
 
 fn no_such_target() -> PayError {
     PayError::not_found("no such target")
@@ -181,6 +161,10 @@ async fn is_hidden(
     if !by.is_test_key() {
         return Ok(false);
     }
+    let home = payments.home().home(domain).map_err(PayError::from)?;
+    let found = home.target_summary(platform, name).await;
+    let found = found.map_err(PayError::from)?;
+    Ok(found.is_some_and(|target| !by.sees(target.test)))
 }
 
 /// What came of trying an account.
@@ -188,9 +172,6 @@ async fn is_hidden(
 pub(super) struct Tried {
     /// The platform.
     platform: String,
-    if is_hidden(&payments, &by, &domain, &platform, &name).await? {
-        return Err(no_such_target().into());
-    }
     /// Its name in the domain.
     name: String,
     /// Whether the platform takes what it signs.
@@ -207,6 +188,9 @@ pub(super) async fn test(
     of: OfDomain,
 ) -> Answer<Tried> {
     let domain = by.domain(&payments, of?.domain.as_deref()).await?;
+    if is_hidden(&payments, &by, &domain, &platform, &name).await? {
+        return Err(no_such_target().into());
+    }
     let said = payments.test_target(&domain, &platform, &name).await?;
     Data::of(Tried {
         platform,

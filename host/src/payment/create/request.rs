@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::payment::error::{PayError, Result};
@@ -79,7 +80,7 @@ pub struct CreateRequest {
     /// With `pay_tp`.
     pub pay_target: Option<String>,
     /// With `pay_tp`: what the pay type takes, such as the buyer's code at a till.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_args")]
     pub args: Vec<String>,
     /// The buyer's address.
     pub client_ip: Option<String>,
@@ -112,6 +113,14 @@ impl CreateRequest {
         read_client_ip(self.client_ip.as_deref())?;
         Ok(())
     }
+}
+
+/// The buyer's code is among them: nothing of what stands there is told.
+fn read_args<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<String>, D::Error> {
+    let read = Vec::deserialize(deserializer);
+    read.map_err(|_| D::Error::custom("args has to be a list of texts"))
 }
 
 /// Whether a value has at most so many levels of lists and objects.
@@ -259,6 +268,19 @@ mod tests {
         assert!(is_shallow(&nested(MAX_META_DEPTH), MAX_META_DEPTH));
         assert!(!is_shallow(&nested(MAX_META_DEPTH + 1), MAX_META_DEPTH));
         assert!(is_shallow(&json!("text"), 0) && !is_shallow(&json!({}), 0));
+    }
+
+    #[test]
+    fn a_code_in_a_wrong_form_is_not_told() {
+        let one = br#"{"fee":1,"pay_tp":"zfb.scan","args":["280000000000000001"]}"#;
+        assert_eq!(CreateRequest::parse(one).unwrap().args.len(), 1);
+        for args in ["\"280000000000000001\"", "280000000000000001", "{}", "[1]"] {
+            let body = format!(r#"{{"fee":1,"args":{args}}}"#);
+            let refused = CreateRequest::parse(body.as_bytes()).map(drop).unwrap_err();
+            let said = refused.message();
+            assert!(said.contains("args has to be a list of texts"), "{said}");
+            assert!(!said.contains("28000"), "{said}");
+        }
     }
 
     #[test]
