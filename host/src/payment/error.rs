@@ -182,6 +182,7 @@ impl From<StoreError> for PayError {
                 PayError::query_too_large(error.to_string())
             }
             StoreError::Unkeepable(why) => PayError::invalid(why),
+            StoreError::TooMany(why) => PayError::too_many(why),
             error => PayError::of_failed(&error),
         }
     }

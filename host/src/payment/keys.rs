@@ -22,8 +22,6 @@ const SECRET_BYTES: usize = 32;
 
 /// Characters of a key's name.
 const NAME_CHARS: usize = 64;
-/// Keys that a domain, or the operator, may have at a time.
-const MOST_KEYS: usize = 256;
 /// The longest that a key and the one that follows it are both good.
 pub const LONGEST_OVERLAP: Ams = 90 * 24 * 3_600_000;
 /// Between two notes of a key's use.
@@ -149,10 +147,6 @@ impl Payments {
         let now = now_ms();
         if new.expires_ms != 0 && new.expires_ms <= now {
             return Err(PayError::invalid("the key would have ended already"));
-        }
-        if self.0.store.keys(domain).await?.len() >= MOST_KEYS {
-            let why = format!("there are {MOST_KEYS} keys already: revoke those that are not used");
-            return Err(PayError::too_many(why));
         }
         let (id, key) = self.draw(kind)?;
         let (role, test, refunds) = match new.of {

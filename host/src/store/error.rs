@@ -44,6 +44,9 @@ pub enum StoreError {
     /// A text or number that the engine cannot keep; nothing was written.
     #[error("{0}")]
     Unkeepable(String),
+    /// There are as many as the store keeps; nothing was written.
+    #[error("{0}")]
+    TooMany(String),
     /// The question cannot be asked like this.
     #[error(transparent)]
     Find(#[from] FindError),

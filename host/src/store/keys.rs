@@ -16,6 +16,8 @@ use super::link::Link;
 use super::table::api_key;
 use super::{Store, StoreError};
 
+/// Keys that a domain has in use at most, for live and for test payments each, and the operator.
+pub const MOST_KEYS: u32 = 256;
 /// Keys that are kept in memory.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 
@@ -100,8 +102,8 @@ impl Store {
     /// Stores an API key.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when its id is taken, also by a revoked key; [`StoreError::Invariant`] when it
-    /// names a domain that does not exist.
+    /// [`StoreError::Exists`] when its id is taken, also by a revoked key; [`StoreError::TooMany`] when [`MOST_KEYS`] are in
+    /// use; [`StoreError::Invariant`] when it names a domain that does not exist.
     pub async fn add_key(&self, key: StoredKey) -> Result<(), StoreError> {
         self.database
             .write(move |link| api_key::add(link, &key))

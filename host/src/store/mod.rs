@@ -69,7 +69,7 @@ pub use find::{
     Test,
 };
 pub(crate) use homes::HomeFiles;
-pub use keys::StoredKey;
+pub use keys::{MOST_KEYS, StoredKey};
 pub use kv::{Event, Space};
 pub use migrate::Migrated;
 pub(crate) use migrate::PutFile;

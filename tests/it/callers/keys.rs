@@ -180,6 +180,61 @@ async fn a_key_ends_when_its_owner_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_domain_has_so_many_keys_in_use_and_no_more() {
+    let host = Host::start().await;
+    let owner = host.domain("shop").await;
+    let path = "/pay/domain/shop/key";
+    let till = json!({ "scope": "till", "test": true });
+    // Many callers at once, who together ask for more than there may be.
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (owner, till) = (owner.clone(), till.clone());
+        callers.spawn(async move {
+            let mut made = Vec::new();
+            for _ in 0..17 {
+                let answer = owner.post(path, till.clone()).await;
+                if answer.status == 200 {
+                    made.push(answer.data()["key"].as_str().unwrap().to_owned());
+                } else {
+                    assert_eq!(answer.refusal(), (409, "e.pay.tooMany".to_owned()));
+                }
+            }
+            made
+        });
+    }
+    let made: Vec<String> = callers.join_all().await.concat();
+    assert_eq!(made.len(), 255, "with the owner's own");
+
+    // One that follows another is one more while both are good.
+    let rotate = async |key: &str, overlap_ms: u64| {
+        let id = key.split('_').nth(2).unwrap();
+        let body = json!({ "overlap_ms": overlap_ms });
+        owner.post(&format!("/pay/key/{id}/rotate"), body).await
+    };
+    let refused = rotate(&made[0], 60_000).await;
+    assert_eq!(refused.refusal(), (409, "e.pay.tooMany".to_owned()));
+    let why = refused.json()["msg"].as_str().unwrap().to_owned();
+    assert!(why.contains("256") && why.contains("revoke"), "{why}");
+    assert!(is_known(
+        &owner.with_key(&made[0]).get("/pay/session").await
+    ));
+    let next = rotate(&made[0], 0).await.data();
+    let next = next["key"].as_str().unwrap();
+    assert!(is_known(&owner.with_key(next).get("/pay/session").await));
+
+    // Keys for tests take no place of a live one's, nor of another domain's.
+    let live = host.key_of("shop", false).await;
+    assert!(is_known(&live.get("/pay/session").await));
+    host.domain("rival").await;
+
+    // A place comes free with a key that is revoked, and for one alone.
+    let id = made[1].split('_').nth(2).unwrap();
+    owner.delete(&format!("/pay/key/{id}")).await.data();
+    owner.post(path, till.clone()).await.data();
+    assert_eq!(owner.post(path, till).await.status, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_time_that_no_store_has_a_place_for_is_refused_by_its_name() {
     let host = Host::start().await;
     let (owner, root) = (host.domain("shop").await, host.root());

@@ -1,4 +1,23 @@
+use futures_util::future::join_all;
+
 use super::*;
+use crate::store::MOST_KEYS;
+
+pub(super) fn owners_key(id: impl Into<String>, domain: Option<&str>) -> StoredKey {
+    StoredKey {
+        id: id.into(),
+        domain: domain.map(str::to_owned),
+        role: "owner".to_owned(),
+        test: true,
+        hash: [9; 32],
+        created_ms: 5,
+        name: "front".to_owned(),
+        refunds: true,
+        expires_ms: 0,
+        used_ms: 0,
+        successor: None,
+    }
+}
 
 #[tokio::test]
 async fn a_domain_has_one_name_and_one_id() {
@@ -21,19 +40,7 @@ async fn a_revoked_key_is_gone_for_good() {
     let Some(shop) = open() else { return };
     let store = &shop.store;
     store.add_domain("tea", 5).await.unwrap();
-    let key = |id: &str, domain: Option<&str>| StoredKey {
-        id: id.to_owned(),
-        domain: domain.map(str::to_owned),
-        role: "owner".to_owned(),
-        test: true,
-        hash: [9; 32],
-        created_ms: 5,
-        name: "front".to_owned(),
-        refunds: true,
-        expires_ms: 0,
-        used_ms: 0,
-        successor: None,
-    };
+    let key = owners_key;
     let (root, tea) = (key("r", None), key("t", Some("tea")));
     for key in [&root, &tea] {
         store.add_key(key.clone()).await.unwrap();
@@ -60,6 +67,73 @@ async fn a_revoked_key_is_gone_for_good() {
         store.add_key(tea).await,
         Err(StoreError::Exists(_))
     ));
+}
+
+#[tokio::test]
+async fn so_many_keys_are_in_use_and_no_more_however_they_come() {
+    let Some(shop) = open() else { return };
+    let store = &shop.store;
+    store.add_domain("tea", 5).await.unwrap();
+    let key = |id: u32| owners_key(format!("k{id}"), Some("tea"));
+    // All at once, and more than there may be.
+    let added = join_all((0..MOST_KEYS + 64).map(|id| store.add_key(key(id)))).await;
+    let (added, refused): (Vec<_>, Vec<_>) = added.into_iter().partition(Result::is_ok);
+    assert_eq!((added.len(), refused.len()), (MOST_KEYS as usize, 64));
+    let is_full = |done: &StoreError| matches!(done, StoreError::TooMany(_));
+    assert!(refused.iter().all(|done| is_full(done.as_ref().unwrap_err())));
+    let listed = store.keys(Some("tea")).await.unwrap();
+    assert_eq!(listed.len(), MOST_KEYS as usize);
+
+    // Live keys, other domains' and the operator's are counted by themselves.
+    store.add_domain("cafe", 5).await.unwrap();
+    let live = StoredKey {
+        test: false,
+        ..key(9_000)
+    };
+    for beside in [live, owners_key("c", Some("cafe")), owners_key("r", None)] {
+        store.add_key(beside).await.unwrap();
+    }
+
+    // One that follows another counts too while both are good, and changes nothing where that is too much.
+    let first = listed[0].id.clone();
+    let next = |id| StoredKey {
+        created_ms: 20,
+        ..key(id)
+    };
+    let followed = store.succeed_key(&first, next(1_000), 30).await;
+    assert!(is_full(&followed.unwrap_err()));
+    assert_eq!(*store.key(&first).await.unwrap().unwrap(), listed[0]);
+    assert!(store.succeed_key(&first, next(1_000), 20).await.unwrap());
+    assert!(is_full(&store.add_key(next(1_001)).await.unwrap_err()));
+    assert!(store.revoke_key("k1000", 20).await.unwrap());
+    store.add_key(next(1_001)).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_keys_that_have_ended_the_newest_are_kept() {
+    let Some(shop) = open() else { return };
+    let store = &shop.store;
+    let kept = crate::store::table::api_key::KEPT_ENDED as usize;
+    let mut made = 0;
+    for day in 1..=5_u64 {
+        let keys = (0..MOST_KEYS).map(|number| StoredKey {
+            created_ms: day * 10,
+            expires_ms: day * 10 + 5,
+            ..owners_key(format!("d{day}-{number}"), None)
+        });
+        made += join_all(keys.map(|key| store.add_key(key))).await.len();
+    }
+    let last = StoredKey {
+        created_ms: 100,
+        ..owners_key("last", None)
+    };
+    store.add_key(last).await.unwrap();
+    let left = store.keys(None).await.unwrap();
+    assert!(made > kept);
+    assert_eq!(left.len(), kept + 1);
+    let of = |day: u64| left.iter().filter(|key| key.created_ms == day * 10).count();
+    let whole = MOST_KEYS as usize;
+    assert_eq!([of(2), of(3), of(4), of(5)], [kept - 3 * whole, whole, whole, whole]);
 }
 
 #[tokio::test]

@@ -56,6 +56,20 @@ async fn waiting(store: &Store) {
 }
 
 #[tokio::test]
+async fn keys_that_several_hosts_add_are_so_many_together() {
+    let Some(shop) = open() else { return };
+    let other = another(&shop);
+    let most = crate::store::MOST_KEYS;
+    let adding = (0..most + 16).map(|number| {
+        let store = if number % 2 == 0 { &shop.store } else { &other };
+        store.add_key(super::registering::owners_key(format!("k{number}"), None))
+    });
+    let added = futures_util::future::join_all(adding).await;
+    let added = added.iter().filter(|added| added.is_ok()).count();
+    assert_eq!(added, most as usize);
+}
+
+#[tokio::test]
 async fn what_one_host_commits_wakes_the_others() {
     let Some(shop) = open() else { return };
     let other = another(&shop);
