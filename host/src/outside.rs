@@ -133,8 +133,8 @@ pub fn bill(packed: &[u8], most: u64, at_once: bool) -> Result<Vec<Vec<String>>,
 /// Reads a session that was sealed with this key.
 pub fn session(key: &[u8; 32], session: &str, now_ms: u64) -> Option<(String, u64)> {
     let sessions = Sessions::new(key);
-    let (id, until) = sessions.read(session, now_ms)?;
-    Some((id.to_owned(), until))
+    let (key, session) = sessions.read(session, now_ms)?;
+    Some((key.to_owned(), session.until))
 }
 
 /// Who asks, by a connection from `peer` with these headers.

@@ -4,7 +4,9 @@ mod browser;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use walnut_test_postgres::Server;
 
+use crate::following::Events;
 use crate::world::{Answer, Host, Shop, World};
 
 async fn open(world: &World, path: &str) -> Answer {
@@ -164,6 +166,29 @@ impl<'a> Browser<'a> {
     async fn get(&self, path: &str) -> Answer {
         Shop::answer(self.request(Method::GET, path)).await
     }
+
+    async fn sign_out(&self) {
+        let out = self.request(Method::DELETE, "/pay/session");
+        let out = Shop::answer(out.header("X-Walnut-Page", "till")).await;
+        assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+        out.data();
+    }
+
+    /// The same browser at another host.
+    fn at(&self, host: &'a Shop) -> Browser<'a> {
+        Browser {
+            shop: host,
+            cookie: self.cookie.clone(),
+        }
+    }
+}
+
+async fn is_signed_in(browser: &Browser<'_>) -> bool {
+    let who = browser.get("/pay/session").await;
+    if who.status != 200 {
+        assert_eq!(who.refusal(), (401, "e.auth.required".to_owned()));
+    }
+    who.status == 200
 }
 
 #[tokio::test]
@@ -226,17 +251,100 @@ async fn a_session_is_its_keys_domain_and_ends_with_the_key() {
         assert_eq!(refused.refusal().0, 401, "{wrong}");
     }
 
-    // Signing out takes the cookie away; a revoked key ends every session that was made from it.
-    let out = browser
-        .request(Method::DELETE, "/pay/session")
-        .header("X-Walnut-Page", "till");
-    let out = Shop::answer(out).await;
-    assert!(header(&out, "set-cookie").contains("Max-Age=0"));
+    // A revoked key ends every session that was made from it.
     let key = world.shop.key().split('_').nth(2).unwrap().to_owned();
     let revoked = world.host.root().delete(&format!("/pay/key/{key}")).await;
     assert_eq!(revoked.json()["ok"], Value::Bool(true));
     let ended = browser.get("/pay/session").await;
     assert_eq!(ended.refusal(), (401, "e.auth.required".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_ends_the_session_and_no_other() {
+    let world = World::start().await;
+    let shop = world.shop.clone();
+    let signed_in = async || Browser::signed_in(&shop, shop.key()).await;
+    let (leaves, stays) = (signed_in().await, signed_in().await);
+    assert_ne!(leaves.cookie, stays.cookie);
+    let watch = leaves.request(Method::GET, "/pay/ajax/watch");
+    let mut events = Events::of(watch).await;
+    assert_eq!(events.next().await.unwrap().name, "begin");
+    // Twice is once, and without a session nothing is to be ended.
+    for _ in 0..2 {
+        assert!(is_signed_in(&stays).await);
+        leaves.sign_out().await;
+        assert!(!is_signed_in(&leaves).await);
+    }
+    // Whoever had a copy of the cookie, and watches by it, is let go too.
+    assert_eq!(
+        events.next().await.unwrap().data["errCode"],
+        "e.auth.required"
+    );
+    assert!(events.next().await.is_none());
+    let nobody = shop.keyless(Method::DELETE, "/pay/session");
+    let nobody = nobody.header("X-Walnut-Page", "till");
+    Shop::answer(nobody).await.data();
+
+    let host = world.host.kill_and_restart().await;
+    let shop = shop.at(host.url());
+    assert!(!is_signed_in(&leaves.at(&shop)).await);
+    assert!(is_signed_in(&stays.at(&shop)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_at_one_host_is_signing_out_at_all() {
+    let Some(server) = Server::shared() else {
+        return;
+    };
+    let database = server.database().unwrap();
+    let first = Host::start_with(&["--store", database.url()]).await;
+    let here = first.domain("shop").await;
+    let second = first.beside().await;
+    let there = here.at(second.url());
+    let browser = Browser::signed_in(&here, here.key()).await;
+    assert!(is_signed_in(&browser).await && is_signed_in(&browser.at(&there)).await);
+    browser.at(&there).sign_out().await;
+    assert!(!is_signed_in(&browser).await && !is_signed_in(&browser.at(&there)).await);
+}
+
+#[tokio::test]
+async fn a_host_beside_this_one_signs_nobody_in() {
+    let world = World::start().await;
+    let mine = Browser::signed_in(&world.shop, world.shop.key()).await;
+    let rival = world.host.domain("rival").await;
+    let theirs = Browser::signed_in(&rival, rival.key()).await;
+    // What it sets comes beside what this host set, in either order.
+    for pair in [[&mine, &theirs], [&theirs, &mine]] {
+        let cookie = pair.map(|browser| browser.cookie.clone()).join("; ");
+        let both = Browser {
+            shop: &world.shop,
+            cookie,
+        };
+        assert!(!is_signed_in(&both).await);
+        let body = json!({ "brief": "tea", "fee": 100 });
+        let create = both.request(Method::POST, "/pay/ajax/create").json(&body);
+        let create = Shop::answer(create.header("X-Walnut-Page", "till")).await;
+        assert_eq!(create.refusal().0, 401);
+    }
+    assert!(is_signed_in(&mine).await && is_signed_in(&theirs).await);
+    // Of a host that is reached by TLS no other host can set the cookie's name.
+    let public = ["--public-url", "https://pay.example.com"];
+    let host = Host::start_with(&public).await;
+    let sign_in = Browser::sign_in(&host.root(), host.root_key());
+    let answer = Shop::answer(sign_in).await;
+    let cookie = header(&answer, "set-cookie");
+    let begun = cookie.strip_prefix("__Host-walnut_session=").unwrap();
+    assert!(cookie.contains("; Path=/;") && cookie.ends_with("; Secure"));
+    assert!(!cookie.contains("Domain"));
+    let session = begun.split(';').next().unwrap();
+    let root = host.root();
+    for (name, is_read) in [("__Host-walnut_session", true), ("walnut_session", false)] {
+        let browser = Browser {
+            shop: &root,
+            cookie: format!("{name}={session}"),
+        };
+        assert_eq!(is_signed_in(&browser).await, is_read, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::payment::Payments;
 use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
 use crate::payment::key_ends::HeldKey;
+use crate::payment::keys::InSession;
 use crate::payment::ticket::Tickets;
 
 /// The caller of a request, whom the table of [`access`](super::access) let through, and until when it is one.
@@ -23,8 +24,8 @@ pub(super) struct By(pub(super) Caller, Proof);
 struct Proof {
     /// The id of a key; none for a ticket.
     key: Option<String>,
-    /// The end of a session, absolute milliseconds; 0 for what is none.
-    until: u64,
+    /// None for what is no session.
+    session: Option<InSession>,
 }
 
 impl<S: Sync> FromRequestParts<S> for By {
@@ -45,7 +46,7 @@ impl By {
     pub(super) async fn find(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
         let known = match bearer(parts)?.or_else(|| ticket_of_query(parts)) {
             Some(token) => payments.known(&token).await?,
-            None => match session::of(parts)? {
+            None => match session::of(parts, payments)? {
                 Some(session) => payments.known_of_session(&session).await?,
                 None => return Err(needed().into()),
             },
@@ -55,7 +56,7 @@ impl By {
         }
         let proof = Proof {
             key: known.key,
-            until: known.until,
+            session: known.session,
         };
         Ok(By(known.caller, proof))
     }
@@ -86,7 +87,7 @@ fn ticket_of_query(parts: &Parts) -> Option<String> {
 impl By {
     /// Holds on to what the caller is known by, for what goes on after the request was answered.
     pub(super) fn hold(&self, payments: &Payments) -> HeldKey {
-        payments.hold(self.1.key.as_deref(), self.1.until)
+        payments.hold(self.1.key.as_deref(), self.1.session)
     }
 
     /// The operator alone.

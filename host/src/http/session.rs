@@ -1,5 +1,9 @@
 //! `/pay/session`: signing in to the pages. A browser has its session in a cookie that no script can read and that no
 //! other site's request carries; what changes anything must say besides that it comes from one of the pages.
+//!
+//! A host beside this one in the same domain may set cookies for both, and so sign somebody in as whom it likes. Browsers let
+//! nobody else set a cookie whose name begins with `__Host-`, which is for TLS alone: that is its name where it comes by TLS,
+//! and no other is read there. Elsewhere, of two sessions neither counts.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -23,7 +27,10 @@ use crate::payment::error::PayError;
 use crate::payment::money::Currency;
 use crate::payment::session::LASTS;
 
+/// The cookie's name, where browsers send it without TLS.
 const NAME: &str = "walnut_session";
+/// The same where they send it over TLS only.
+const SECURE_NAME: &str = "__Host-walnut_session";
 /// A header that no form can set, and no other site's script without asking this host first.
 const FROM_A_PAGE: HeaderName = HeaderName::from_static("x-walnut-page");
 
@@ -46,7 +53,11 @@ pub(super) async fn begin(
     let Json(body) = body.map_err(|error| Failure::unread(error, r#"{"key":"…"}"#))?;
     from_a_page(&headers)?;
     let (caller, session) = payments.begin_session(body.key.trim()).await?;
-    let cookie = cookie(by_tls.is_some(), &payments, &session, LASTS / 1000);
+    let cookie = cookie(
+        is_secure(by_tls.is_some(), &payments),
+        &session,
+        LASTS / 1000,
+    );
     Ok((cookie, Data::plain(shown(&caller))))
 }
 
@@ -55,15 +66,21 @@ pub(super) async fn get(by: By) -> Answer<SignedIn> {
     Data::of(shown(&by.0))
 }
 
-/// Signs out.
+/// Signs out: the session is good nowhere from then on. The browser forgets it whatever becomes of that.
 pub(super) async fn end(
     State(payments): State<Payments>,
     by_tls: Option<Extension<ByTls>>,
     headers: HeaderMap,
-) -> Result<(Cookie, Data<SignedOut>), Failure> {
+) -> Result<(Cookie, Answer<SignedOut>), Failure> {
     from_a_page(&headers)?;
-    let cookie = cookie(by_tls.is_some(), &payments, "", 0);
-    Ok((cookie, Data::plain(SignedOut {})))
+    let secure = is_secure(by_tls.is_some(), &payments);
+    let sessions: Vec<String> = all(&headers, secure).map(str::to_owned).collect();
+    let ended = payments.end_sessions(&sessions).await;
+    let answer = ended.map_err(Failure::from);
+    Ok((
+        cookie(secure, "", 0),
+        answer.map(|()| Data::plain(SignedOut {})),
+    ))
 }
 
 /// Whoever signed in.
@@ -135,15 +152,25 @@ fn shown(caller: &Caller) -> SignedIn {
 
 type Cookie = AppendHeaders<[(HeaderName, String); 1]>;
 
-fn cookie(by_tls: bool, payments: &Payments, session: &str, seconds: u64) -> Cookie {
-    // Browsers send it over TLS only, where it came that way, or the host is reached that way.
-    let secure = if by_tls || payments.is_reached_by_tls() {
-        "; Secure"
+/// Whether browsers send the cookie over TLS only: where the request came that way, or the host is reached that way.
+fn is_secure(by_tls: bool, payments: &Payments) -> bool {
+    by_tls || payments.is_reached_by_tls()
+}
+
+fn name(secure: bool) -> &'static str {
+    if secure { SECURE_NAME } else { NAME }
+}
+
+fn cookie(secure: bool, session: &str, seconds: u64) -> Cookie {
+    // Browsers take the name over TLS for the whole host only.
+    let (path, over_tls) = if secure {
+        ("/", "; Secure")
     } else {
-        ""
+        ("/pay", "")
     };
+    let name = name(secure);
     let cookie = format!(
-        "{NAME}={session}; Path=/pay; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
+        "{name}={session}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={seconds}{over_tls}"
     );
     AppendHeaders([(SET_COOKIE, cookie)])
 }
@@ -160,19 +187,94 @@ fn from_a_page(headers: &HeaderMap) -> Result<(), PayError> {
     Ok(())
 }
 
-/// The session of a request, where it has one. What changes anything must come from a page.
-pub(super) fn of(parts: &Parts) -> Result<Option<String>, Failure> {
-    let session = parts
-        .headers
-        .get_all(COOKIE)
-        .iter()
+/// All sessions that come with a request.
+fn all(headers: &HeaderMap, secure: bool) -> impl Iterator<Item = &str> {
+    let cookies = headers.get_all(COOKIE).into_iter();
+    cookies
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
-        .find(|(name, session)| *name == NAME && !session.is_empty())
-        .map(|(_, session)| session.to_owned());
+        .filter(move |(named, session)| *named == name(secure) && !session.is_empty())
+        .map(|(_, session)| session)
+}
+
+/// The one session that comes with a request, if any does.
+fn only(headers: &HeaderMap, secure: bool) -> Result<Option<&str>, PayError> {
+    let mut sessions = all(headers, secure);
+    let first = sessions.next();
+    match sessions.all(|other| Some(other) == first) {
+        true => Ok(first),
+        false => Err(PayError::unauthorized(
+            "several sessions came at once, and one of them is not yours: delete the cookies of this site and of those \
+             beside it, and sign in again",
+        )),
+    }
+}
+
+/// The session of a request, where it has one. What changes anything must come from a page.
+pub(super) fn of(parts: &Parts, payments: &Payments) -> Result<Option<String>, Failure> {
+    let by_tls = parts.extensions.get::<ByTls>().is_some();
+    let session = only(&parts.headers, is_secure(by_tls, payments))?;
     if session.is_some() && !matches!(parts.method, Method::GET | Method::HEAD) {
         from_a_page(&parts.headers)?;
     }
-    Ok(session)
+    Ok(session.map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn read(cookies: &[&'static str], secure: bool) -> Result<Option<String>, &'static str> {
+        let mut headers = HeaderMap::new();
+        for cookie in cookies {
+            headers.append(COOKIE, HeaderValue::from_static(cookie));
+        }
+        let only = only(&headers, secure);
+        only.map(|session| session.map(str::to_owned))
+            .map_err(|error| error.code())
+    }
+
+    #[test]
+    fn nobody_is_signed_in_by_a_cookie_that_another_host_may_have_set() {
+        let mine = || Ok(Some("mine".to_owned()));
+        assert_eq!(read(&["a=b; walnut_session=mine"], false), mine());
+        assert_eq!(read(&["__Host-walnut_session=mine"], true), mine());
+        // Each name counts where it belongs.
+        assert_eq!(read(&["walnut_session=theirs"], true), Ok(None));
+        assert_eq!(read(&["__Host-walnut_session=mine"], false), Ok(None));
+        let both = "walnut_session=theirs; __Host-walnut_session=mine";
+        assert_eq!(read(&[both], true), mine());
+        // The same twice is one, an empty one is none.
+        let twice = "walnut_session=mine; walnut_session=; walnut_session=mine";
+        assert_eq!(read(&[twice], false), mine());
+        let refused = Err("e.auth.required");
+        for secure in [false, true] {
+            let two = match secure {
+                false => ["walnut_session=theirs", "walnut_session=mine"],
+                true => ["__Host-walnut_session=theirs", "__Host-walnut_session=mine"],
+            };
+            assert_eq!(read(&two, secure), refused);
+        }
+        assert_eq!(
+            read(&["walnut_session=theirs; walnut_session=mine"], false),
+            refused
+        );
+    }
+
+    #[test]
+    fn a_cookie_for_tls_is_of_this_host_alone() {
+        let AppendHeaders([(_, plain)]) = cookie(false, "s", 5);
+        assert_eq!(
+            plain,
+            "walnut_session=s; Path=/pay; HttpOnly; SameSite=Strict; Max-Age=5"
+        );
+        let AppendHeaders([(_, secure)]) = cookie(true, "s", 5);
+        assert_eq!(
+            secure,
+            "__Host-walnut_session=s; Path=/; HttpOnly; SameSite=Strict; Max-Age=5; Secure"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::caller::{Caller, Scope};
 use super::error::{PayError, Result};
-use super::model::{Ams, LATEST};
+use super::model::{Ams, Digest, LATEST};
 use super::{Payments, now_ms};
 use crate::store::StoredKey;
 
@@ -103,7 +103,16 @@ pub struct Known {
     pub caller: Caller,
     /// The id of the key; none for a ticket.
     pub key: Option<String>,
-    /// When the session ends by itself; 0 for what is no session.
+    /// The session; none for what is none.
+    pub session: Option<InSession>,
+}
+
+/// A session that somebody calls in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InSession {
+    /// By which it is ended.
+    pub id: Digest,
+    /// When it ends by itself.
     pub until: Ams,
 }
 
@@ -257,7 +266,7 @@ impl Payments {
                 .map(|caller| Known {
                     caller,
                     key: None,
-                    until: 0,
+                    session: None,
                 })
                 .ok_or_else(refused);
         }
@@ -284,7 +293,7 @@ impl Payments {
         Some(Known {
             caller,
             key,
-            until: 0,
+            session: None,
         })
     }
 }

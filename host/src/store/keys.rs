@@ -1,8 +1,8 @@
 //! The API keys by which callers are known.
 //!
-//! Every request asks for one. A store that no other host has open keeps those that were asked for in memory; nobody can
-//! change one beside it. Where several hosts share a store each request asks it anew, so that a key which one host revoked
-//! is good at no other.
+//! Every request asks for one, and a request of a session besides whether that was ended. A store that no other host has open
+//! keeps those that were asked for in memory; nobody can change one beside it. Where several hosts share a store each request
+//! asks it anew, once for both, so that a key which one host revoked, or a session which it ended, is good at no other.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -10,16 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use crate::payment::model::Ams;
+use crate::payment::model::{Ams, Digest};
 
 use super::link::Link;
-use super::table::api_key;
+use super::table::{api_key, ended_session};
 use super::{Store, StoreError};
 
 /// Keys that a domain has in use at most, for live and for test payments each, and the operator.
 pub const MOST_KEYS: u32 = 256;
+/// That a session was ended is remembered for so long after it would have ended by itself: clocks are set, and hosts have
+/// their own.
+const REMEMBERED: Ams = 24 * 3_600_000;
 /// Keys that are kept in memory.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
+/// Sessions of which it is kept in memory that they were not ended.
+const KEPT_SESSIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 
 /// An API key as it is stored: the secret itself is known to its owner alone.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +78,9 @@ pub(super) struct KnownKeys(Mutex<Kept>);
 
 struct Kept {
     keys: LruCache<String, Arc<StoredKey>>,
-    /// Grows whenever a key changes: what was read before that is not kept.
+    /// Those that were not ended.
+    sessions: LruCache<Digest, ()>,
+    /// Grows whenever one of them changes: what was read before that is not kept.
     changes: u64,
 }
 
@@ -81,6 +88,7 @@ impl Default for KnownKeys {
     fn default() -> KnownKeys {
         KnownKeys(Mutex::new(Kept {
             keys: LruCache::new(KEPT),
+            sessions: LruCache::new(KEPT_SESSIONS),
             changes: 0,
         }))
     }
@@ -95,6 +103,14 @@ impl KnownKeys {
         let mut kept = self.kept();
         kept.changes += 1;
         kept.keys.pop(id);
+    }
+
+    fn forget_sessions(&self, ended: &[(Digest, Ams)]) {
+        let mut kept = self.kept();
+        kept.changes += 1;
+        for (id, _) in ended {
+            kept.sessions.pop(id);
+        }
     }
 }
 
@@ -112,12 +128,30 @@ impl Store {
 
     /// The key of this id, unless it was revoked. It may have ended by itself.
     pub async fn key(&self, id: &str) -> Result<Option<Arc<StoredKey>>, StoreError> {
+        self.key_in(id, None).await
+    }
+
+    /// The same for a session that was made from the key; none where the session was ended.
+    pub async fn key_of_session(
+        &self,
+        id: &str,
+        session: Digest,
+    ) -> Result<Option<Arc<StoredKey>>, StoreError> {
+        self.key_in(id, Some(session)).await
+    }
+
+    async fn key_in(
+        &self,
+        id: &str,
+        session: Option<Digest>,
+    ) -> Result<Option<Arc<StoredKey>>, StoreError> {
         let known = self.database.known_keys();
         let before = match known {
             None => 0,
             Some(known) => {
                 let mut kept = known.kept();
-                if let Some(key) = kept.keys.get(id) {
+                let goes_on = session.is_none_or(|id| kept.sessions.get(&id).is_some());
+                if let Some(key) = kept.keys.get(id).filter(|_| goes_on) {
                     return Ok(Some(Arc::clone(key)));
                 }
                 kept.changes
@@ -126,13 +160,16 @@ impl Store {
         let wanted = id.to_owned();
         let read = self
             .database
-            .read(move |link| api_key::get(link, &wanted))
+            .read(move |link| api_key::get(link, &wanted, session))
             .await?;
         let found = read.map(Arc::new);
         if let (Some(known), Some(key)) = (known, &found) {
             let mut kept = known.kept();
             if kept.changes == before {
                 kept.keys.push(id.to_owned(), Arc::clone(key));
+                if let Some(session) = session {
+                    kept.sessions.push(session, ());
+                }
             }
         }
         Ok(found)
@@ -157,16 +194,22 @@ impl Store {
         new: StoredKey,
         until: Ams,
     ) -> Result<bool, StoreError> {
-        let id = of.to_owned();
-        self.changing(of, move |link| api_key::succeed(link, &id, &new, until))
-            .await
+        let (id, changed) = (of.to_owned(), of.to_owned());
+        self.changing(
+            move |link| api_key::succeed(link, &id, &new, until),
+            move |known| known.forget(&changed),
+        )
+        .await
     }
 
     /// Makes a key useless from `now` on; `false` when there is none or it was revoked before.
     pub async fn revoke_key(&self, id: &str, now: Ams) -> Result<bool, StoreError> {
-        let wanted = id.to_owned();
-        self.changing(id, move |link| api_key::revoke(link, &wanted, now))
-            .await
+        let (id, changed) = (id.to_owned(), id.to_owned());
+        self.changing(
+            move |link| api_key::revoke(link, &id, now),
+            move |known| known.forget(&changed),
+        )
+        .await
     }
 
     /// Notes when a key was used.
@@ -177,18 +220,35 @@ impl Store {
             .await
     }
 
-    /// Changes a key, and forgets what was known of it: to the end, even when whoever wanted it goes away, and after a
-    /// failure too, since it may be written nevertheless.
-    async fn changing(
+    /// Ends sessions, each with the time at which it would end by itself. Those of which that is long over are forgotten.
+    pub async fn end_sessions(
         &self,
-        id: &str,
-        work: impl Fn(&dyn Link) -> Result<bool, StoreError> + Send + 'static,
-    ) -> Result<bool, StoreError> {
-        let (store, id) = (self.clone(), id.to_owned());
+        sessions: Vec<(Digest, Ams)>,
+        now: Ams,
+    ) -> Result<(), StoreError> {
+        let ended = sessions.clone();
+        let write = move |link: &dyn Link| {
+            for (id, until) in &sessions {
+                ended_session::add(link, *id, *until)?;
+            }
+            ended_session::remove_before(link, now.saturating_sub(REMEMBERED))
+        };
+        self.changing(write, move |known| known.forget_sessions(&ended))
+            .await
+    }
+
+    /// Changes something, and forgets what was known of it: to the end, even when whoever wanted it goes away, and after a
+    /// failure too, since it may be written nevertheless.
+    async fn changing<T: Send + 'static>(
+        &self,
+        work: impl Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
+        forget: impl FnOnce(&KnownKeys) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.clone();
         let change = tokio::spawn(async move {
             let done = store.database.write(work).await;
             if let Some(known) = store.database.known_keys() {
-                known.forget(&id);
+                forget(known);
             }
             done
         });

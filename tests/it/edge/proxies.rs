@@ -62,7 +62,9 @@ async fn proxies_that_were_named_are_believed_and_nobody_else() {
             .json(&json!({ "key": host.root_key() }));
         let answer = Shop::answer(request).await;
         let cookie = answer.headers["set-cookie"].to_str().unwrap();
-        cookie.ends_with("; Secure")
+        let is_hosts = cookie.starts_with("__Host-walnut_session=");
+        assert_eq!(cookie.ends_with("; Secure"), is_hosts, "{cookie}");
+        is_hosts
     };
     assert!(sign_in("127.0.0.2", "https").await);
     assert!(!sign_in("127.0.0.2", "http").await);

@@ -103,6 +103,7 @@ async fn a_host_takes_another_certificate_and_keeps_what_it_has_when_that_is_non
     let signed_in = sign_in.send().await.unwrap();
     assert_eq!(signed_in.status(), 200);
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-walnut_session="), "{cookie}");
     assert!(cookie.ends_with("; Secure"), "{cookie}");
 
     // The key of another one: nothing changes, and the operator is told.

@@ -133,7 +133,8 @@ fn written(described: &[Described]) -> Value {
                 },
                 "session": {
                     "type": "apiKey", "in": "cookie", "name": "walnut_session",
-                    "description": "Of whoever signed in to a page. What changes anything has the header `X-Walnut-Page` besides",
+                    "description": "Of whoever signed in to a page; where the host is reached by TLS the name is `__Host-walnut_session`. \
+                        What changes anything has the header `X-Walnut-Page` besides",
                 },
             },
         },

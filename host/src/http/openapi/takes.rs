@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 
 use super::operation::Operation;
 use crate::http::auth::By;
-use crate::http::envelope::{Data, Failure, InPath};
+use crate::http::envelope::{Answer, Data, Failure, InPath};
 use crate::http::notifications::Received;
 use crate::payment::error::PayError;
 
@@ -234,6 +234,12 @@ impl<T: JsonSchema> Answers for Result<Data<T>, Failure> {
 }
 
 impl<Head, T: JsonSchema> Answers for Result<(AppendHeaders<Head>, Data<T>), Failure> {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answers::<T>();
+    }
+}
+
+impl<Head, T: JsonSchema> Answers for Result<(AppendHeaders<Head>, Answer<T>), Failure> {
     fn describe(operation: &mut Operation<'_>) {
         operation.answers::<T>();
     }

@@ -495,7 +495,12 @@ const LIST: &[Words] = &[
         "Sign in to the pages with a key; the session is in a cookie",
         &["e.auth.required", "e.pay.nopvg", "e.pay.store"],
     ),
-    says("DELETE", "/pay/session", "Sign out", &["e.pay.nopvg"]),
+    says(
+        "DELETE",
+        "/pay/session",
+        "Sign out: the session is good no more",
+        &["e.pay.nopvg", "e.pay.store"],
+    ),
     says(
         "GET",
         "/pay/refused",

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0004_keys.sql"),
     include_str!("schema/0005_audit.sql"),
     include_str!("schema/0006_held.sql"),
+    include_str!("schema/0007_sessions.sql"),
 ];
 
 /// The version that this program works with.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0006_keys.sql"),
     include_str!("schema/0007_audit.sql"),
     include_str!("schema/0008_held.sql"),
+    include_str!("schema/0009_sessions.sql"),
 ];
 
 /// The version that has keys of what callers added, which no SQL makes.

@@ -1,7 +1,7 @@
 //! The table `api_key`.
 
 use super::row::{Columns, integer};
-use crate::payment::model::Ams;
+use crate::payment::model::{Ams, Digest};
 use crate::store::link::{Link, all_rows, one_row, params};
 use crate::store::{MOST_KEYS, StoreError, StoredKey};
 
@@ -69,9 +69,20 @@ fn forget(link: &dyn Link, of: &StoredKey, now: i64) -> Result<(), StoreError> {
     link.execute(sql, &values).map(drop)
 }
 
-pub(in crate::store) fn get(link: &dyn Link, id: &str) -> Result<Option<StoredKey>, StoreError> {
-    let sql = format!("{KEY} AND id = ?1");
-    one_row(link, &sql, &params![id], decode)
+/// The key of this id; where a session is named that was made from it, only while that has not been ended.
+pub(in crate::store) fn get(
+    link: &dyn Link,
+    id: &str,
+    session: Option<Digest>,
+) -> Result<Option<StoredKey>, StoreError> {
+    let Some(Digest(session)) = session else {
+        let sql = format!("{KEY} AND id = ?1");
+        return one_row(link, &sql, &params![id], decode);
+    };
+    let sql = format!(
+        "{KEY} AND id = ?1 AND NOT EXISTS (SELECT 1 FROM ended_session WHERE ended_session.id = ?2)"
+    );
+    one_row(link, &sql, &params![id, session], decode)
 }
 
 pub(in crate::store) fn list(

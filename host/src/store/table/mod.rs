@@ -17,6 +17,7 @@ pub(super) mod clock;
 pub(super) mod content;
 pub(super) mod delivery;
 pub(super) mod domain;
+pub(super) mod ended_session;
 pub(super) mod field_key;
 pub(super) mod find;
 pub(super) mod history;

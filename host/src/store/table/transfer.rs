@@ -40,9 +40,10 @@ const fn counted(name: &'static str, sums: &'static [&'static str]) -> Table {
     }
 }
 
-const TABLES: [Table; 18] = [
+const TABLES: [Table; 19] = [
     table("domain", &["created_ms"]),
     table("api_key", &["created_ms", "revoked_ms"]),
+    table("ended_session", &["until_ms"]),
     table("provider", &["approved_ms"]),
     table("provider_bytes", &["octet_length(bytes)"]),
     Table {

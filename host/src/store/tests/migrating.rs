@@ -28,6 +28,8 @@ async fn filled() -> (Shop, Vec<PaymentId>) {
         successor: None,
     };
     store.add_key(key).await.unwrap();
+    let session = (Digest::of(b"session"), 9);
+    store.end_sessions(vec![session], 5).await.unwrap();
     let bytes = Arc::new(b"component".to_vec());
     let provider = ProviderRecord {
         digest: Digest::of(&bytes),

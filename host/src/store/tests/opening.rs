@@ -10,7 +10,8 @@ use crate::store::sqlite::FILE;
 /// Takes back what the schemas after the fourth have added.
 const WITHOUT_LATER: &str = "ALTER TABLE api_key DROP COLUMN name; ALTER TABLE api_key DROP COLUMN refunds; \
     ALTER TABLE api_key DROP COLUMN expires_ms; ALTER TABLE api_key DROP COLUMN used_ms; \
-    ALTER TABLE api_key DROP COLUMN successor; DROP TABLE audit; DROP INDEX payment_held;";
+    ALTER TABLE api_key DROP COLUMN successor; DROP TABLE audit; DROP INDEX payment_held; \
+    DROP TABLE ended_session;";
 
 #[tokio::test]
 async fn dropping_keeps_everything() {

@@ -137,6 +137,35 @@ async fn of_keys_that_have_ended_the_newest_are_kept() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_ended_is_good_no_more() {
+    let Some(shop) = open() else { return };
+    shop.store.add_key(owners_key("r", None)).await.unwrap();
+    let [one, other] = ["one", "other"].map(|said| Digest::of(said.as_bytes()));
+    let is_good = async |store: &Store, session| {
+        let found = store.key_of_session("r", session).await.unwrap();
+        found.is_some()
+    };
+    for session in [one, other, one] {
+        assert!(is_good(&shop.store, session).await);
+    }
+    for _ in 0..2 {
+        shop.store.end_sessions(vec![(one, 100)], 50).await.unwrap();
+        assert!(!is_good(&shop.store, one).await);
+        assert!(is_good(&shop.store, other).await);
+    }
+    assert!(shop.store.key("r").await.unwrap().is_some());
+    let shop = shop.reopen().await;
+    assert!(!is_good(&shop.store, one).await);
+    // That is forgotten when nobody could read it as good any more, and not before.
+    let day = 24 * 3_600_000;
+    for (now, ended) in [(100 + day, true), (101 + day, false)] {
+        let end = vec![(other, now)];
+        shop.store.end_sessions(end, now).await.unwrap();
+        assert_eq!(is_good(&shop.store, one).await, !ended);
+    }
+}
+
+#[tokio::test]
 async fn a_platform_has_one_current_provider_and_keeps_the_earlier_ones() {
     let Some(shop) = open() else { return };
     let store = &shop.store;

@@ -56,6 +56,21 @@ async fn waiting(store: &Store) {
 }
 
 #[tokio::test]
+async fn a_session_that_one_host_ends_is_good_at_no_other() {
+    let Some(shop) = open() else { return };
+    let key = super::registering::owners_key("r", None);
+    shop.store.add_key(key).await.unwrap();
+    let other = another(&shop);
+    let session = Digest::of(b"said");
+    assert!(other.key_of_session("r", session).await.unwrap().is_some());
+    shop.store
+        .end_sessions(vec![(session, 9)], 5)
+        .await
+        .unwrap();
+    assert_eq!(other.key_of_session("r", session).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn keys_that_several_hosts_add_are_so_many_together() {
     let Some(shop) = open() else { return };
     let other = another(&shop);
