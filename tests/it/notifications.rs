@@ -256,3 +256,19 @@ async fn notifications_of_nothing_known_leave_no_trace() {
     let found = world.shop.get("/pay/ajax/query").await.data();
     assert_eq!(found, json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_makes_no_forgery_a_probe_of_a_platform_that_makes_none() {
+    let world = World::start().await;
+    let (id, _) = world.sent().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = client
+        .post(format!("{}/pay/re/{id}", world.host.url()))
+        .header("Wechatpay-Signature", "WECHATPAY/SIGNTEST/pIvP1S==")
+        .body(format!("out_trade_no={id}&sign=AAAA&sign_type=RSA2"));
+    assert_eq!(sent.send().await.unwrap().text().await.unwrap(), "fail");
+    let refused = world.host.root().get("/pay/refused").await.data();
+    assert_eq!(refused[0]["trade_no"], json!(id));
+    assert_eq!(refused[0]["probe"], json!(false));
+    assert!(world.host.log().contains("notification refused"));
+}

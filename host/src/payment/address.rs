@@ -167,6 +167,7 @@ impl Payments {
         let account = &holder.account;
         let provider = self.provider(current.digest).await.map_err(Refusal::ours)?;
         let replies = provider.manifest().replies();
+        let about = About::by(provider.manifest(), message);
         // The operator has to know whose keys do not fit.
         let again = |trade_no: Option<String>, why: String| Refusal {
             trade_no,
@@ -175,7 +176,7 @@ impl Payments {
                 account.domain, account.platform, account.target
             ),
             reply: replies.again.clone(),
-            about: About::Known,
+            about,
         };
         let named = self.named(&provider, holder, message).await;
         let text = match named.map_err(|why| again(None, why))? {

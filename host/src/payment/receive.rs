@@ -16,7 +16,7 @@ use super::model::{Ams, Attempt, Case, TradeNo};
 use super::settle::Settled;
 use super::{Payments, now_ms};
 use crate::plugin::{AttemptView, Outcome, ProviderCall};
-use crate::trust::{Message, Reply};
+use crate::trust::{Manifest, Message, Reply, is_probe};
 
 /// Platforms wait for an answer no longer than some seconds; after this they are told "again".
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -81,7 +81,6 @@ const HEADERS_KEPT: usize = 2 * 1024;
 struct Raw {
     source: Option<IpAddr>,
     bytes: usize,
-    probe: bool,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -98,20 +97,19 @@ impl Raw {
         Raw {
             source,
             bytes: message.body.len(),
-            probe: message.is_probe(),
             headers: headers.cloned().collect(),
             body: message.body.iter().take(RAW_KEPT).copied().collect(),
         }
     }
 
-    fn refused(self, trade_no: Option<String>, why: String) -> RefusedNotification {
+    fn refused(self, trade_no: Option<String>, why: String, about: About) -> RefusedNotification {
         RefusedNotification {
             at: now_ms(),
             trade_no,
             why,
             bytes: self.bytes,
             source: self.source,
-            probe: self.probe,
+            probe: about == About::Probe,
             headers: self.headers,
             raw: STANDARD.encode(self.body),
         }
@@ -182,12 +180,12 @@ impl Payments {
                 } = refusal;
                 let bytes = raw.bytes;
                 self.meter().notified(match about {
-                    _ if raw.probe => Notified::Probe,
                     About::Nothing => Notified::Unknown,
                     About::Known => Notified::Refused,
+                    About::Probe => Notified::Probe,
                     About::Ours => Notified::Ours,
                 });
-                if raw.probe {
+                if about == About::Probe {
                     tracing::info!(target: "audit", ?trade_no, "the platform tried whether signatures are verified");
                 } else {
                     tracing::warn!(target: "audit", ?trade_no, %why, bytes, "notification refused");
@@ -195,7 +193,7 @@ impl Payments {
                 if about != About::Ours {
                     self.0.flood.refused(&admitted, &reply, now_ms());
                 }
-                self.0.refused.push(raw.refused(trade_no, why));
+                self.0.refused.push(raw.refused(trade_no, why, about));
                 let why = if about == About::Ours {
                     Why::Ours
                 } else {
@@ -243,11 +241,12 @@ impl Payments {
             .await
             .map_err(Refusal::ours)?;
         let replies = provider.manifest().replies().clone();
+        let about = About::by(provider.manifest(), &message);
         let again = |why: String| Refusal {
             trade_no: Some(trade_no.to_string()),
             why,
             reply: replies.again.clone(),
-            about: About::Known,
+            about,
         };
         // Any of them: a platform that does not notify of a till payment may do so of its refund.
         let mut pay_types = provider.manifest().pay_types();
@@ -337,8 +336,20 @@ pub(super) enum About {
     Nothing,
     /// A trade or an account of this host.
     Known,
+    /// The same, and its platform only tries whether signatures are looked at.
+    Probe,
     /// It may be right: the fault is this host's.
     Ours,
+}
+
+impl About {
+    /// What a notification to a trade or an account of this platform is.
+    pub(super) fn by(manifest: &Manifest, message: &Message) -> About {
+        match is_probe(manifest, message) {
+            true => About::Probe,
+            false => About::Known,
+        }
+    }
 }
 
 impl Refusal {

@@ -41,17 +41,7 @@ pub struct Message {
     pub came: Instant,
 }
 
-/// WeChat Pay now and then sends a notification whose signature begins so, and is wrong: it tries whether merchants verify.
-const PROBE: &str = "WECHATPAY/SIGNTEST/";
-
 impl Message {
-    /// Whether the platform says itself that this cannot verify.
-    pub fn is_probe(&self) -> bool {
-        self.headers
-            .iter()
-            .any(|(_, value)| value.starts_with(PROBE))
-    }
-
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self

@@ -55,7 +55,7 @@ pub use reach::Denied;
 pub use refund::{RefundReading, RefundStated, read_refund};
 pub use scheme::aead::open;
 pub use scheme::certificates::renew;
-pub use scheme::verify;
+pub use scheme::{is_probe, verify};
 pub use target::{CertificateEnd, Target};
 pub use template::sign_template;
 pub use tls::Tls;

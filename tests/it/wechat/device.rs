@@ -150,6 +150,14 @@ async fn what_is_not_from_wechat_pay_changes_nothing() {
         till.pays(&ordered.shown).await.unwrap();
         till.shop.until_state(&ordered.id, "OK").await;
     }
+    // In another header it is a forgery as any.
+    let ordered = till.ordered(ON_A_DEVICE[0], json!({})).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let forged = client
+        .post(format!("{}/pay/re/{}", till.host.url(), ordered.id))
+        .header("X-Signature", "WECHATPAY/SIGNTEST/pIvP1S==")
+        .body("{}");
+    assert_eq!(forged.send().await.unwrap().status(), 500);
     // What the platform tries itself is told apart, and warns nobody.
     let refused = till.host.root().get("/pay/refused").await.data();
     let refused = refused.as_array().unwrap();

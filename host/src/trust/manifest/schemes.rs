@@ -197,6 +197,8 @@ pub(crate) struct SignedHeaders {
     pub(crate) signature: String,
     /// Names the key that signed.
     pub(crate) serial: String,
+    /// How the signature of a notification begins by which the platform tries whether merchants look at signatures.
+    pub(crate) probe: Option<String>,
 }
 
 /// The fields of a flat XML document, sorted by name and joined as `name=value&…&key=secret`.

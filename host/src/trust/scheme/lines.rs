@@ -109,6 +109,16 @@ pub(super) fn verify(
     stated(name, provider, target, message)
 }
 
+/// Whether the signature is one of those by which the platform tries whether anybody looks at it.
+pub(super) fn is_probe(rule: &Lines, message: &Message) -> bool {
+    let Some(headers) = &rule.headers else {
+        return false;
+    };
+    let signature = message.header(&headers.signature).unwrap_or_default();
+    let probe = headers.probe.as_ref();
+    probe.is_some_and(|probe| signature.starts_with(probe))
+}
+
 /// What the headers of a message say of its signature.
 pub(super) struct Signed<'a> {
     timestamp: &'a str,

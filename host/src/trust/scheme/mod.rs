@@ -58,6 +58,15 @@ pub fn verify(
     verified.map(|statement| statement.of_message(message.came))
 }
 
+/// Whether a notification says itself that it cannot verify: by such ones a platform tries whether merchants look at
+/// signatures. Only where the platform does so, and in the header that carries its signature.
+pub fn is_probe(manifest: &Manifest, message: &Message) -> bool {
+    manifest.schemes().values().any(|scheme| match scheme {
+        Scheme::Lines(rule) => lines::is_probe(rule, message),
+        _ => false,
+    })
+}
+
 /// Refuses a message that says it is written in anything but UTF-8: the same bytes would say
 /// something else to its sender.
 fn require_utf8(message: &Message) -> Result<(), Failure> {

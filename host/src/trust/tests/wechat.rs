@@ -9,7 +9,7 @@ use super::authorities::{Authority, sealed};
 use super::*;
 use crate::trust::key::PublicKey;
 use crate::trust::{
-    ClaimError, Outgoing, Prepared, Stated, open, prepare, read_claim, read_refund,
+    ClaimError, Outgoing, Prepared, Stated, is_probe, open, prepare, read_claim, read_refund,
 };
 
 pub(super) const WX: &str = include_str!("../../../../plugins/providers/wx/manifest.json");
@@ -559,4 +559,28 @@ fn a_client_certificate_makes_a_connection_of_the_target_s_own() {
     );
     let errors = assemble(&manifest, false, settings).unwrap_err();
     assert_eq!(errors[0].field, "mch_certificate");
+}
+
+#[test]
+fn a_probe_is_told_by_its_own_header_at_its_own_platform() {
+    const SIGNATURE: &str = "WECHATPAY/SIGNTEST/pIvP1S==";
+    let with = |name: &str, value: &str| Message {
+        headers: vec![(name.to_owned(), value.to_owned())],
+        ..notification(Vec::new())
+    };
+    let probe = with("Wechatpay-Signature", SIGNATURE);
+    assert!(is_probe(&wx(), &probe));
+    assert!(is_probe(&wx(), &with("wechatpay-signature", SIGNATURE)));
+    assert!(!is_probe(&zfb(), &probe), "another platform makes no such");
+    for (name, value) in [
+        ("Wechatpay-Nonce", SIGNATURE),
+        ("X-Any", SIGNATURE),
+        ("Wechatpay-Signature", "AWECHATPAY/SIGNTEST/pIvP1S=="),
+        ("Wechatpay-Signature", "WECHATPAY/SIGNTEST"),
+    ] {
+        assert!(!is_probe(&wx(), &with(name, value)), "{name}: {value}");
+    }
+    let mut twice = with("Wechatpay-Signature", "AAAA");
+    twice.headers.extend(probe.headers);
+    assert!(!is_probe(&wx(), &twice), "the first one is looked at");
 }

@@ -67,6 +67,18 @@ fn a_manifest_of_the_new_kinds_is_refused_where_it_makes_no_sense() {
             "3600",
         ),
         (
+            "/schemes/answer/headers/probe",
+            json!("WECHATPAY/SIGNTEST/"),
+            "/schemes/answer/headers/probe",
+            "notifications alone",
+        ),
+        (
+            "/schemes/notify/headers/probe",
+            json!("WE"),
+            "/schemes/notify/headers/probe",
+            "8 characters",
+        ),
+        (
             "/schemes/answer/headers",
             Value::Null,
             "/schemes/answer/headers",
@@ -223,6 +235,10 @@ fn a_person_can_check_what_wechat_s_manifest_says() {
         "Scheme answer: an answer counts when its header Wechatpay-Signature signs time, number used once and body, is \
          verified with the key that Wechatpay-Serial names among wechatpay_public_key or wechatpay_certificate, or a \
          certificate that came by certificates (RSA, SHA-256), and is not 300 s from the host's time.",
+        "Scheme notify: a notification counts when its header Wechatpay-Signature signs time, number used once and body, is \
+         verified with the key that Wechatpay-Serial names among wechatpay_public_key or wechatpay_certificate, or a \
+         certificate that came by certificates (RSA, SHA-256), and is not 300 s from the host's time. One whose \
+         Wechatpay-Signature begins with WECHATPAY/SIGNTEST/ is refused without a warning.",
         "Scheme resource: what stands at /resource/ciphertext in a statement of notify is decrypted with api_v3_key \
          (AES-256-GCM).",
         "Scheme v2-answer: an XML answer counts when its field sign signs all others with the secret api_key (MD5 or \

@@ -17,6 +17,9 @@ use crate::trust::manifest::settings::Settings;
 /// The widest window around the host's time, in seconds.
 const MAX_WINDOW_S: u64 = 3600;
 
+/// What is shorter may begin any signature.
+const MIN_PROBE: usize = 8;
+
 /// What schemes are checked against.
 pub(super) struct Around<'a> {
     pub(super) schemes: &'a BTreeMap<String, Scheme>,
@@ -214,6 +217,14 @@ fn check_lines(path: &str, rule: &Lines, settings: &Settings, p: &mut Problems) 
         ];
         if names.iter().any(|name| !is_header(name)) {
             p.add(&format!("{path}/headers"), "must name headers");
+        }
+        let notified = rule.purpose == Purpose::Notification;
+        let probe = headers.probe.as_ref();
+        if probe.is_some_and(|probe| !notified || probe.len() < MIN_PROBE) {
+            p.add(
+                &format!("{path}/headers/probe"),
+                format!("must be {MIN_PROBE} characters or more, for notifications alone"),
+            );
         }
     }
 }

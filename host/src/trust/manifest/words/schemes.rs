@@ -90,9 +90,19 @@ fn lines_line(name: &str, rule: &Lines) -> String {
         Purpose::Notification => "a notification",
         _ => "an answer",
     };
+    let probe = rule
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.probe.as_ref());
+    let probe = probe.map_or_else(String::new, |probe| {
+        format!(
+            " One whose {signature} begins with {} is refused without a warning.",
+            told(probe)
+        )
+    });
     format!(
         "Scheme {name}: {what} counts when its header {signature} signs time, number used once and body, is verified \
-         with the key that {serial} names among {keys} (RSA, SHA-256), and is not {} s from the host's time.",
+         with the key that {serial} names among {keys} (RSA, SHA-256), and is not {} s from the host's time.{probe}",
         rule.window_s.unwrap_or_default()
     )
 }
