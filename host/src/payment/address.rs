@@ -46,6 +46,20 @@ impl Payments {
         format!("{public}/pay/re/t/{token}")
     }
 
+    /// Whether an address names a trade or an account of this host. How a trade stands is not asked: who goes first by it
+    /// learns what the answer says anyhow, and no more.
+    pub(super) async fn is_ours(&self, address: Address<'_>) -> bool {
+        match address {
+            Address::Bare => false,
+            Address::Account(token) => self.0.routes.of_token(token).is_some(),
+            Address::Trade(text) => match TradeNo::parse(text) {
+                None => false,
+                // What cannot be looked up now goes with the others.
+                Some(trade_no) => self.0.store.has_trade(&trade_no).await.unwrap_or(false),
+            },
+        }
+    }
+
     pub(super) async fn take(
         &self,
         address: Address<'_>,

@@ -10,31 +10,35 @@
 //! | refused of one source about one trade, at one account's address, or in the same bytes | [`OF_A_TRADE`] in [`SPAN`]: then it is refused unseen |
 //! | refused of one source, about whatever | [`OF_A_SOURCE`] with less than [`SPAN`] in between: then the source is suspect |
 //!
-//! Those who are suspect wait for each other: theirs are looked at one at a time, one in [`PACE`] at most, so that they take a
-//! small part of the host together, however many they are. What a platform sends beside one merchant's bad notifications
-//! waits some milliseconds there. Where [`WAITING`] wait already, or one waited for [`PATIENCE`], it is refused unseen.
+//! Those who are suspect wait for each other, as [`suspects`] says: theirs are looked at one at a time, so that they take a
+//! small part of the host together, however many they are. Anybody with an account at a platform can make its addresses
+//! suspect, so a suspect source has its turn whatever the others send, and of one source what may well be genuine goes
+//! first: what is about a trade or an account of this host of which the source has sent nothing lately that was refused.
+
+mod suspects;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use tokio::sync::{Mutex as Turns, OwnedMutexGuard, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::address::Address;
 use super::model::{Ams, Digest};
 use crate::trust::{Message, Reply};
+use suspects::{Suspects, Turn};
 
 /// More than any platform repeats a notification in that time.
 const OF_A_TRADE: u32 = 32;
 const OF_A_SOURCE: u32 = 64;
 const SPAN: Ams = 10_000;
-/// From one look at a suspect's to the next.
-const PACE: Duration = Duration::from_millis(2);
-const WAITING: usize = 32;
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How often it is looked up in [`SPAN`] for one source whether what it sends is about anything of this host.
+const LOOKED_UP: u32 = 500;
+/// How long a suspect's is looked at before the next one's turn comes: far longer than it takes where nothing is waited for.
+const LOOK: Duration = Duration::from_millis(100);
 
 const TRADES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 const SOURCES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
@@ -46,19 +50,19 @@ pub(super) struct Line {
     about: String,
 }
 
-/// Refused so often since then.
+/// So often since then.
 #[derive(Clone, Default)]
 struct Count {
     since: Ams,
-    refused: u32,
-    /// What the last one was answered.
+    times: u32,
+    /// What the last one that was refused was answered.
     reply: Option<Reply>,
 }
 
 impl Count {
     fn at(&self, now: Ams) -> u32 {
         if now.saturating_sub(self.since) < SPAN {
-            self.refused
+            self.times
         } else {
             0
         }
@@ -71,7 +75,7 @@ impl Count {
                 ..Count::default()
             };
         }
-        self.refused = self.refused.saturating_add(1);
+        self.times = self.times.saturating_add(1);
     }
 
     /// The same of what is forgotten only after a while without any.
@@ -81,39 +85,23 @@ impl Count {
     }
 }
 
+/// What is counted of a source.
+#[derive(Clone, Default)]
+struct Sender {
+    /// Refused, whatever it was about.
+    refused: Count,
+    looked_up: Count,
+}
+
 /// Counts what does not verify.
 pub(super) struct Flood {
     counts: Mutex<Counts>,
-    suspects: Suspects,
-}
-
-/// Those of suspect sources, one after the other.
-struct Suspects {
-    waiting: Semaphore,
-    /// When the next one may be looked at.
-    next: Arc<Turns<Instant>>,
-}
-
-/// A suspect's turn, until it is dropped.
-type Turn = OwnedMutexGuard<Instant>;
-
-impl Suspects {
-    /// Waits for its turn, where there is room to wait.
-    async fn turn(&self) -> Option<Turn> {
-        let _waits = self.waiting.try_acquire().ok()?;
-        let turn = async {
-            let mut next = Arc::clone(&self.next).lock_owned().await;
-            sleep_until(*next).await;
-            *next = Instant::now() + PACE;
-            next
-        };
-        timeout(PATIENCE, turn).await.ok()
-    }
+    suspects: Arc<Suspects>,
 }
 
 struct Counts {
     lines: LruCache<Line, Count>,
-    sources: LruCache<Option<IpAddr>, Count>,
+    sources: LruCache<Option<IpAddr>, Sender>,
 }
 
 impl Default for Flood {
@@ -123,10 +111,7 @@ impl Default for Flood {
                 lines: LruCache::new(TRADES),
                 sources: LruCache::new(SOURCES),
             }),
-            suspects: Suspects {
-                waiting: Semaphore::new(WAITING),
-                next: Arc::new(Turns::new(Instant::now())),
-            },
+            suspects: Arc::default(),
         }
     }
 }
@@ -134,7 +119,32 @@ impl Default for Flood {
 /// A notification that may be looked at.
 pub(super) struct Admitted {
     line: Line,
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
+}
+
+impl Admitted {
+    /// Looks at it. What takes long, such as one that waits for a platform's answer, goes on beside the next one.
+    pub(super) async fn look<T>(&mut self, work: impl Future<Output = T>) -> T {
+        if self.turn.is_none() {
+            return work.await;
+        }
+        let mut work = pin!(work);
+        match timeout(LOOK, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.turn = None;
+                work.await
+            }
+        }
+    }
+}
+
+/// How one stands that is not refused at once.
+struct Standing {
+    /// Its source has to wait for its turn.
+    suspect: bool,
+    /// The source sent nothing lately about the same that was refused.
+    spotless: bool,
 }
 
 impl Flood {
@@ -142,7 +152,8 @@ impl Flood {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a notification is looked at. One that is refused unseen is answered as the last of its kind was.
+    /// Whether a notification is looked at. One that is refused unseen is answered as the last of its kind was. Whether it
+    /// is about a trade or an account of this host is looked up only where it makes a difference to who goes first.
     ///
     /// # Errors
     /// With that answer; none where no platform's words are known.
@@ -151,6 +162,7 @@ impl Flood {
         source: Option<IpAddr>,
         address: Address<'_>,
         message: &Message,
+        is_ours: impl Future<Output = bool>,
         now: Ams,
     ) -> Result<Admitted, Option<Reply>> {
         let source = source.map(network);
@@ -158,35 +170,44 @@ impl Flood {
             source,
             about: about(address, message),
         };
-        let is_suspect = self.is_suspect(&line, now)?;
-        let turn = match is_suspect {
-            false => None,
-            true => match self.suspects.turn().await {
-                None => {
-                    self.of_source(source, now);
-                    return Err(None);
-                }
-                turn => turn,
-            },
-        };
-        Ok(Admitted { line, _turn: turn })
+        let standing = self.standing(&line, now)?;
+        if !standing.suspect {
+            return Ok(Admitted { line, turn: None });
+        }
+        let goes_first =
+            async { standing.spotless && self.may_look_up(source, now) && is_ours.await };
+        match self.suspects.turn(source, goes_first).await {
+            None => {
+                self.counts().of_source(source, now);
+                Err(None)
+            }
+            turn => Ok(Admitted { line, turn }),
+        }
     }
 
-    /// Whether a source has to wait for its turn.
-    fn is_suspect(&self, line: &Line, now: Ams) -> Result<bool, Option<Reply>> {
+    fn standing(&self, line: &Line, now: Ams) -> Result<Standing, Option<Reply>> {
         let mut counts = self.counts();
         let found = counts.lines.peek(line);
-        if found.map_or(0, |count| count.at(now)) >= OF_A_TRADE {
+        let refused = found.map_or(0, |count| count.at(now));
+        if refused >= OF_A_TRADE {
             let reply = found.and_then(|count| count.reply.clone());
             counts.of_source(line.source, now);
             return Err(reply);
         }
         let of_source = counts.sources.peek(&line.source);
-        Ok(of_source.map_or(0, |count| count.at(now)) >= OF_A_SOURCE)
+        let of_source = of_source.map_or(0, |sender| sender.refused.at(now));
+        Ok(Standing {
+            suspect: of_source >= OF_A_SOURCE,
+            spotless: refused == 0,
+        })
     }
 
-    fn of_source(&self, source: Option<IpAddr>, now: Ams) {
-        self.counts().of_source(source, now);
+    /// Once more for this source.
+    fn may_look_up(&self, source: Option<IpAddr>, now: Ams) -> bool {
+        let mut counts = self.counts();
+        let sender = counts.sources.get_or_insert_mut(source, Sender::default);
+        sender.looked_up.add(now);
+        sender.looked_up.times <= LOOKED_UP
     }
 
     /// It was refused with this answer.
@@ -203,8 +224,8 @@ impl Flood {
 impl Counts {
     /// One more was refused of a source.
     fn of_source(&mut self, source: Option<IpAddr>, now: Ams) {
-        let count = self.sources.get_or_insert_mut(source, Count::default);
-        count.add_to_row(now);
+        let sender = self.sources.get_or_insert_mut(source, Sender::default);
+        sender.refused.add_to_row(now);
     }
 }
 
@@ -219,7 +240,7 @@ fn about(address: Address<'_>, message: &Message) -> String {
 }
 
 /// What one party has of addresses: with IPv6 a network of 64 bits.
-fn network(source: IpAddr) -> IpAddr {
+pub(super) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -231,6 +252,9 @@ fn network(source: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use super::suspects::OF_ONE;
     use super::*;
     use crate::trust::Origin;
 
@@ -260,7 +284,9 @@ mod tests {
     async fn send(flood: &Flood, from: &str, address: Address<'_>, times: u32) -> u32 {
         let message = message("x");
         for sent in 0..times {
-            match flood.admit(source(from), address, &message, 5).await {
+            let unknown = ready(false);
+            let admitted = flood.admit(source(from), address, &message, unknown, 5);
+            match admitted.await {
                 Ok(admitted) => flood.refused(&admitted, &again(), 5),
                 Err(reply) => {
                     assert_eq!(reply, Some(again()));
@@ -282,55 +308,127 @@ mod tests {
         assert_eq!(send(&flood, "192.0.2.2", one, 1).await, 1);
         // When its time is over it is looked at again.
         let message = message("x");
-        let later = flood.admit(source("192.0.2.1"), one, &message, 5 + SPAN);
+        let unknown = ready(false);
+        let later = flood.admit(source("192.0.2.1"), one, &message, unknown, 5 + SPAN);
         assert!(later.await.is_ok());
+    }
+
+    /// Has so many waiting, and how many were refused at once.
+    async fn wait<F: Future<Output = Result<Admitted, Option<Reply>>>>(
+        ones: impl Iterator<Item = F>,
+    ) -> (Vec<std::pin::Pin<Box<F>>>, usize) {
+        let (mut waiting, mut refused) = (Vec::new(), 0);
+        for one in ones {
+            let mut one = Box::pin(one);
+            match futures_util::poll!(&mut one) {
+                std::task::Poll::Pending => waiting.push(one),
+                std::task::Poll::Ready(admitted) => refused += usize::from(admitted.is_err()),
+            }
+        }
+        (waiting, refused)
+    }
+
+    async fn make_suspect(flood: &Flood, from: &str) {
+        for number in 0..OF_A_SOURCE {
+            let made_up = number.to_string();
+            assert_eq!(send(flood, from, Address::Trade(&made_up), 1).await, 1);
+        }
     }
 
     #[tokio::test]
     async fn those_who_sent_much_that_was_refused_wait_for_each_other() {
         let flood = Flood::default();
-        for number in 0..OF_A_SOURCE {
-            let made_up = number.to_string();
-            assert_eq!(
-                send(&flood, "2001:db8::1", Address::Trade(&made_up), 1).await,
-                1
-            );
-        }
+        make_suspect(&flood, "2001:db8::1").await;
         let genuine = Address::Trade("genuine");
         let admit = |from: &str, now| {
             let flood = &flood;
             let from = source(from);
-            async move { flood.admit(from, genuine, &message("x"), now).await }
+            async move {
+                let known = ready(true);
+                flood.admit(from, genuine, &message("x"), known, now).await
+            }
         };
         let first = admit("2001:db8::2", 5).await;
         assert!(first.is_ok(), "of the same network: alone");
         let meanwhile = admit("2001:db8::3", 5).await;
         assert!(meanwhile.is_err(), "it waited in vain");
         assert!(admit("2001:db8:1::1", 5).await.is_ok(), "nobody else waits");
-        drop(first);
-        let begun = Instant::now();
-        for _ in 0..4 {
-            assert!(admit("2001:db8::3", 5).await.is_ok());
-        }
-        assert!(begun.elapsed() >= 3 * PACE, "at their pace");
         // More than may wait are refused at once.
-        let held = admit("2001:db8::3", 5).await;
-        let (mut waits, mut refused) = (Vec::new(), 0);
-        for _ in 0..=WAITING {
-            let mut one = Box::pin(admit("2001:db8::3", 5));
-            match futures_util::poll!(&mut one) {
-                std::task::Poll::Pending => waits.push(one),
-                std::task::Poll::Ready(admitted) => refused += u32::from(admitted.is_err()),
-            }
-        }
-        assert_eq!((waits.len(), refused), (WAITING, 1));
-        drop((held, waits));
+        let (waits, refused) = wait((0..=OF_ONE).map(|_| admit("2001:db8::3", 5))).await;
+        assert_eq!((waits.len(), refused), (OF_ONE, 1));
+        drop((first, waits));
         // Quiet for a while, it is not suspect any more.
         let (one, other) = (
             admit("2001:db8::2", 5 + SPAN).await,
             admit("2001:db8::2", 5 + SPAN).await,
         );
         assert!(one.is_ok() && other.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_may_be_genuine_finds_a_place_beside_what_is_not() {
+        const PLATFORM: &str = "192.0.2.1";
+        let flood = Flood::default();
+        make_suspect(&flood, PLATFORM).await;
+        let admit = |trade_no: &'static str, known: bool| {
+            let (address, source) = (Address::Trade(trade_no), source(PLATFORM));
+            let flood = &flood;
+            async move {
+                let known = ready(known);
+                flood.admit(source, address, &message("x"), known, 5).await
+            }
+        };
+        // About a trade that is here, and was refused before.
+        assert_eq!(send(&flood, PLATFORM, Address::Trade("forged"), 1).await, 1);
+        let held = admit("held", true).await;
+        assert!(held.is_ok());
+        let forged = (0..4).map(|_| admit("forged", true));
+        let (forged, refused) = wait(forged).await;
+        assert_eq!(refused, 0);
+        let (unknown, refused) = wait((4..OF_ONE).map(|_| admit("unknown", false))).await;
+        assert_eq!(refused, 0);
+        let (none, refused) = wait(
+            [("forged", true), ("unknown", false)]
+                .map(|(trade_no, known)| admit(trade_no, known))
+                .into_iter(),
+        )
+        .await;
+        assert_eq!((none.len(), refused), (0, 2));
+        let (genuine, refused) = wait((0..2).map(|_| admit("genuine", true))).await;
+        assert_eq!((genuine.len(), refused), (2, 0));
+        drop((held, forged, unknown));
+        for one in genuine {
+            assert!(one.await.is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_long_does_not_keep_the_others_waiting() {
+        let flood = Flood::default();
+        make_suspect(&flood, "192.0.2.1").await;
+        let admit = || {
+            let (one, source) = (Address::Trade("one"), source("192.0.2.1"));
+            let flood = &flood;
+            async move {
+                flood
+                    .admit(source, one, &message("x"), ready(true), 5)
+                    .await
+            }
+        };
+        let mut slow = admit().await.ok().unwrap();
+        let looking = slow.look(std::future::pending::<()>());
+        let other = async { while admit().await.is_err() {} };
+        futures_util::future::select(pin!(looking), pin!(other)).await;
+    }
+
+    #[tokio::test]
+    async fn a_source_has_so_many_looked_up() {
+        let flood = Flood::default();
+        let from = source("192.0.2.1");
+        let looked_up = (0..2 * LOOKED_UP).filter(|_| flood.may_look_up(from, 5));
+        assert_eq!(looked_up.count(), LOOKED_UP as usize);
+        assert!(flood.may_look_up(source("192.0.2.2"), 5));
+        assert!(flood.may_look_up(from, 5 + SPAN));
     }
 
     #[tokio::test]
@@ -341,7 +439,8 @@ mod tests {
             OF_A_TRADE
         );
         let message = message("y");
-        let other = flood.admit(source("192.0.2.1"), Address::Bare, &message, 5);
+        let unknown = ready(false);
+        let other = flood.admit(source("192.0.2.1"), Address::Bare, &message, unknown, 5);
         assert!(other.await.is_ok());
     }
 }

@@ -154,9 +154,9 @@ impl Payments {
         let admitted = self
             .0
             .flood
-            .admit(source, address, &message, now_ms())
+            .admit(source, address, &message, self.is_ours(address), now_ms())
             .await;
-        let admitted = admitted.map_err(|reply| {
+        let mut admitted = admitted.map_err(|reply| {
             self.meter().notified(Notified::Unseen);
             tracing::debug!(target: "audit", trade_no = ?address.trade(), ?source, "notification refused unseen");
             Why::Unseen.with(reply.unwrap_or_else(|| Reply {
@@ -165,7 +165,7 @@ impl Payments {
             }))
         })?;
         let raw = Raw::of(&message, source);
-        let work = self.take(address, message);
+        let work = admitted.look(self.take(address, message));
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => {
                 self.meter().notified(Notified::Taken);

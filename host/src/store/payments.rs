@@ -98,6 +98,14 @@ impl Store {
             .await
     }
 
+    /// Whether an attempt has this number. Cheaper than to read it.
+    pub async fn has_trade(&self, trade_no: &TradeNo) -> Result<bool, StoreError> {
+        let trade_no = trade_no.clone();
+        self.database
+            .read(move |link| case::has_trade(link, &trade_no))
+            .await
+    }
+
     /// Changes a payment by a rule: loads the case as it is now, lets the rule look at it, and writes
     /// everything that the rule returns in one transaction, the payment with the next revision. No other
     /// change can come between.

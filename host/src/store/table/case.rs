@@ -63,6 +63,11 @@ pub(in crate::store) fn load_by_trade(
     }
 }
 
+/// Whether any payment has this attempt.
+pub(in crate::store) fn has_trade(link: &dyn Link, trade_no: &TradeNo) -> Result<bool, StoreError> {
+    Ok(attempt::payment_of(link, trade_no)?.is_some())
+}
+
 /// Writes what a rule returned. The evidence goes first, since the history refers to it.
 pub(in crate::store) fn apply(
     link: &dyn Link,
