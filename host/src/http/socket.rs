@@ -11,6 +11,7 @@
 //! A page of the original has no key. Whoever knows a payment's id (74 random bits) and its domain hears here how it
 //! ended, and nothing else; what does not exist is watched in vain, so that nobody learns what does.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::envelope::{Failure, UPGRADE};
+use super::source::Source;
 use crate::payment::Payments;
-use crate::payment::caller::Caller;
 use crate::payment::error::PayError;
 use crate::payment::model::{PaymentId, State as PaymentState};
 
@@ -66,22 +67,28 @@ impl Sockets {
 pub(super) async fn websocket(
     State(payments): State<Payments>,
     Extension(sockets): Extension<Sockets>,
+    source: Option<Extension<Source>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     let upgrade =
         upgrade.map_err(|_| Failure::of_http(UPGRADE, "this address speaks WebSocket only"))?;
     let place = sockets.place()?;
+    let source = source.map(|Extension(Source(address))| address);
     Ok(upgrade
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
-        .on_upgrade(|socket| async move {
+        .on_upgrade(move |socket| async move {
             // Whoever it was has hung up; there is nobody to tell.
-            let _ = serve(payments, socket).await;
+            let _ = serve(payments, source, socket).await;
             drop(place);
         }))
 }
 
-async fn serve(payments: Payments, mut socket: WebSocket) -> Result<(), axum::Error> {
+async fn serve(
+    payments: Payments,
+    source: Option<IpAddr>,
+    mut socket: WebSocket,
+) -> Result<(), axum::Error> {
     say(
         &mut socket,
         &json!({ "event": "hi", "wsid": Uuid::new_v4().simple().to_string() }),
@@ -108,7 +115,7 @@ async fn serve(payments: Payments, mut socket: WebSocket) -> Result<(), axum::Er
                     Ok(wish) => {
                         begun += 1;
                         let reply = json!({ "event": "watched", "obj": wish.matching.id });
-                        watches.spawn(ended(payments.clone(), wish));
+                        watches.spawn(ended(payments.clone(), source, wish));
                         reply
                     }
                     Err(error) => refused(&error),
@@ -168,8 +175,8 @@ impl Wish {
 }
 
 /// Waits until the payment has ended.
-async fn ended(payments: Payments, wish: Wish) -> Value {
-    match end_of(&payments, &wish).await {
+async fn ended(payments: Payments, source: Option<IpAddr>, wish: Wish) -> Value {
+    match end_of(&payments, source, &wish).await {
         Ok(Some(event)) => event,
         // It is not there, or another domain's, or the host stops: nothing is ever said.
         Ok(None) => std::future::pending().await,
@@ -177,11 +184,15 @@ async fn ended(payments: Payments, wish: Wish) -> Value {
     }
 }
 
-async fn end_of(payments: &Payments, wish: &Wish) -> Result<Option<Value>, PayError> {
+async fn end_of(
+    payments: &Payments,
+    source: Option<IpAddr>,
+    wish: &Wish,
+) -> Result<Option<Value>, PayError> {
     let Some(id) = PaymentId::parse(&wish.matching.id) else {
         return Ok(None);
     };
-    let mut following = match payments.follow(Caller::Ticket(id), id, None).await {
+    let mut following = match payments.follow_without_key(id, source).await {
         Ok(following) => following,
         Err(error) if error.code() == PayError::no_payment("").code() => return Ok(None),
         Err(error) => return Err(error),

@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{Line, is_shed};
-use crate::world::Host;
+use crate::following::Events;
+use crate::world::{Host, World};
 
 /// Plenty for a machine under load.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -38,10 +39,14 @@ impl Page {
     }
 
     async fn watch(&mut self, number: u32) -> Value {
-        let id = format!("0190a5b1c2d37e4f8a9b0c1d{number:08x}");
+        self.ask(&format!("0190a5b1c2d37e4f8a9b0c1d{number:08x}"))
+            .await;
+        self.hear().await.unwrap()
+    }
+
+    async fn ask(&mut self, id: &str) {
         let wish = json!({ "method": "watch", "user": "shop", "match": { "id": id } });
         self.say(wish.to_string()).await;
-        self.hear().await.unwrap()
     }
 
     /// What is said next; none when the host has let go.
@@ -112,4 +117,62 @@ async fn a_page_that_watches_nothing_is_let_go() {
         assert_eq!(page.hear().await, None);
     }
     assert_eq!(stays.watch(1).await["event"], "watched");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_one_source_leave_places_to_follow_to_everybody_else() {
+    /// Of one payment, and of one page.
+    const FOLLOWERS: usize = 64;
+    const WATCHES: usize = 16;
+    /// Of one source without a key.
+    const PLACES: usize = 2_500;
+    const BEYOND: usize = 12;
+    let world = World::start().await;
+    let mut payments = Vec::new();
+    for _ in 0..=PLACES / FOLLOWERS {
+        payments.push(world.shop.create(json!({})).await);
+    }
+    let wishes: Vec<&String> = payments
+        .iter()
+        .flat_map(|id| std::iter::repeat_n(id, FOLLOWERS))
+        .take(PLACES + BEYOND)
+        .collect();
+    let (told, mut refused) = tokio::sync::mpsc::unbounded_channel();
+    for wishes in wishes.chunks(WATCHES) {
+        let mut page = Page::open(&world.host, "127.0.0.2").await.unwrap();
+        for id in wishes {
+            page.ask(id).await;
+        }
+        let told = told.clone();
+        tokio::spawn(async move {
+            while let Some(heard) = page.hear().await {
+                if heard["event"] == "error" {
+                    // The story may be over.
+                    let _ = told.send(heard);
+                }
+            }
+        });
+    }
+    for _ in 0..BEYOND {
+        let heard = tokio::time::timeout(PATIENCE, refused.recv()).await;
+        let heard = heard.unwrap().unwrap();
+        assert_eq!(heard["errCode"], "e.pay.busy");
+        let says = heard["msg"].as_str().unwrap();
+        assert!(says.contains("your address"), "{says}");
+    }
+    // The page of another source, and whoever has a key, of this domain and of another.
+    let id = world.shop.create(json!({})).await;
+    let mut other = Page::open(&world.host, "127.0.0.3").await.unwrap();
+    other.ask(&id).await;
+    assert_eq!(other.hear().await.unwrap()["event"], "watched");
+    let mut owner = Events::open(&world.shop, &format!("id={id}"), None).await;
+    assert_eq!(owner.next().await.unwrap().data["id"], id);
+    let rival = world.host.domain("rival").await;
+    let theirs = rival.create(json!({})).await;
+    let mut owner = Events::open(&rival, &format!("id={theirs}"), None).await;
+    assert_eq!(owner.next().await.unwrap().data["id"], theirs);
+    let body = json!({ "id": id });
+    world.shop.post("/pay/ajax/close", body).await.data();
+    let ended = other.hear().await.unwrap();
+    assert_eq!(ended, json!({ "event": "fail", "id": id, "st": "FAIL" }));
 }
