@@ -386,3 +386,35 @@ async fn a_reconciliation_that_cannot_be_is_refused() {
     );
     assert!(!target["error"].as_str().unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_whose_platform_does_not_answer_holds_up_itself_alone() {
+    let mut books = Books::open().await;
+    // Nothing happened on it.
+    books.day = books.day.days_earlier(9);
+    let rival = books.host.domain("rival").await;
+    books.put_target(&rival, "main").await;
+    let silent = Misbehaviour::once(AnswerFault::Silent { processed: false });
+    books
+        .wechat
+        .misbehave(silent.for_operation(Operation::TradeBill));
+    let body = json!({"day": books.day.name()});
+    let (shop, waiting) = (books.shop.clone(), body.clone());
+    let waits = tokio::spawn(async move { shop.post("/pay/ajax/reconcile", waiting).await });
+    let bill = Some(Operation::TradeBill);
+    while !books
+        .wechat
+        .requests()
+        .iter()
+        .any(|request| request.operation == bill)
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let again = books.shop.post("/pay/ajax/reconcile", body).await;
+    assert_eq!(again.refusal(), (429, "e.pay.busy".to_owned()));
+    let says = again.json()["msg"].as_str().unwrap().to_owned();
+    assert!(says.contains("of shop runs"), "{says}");
+    let report = books.reconcile(&rival).await;
+    assert_eq!(report["status"], "compared", "{report:#}");
+    waits.abort();
+}

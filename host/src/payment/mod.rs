@@ -153,8 +153,7 @@ struct Inner {
     watch: clock::Watch,
     /// Places for notifications to the bare address.
     bare: tokio::sync::Semaphore,
-    /// One at a time: a large bill takes room and time.
-    reconciling: tokio::sync::Semaphore,
+    reconciling: Arc<reconcile::Running>,
     diagnosing: tokio::sync::Semaphore,
     begun: Instant,
     options: Options,
@@ -200,7 +199,7 @@ impl Payments {
             meter: Meter::default(),
             watch: clock::Watch::begin(),
             bare: tokio::sync::Semaphore::new(BARE_AT_ONCE),
-            reconciling: tokio::sync::Semaphore::new(1),
+            reconciling: Arc::default(),
             diagnosing: tokio::sync::Semaphore::new(1),
             begun: Instant::now(),
             options,

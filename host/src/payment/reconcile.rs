@@ -3,6 +3,7 @@
 mod asking;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::{PayError, Result};
 use super::model::{Ams, Attempt, Case, Refund, TargetRef, TradeNo};
@@ -25,6 +26,51 @@ const PAGE: u32 = 500;
 /// Differences that are listed for one account.
 const LISTED: usize = 1_000;
 
+/// Domains that are reconciled at once: a large bill takes room and time.
+const AT_ONCE: usize = 4;
+
+/// The domains that are reconciled now. Each has one place, so that one whose platform does not answer holds up itself
+/// alone.
+#[derive(Default)]
+pub(super) struct Running(Mutex<HashSet<String>>);
+
+/// A domain's place, given back when it is dropped.
+struct Run {
+    running: Arc<Running>,
+    domain: String,
+}
+
+impl Running {
+    fn domains(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(self: &Arc<Running>, domain: &str) -> Result<Run> {
+        let mut domains = self.domains();
+        if domains.contains(domain) {
+            return Err(PayError::too_busy(format!(
+                "a reconciliation of {domain} runs already: try again when it is done"
+            )));
+        }
+        if domains.len() >= AT_ONCE {
+            return Err(PayError::too_busy(format!(
+                "reconciliations of {AT_ONCE} other domains run: try again later"
+            )));
+        }
+        domains.insert(domain.to_owned());
+        Ok(Run {
+            running: Arc::clone(self),
+            domain: domain.to_owned(),
+        })
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.running.domains().remove(&self.domain);
+    }
+}
+
 /// What is to be reconciled.
 pub struct Reconciliation<'a> {
     /// `YYYY-MM-DD`
@@ -43,9 +89,7 @@ impl Payments {
     pub async fn reconcile(&self, domain: &str, wanted: Reconciliation<'_>) -> Result<Report> {
         reconciling::date(wanted.day)?;
         let accounts = self.accounts(domain, &wanted).await?;
-        let permit = self.0.reconciling.try_acquire();
-        let _one_at_a_time = permit
-            .map_err(|_| PayError::too_busy("another reconciliation runs: try again later"))?;
+        let _run = self.0.reconciling.begin(domain)?;
         let mut targets = Vec::new();
         for (summary, day) in accounts {
             targets.push(self.reconcile_account(domain, summary, &day).await?);
@@ -361,5 +405,32 @@ impl Books<'_> {
                 false => page.into_iter().last(),
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_domain_has_one_and_the_host_a_few() {
+        let running = Arc::<Running>::default();
+        let refused = |domain: &str| {
+            let refused = running.begin(domain).err().unwrap();
+            assert_eq!((refused.status(), refused.code()), (429, "e.pay.busy"));
+            refused.message().to_owned()
+        };
+        let first = running.begin("shop").unwrap();
+        assert!(refused("shop").contains("of shop runs"));
+        let mut others: Vec<Run> = ["a", "b", "c"]
+            .iter()
+            .map(|domain| running.begin(domain).unwrap())
+            .collect();
+        assert!(refused("rival").contains("4 other domains"));
+        assert!(refused("shop").contains("of shop runs"));
+        drop(others.pop());
+        assert!(running.begin("rival").is_ok());
+        drop((first, others));
+        assert!(running.domains().is_empty());
     }
 }
