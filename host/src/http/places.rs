@@ -2,9 +2,10 @@
 //! counted: requests in work, or pieces of memory.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::party::network;
 use crate::payment::model::PaymentId;
 
 /// Who takes a place.
@@ -155,17 +156,6 @@ impl Drop for Place {
                 _ => drop(taken.of.remove(party)),
             }
         }
-    }
-}
-
-/// What one party has of addresses: with IPv6 a network of 64 bits.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
     }
 }
 

@@ -2,6 +2,7 @@
 //! at it, without keys, and say where it may belong. Nothing of that is believed; what verifies with the attempt's own
 //! keys is right.
 
+use super::keys::looks_secret;
 use super::model::{Attempt, Case, TargetRef, TradeNo};
 use super::providers::Current;
 use super::receive::{About, Refusal};
@@ -29,9 +30,10 @@ pub enum Address<'a> {
 }
 
 impl Address<'_> {
-    /// What may be told of it: a token is nobody's business.
+    /// What may be told of it: a token is nobody's business, and a key that somebody put there is not either.
     pub(super) fn trade(self) -> Option<String> {
         match self {
+            Address::Trade(text) if looks_secret(text) => None,
             Address::Trade(text) => Some(text.chars().take(64).collect()),
             Address::Bare | Address::Account(_) => None,
         }

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 
 use super::address::Address;
 use super::model::{Ams, Digest};
+use crate::party::network;
 use crate::trust::{Message, Reply};
 use suspects::{Suspects, Turn};
 
@@ -236,17 +237,6 @@ fn about(address: Address<'_>, message: &Message) -> String {
         Address::Trade(text) => format!("trade {}", text.chars().take(64).collect::<String>()),
         Address::Account(text) => format!("account {}", text.chars().take(64).collect::<String>()),
         Address::Bare => format!("bytes {}", Digest::of(&message.body)),
-    }
-}
-
-/// What one party has of addresses: with IPv6 a network of 64 bits.
-pub(super) fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
     }
 }
 

@@ -19,10 +19,10 @@ use tokio::sync::watch;
 
 use super::caller::{Act, Caller};
 use super::error::{PayError, Result};
-use super::flood::network;
 use super::model::{Payment, PaymentId};
 use super::state::is_final;
 use super::{Payments, view};
+use crate::party::network;
 
 /// Followers of one host: each holds a connection, and a connection some 20 kB.
 const MOST: usize = 20_000;
