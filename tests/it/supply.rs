@@ -11,6 +11,10 @@ use crate::world::{Host, Shop, run_walnut};
 const PAGE: &str = include_str!("../../docs/dependencies.md");
 const WORKSPACE: &str = include_str!("../../Cargo.toml");
 const SCRIPT: &str = include_str!("../../plugins/script/Cargo.toml");
+const COMPARED: [&str; 2] = [
+    include_str!("../compare/Cargo.toml"),
+    include_str!("../compare/guest/Cargo.toml"),
+];
 
 /// What a manifest names in its sections for dependencies, besides our own crates.
 fn named(manifest: &str) -> BTreeSet<&str> {
@@ -47,6 +51,9 @@ fn told(heading: &str) -> BTreeSet<&'static str> {
 fn every_dependency_has_its_reason() {
     assert_eq!(told("## The host, its plugins and tests"), named(WORKSPACE));
     assert_eq!(told("## The component that runs scripts"), named(SCRIPT));
+    let compared: BTreeSet<&str> = COMPARED.into_iter().flat_map(named).collect();
+    let others: BTreeSet<&str> = compared.difference(&named(WORKSPACE)).copied().collect();
+    assert_eq!(told("## What it is measured against"), others);
 }
 
 async fn add(root: &Shop, component: &[u8]) -> crate::world::Answer {
