@@ -35,6 +35,9 @@ pub(super) async fn run(options: ServeOptions, handed: Handed) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    for told in sources.strange_variables(&config) {
+        tracing::warn!("{told}");
+    }
     let served = serve(sources, config, &logging, new_root_key, handed).await;
     logging.end().await;
     match served {

@@ -6,6 +6,7 @@
 //! | `mod.rs` | the options themselves: name, words, preset, whether a running host takes another value |
 //! | [`value`] | what an option may be |
 //! | `sources` | the file, the environment and the flags, and which wins |
+//! | `names` | which option is meant by a name that is none |
 //! | `incoming` | what the HTTP room is given of it |
 //! | `example` | the commented example |
 //!
@@ -13,6 +14,7 @@
 
 mod example;
 mod incoming;
+mod names;
 mod sources;
 mod value;
 

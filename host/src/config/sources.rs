@@ -1,12 +1,15 @@
 //! Where options come from: a file in TOML, the environment, flags.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::names::{self, unknown};
 use super::value::Kind;
 use super::{Config, SETTINGS, Setting};
+use crate::home::MasterSource;
 
 /// What is wrong, and where: one line for each.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,10 @@ pub struct Problem(Vec<String>);
 pub struct Sources {
     file: Option<PathBuf>,
     pub(super) environment: BTreeMap<String, String>,
+    /// Options' variables that are no text.
+    no_text: Vec<String>,
+    /// Variables that look like options' and are none.
+    strange: Vec<String>,
     /// Key and value, and the flag as it is named to people.
     flags: Vec<(String, String, String)>,
 }
@@ -28,22 +35,44 @@ struct Given {
     place: String,
 }
 
-/// How near a name is to the one that was meant, by [`strsim::jaro_winkler`]: one or two letters off.
-const NEAR: f64 = 0.8;
-
 impl Sources {
     /// A file and this process's environment, of which the options' variables alone are kept.
     pub fn of(file: Option<PathBuf>) -> Sources {
-        let variables = SETTINGS.iter().map(Setting::variable);
-        let given = variables.filter_map(|name| {
-            let value = std::env::var(&name).ok()?;
-            Some((name, value))
-        });
-        Sources {
+        let mut sources = Sources {
             file,
-            environment: given.collect(),
-            flags: Vec::new(),
+            ..Sources::default()
+        };
+        sources.take(std::env::vars_os());
+        sources
+    }
+
+    /// Of these variables what is an option, and the names of what looks like one.
+    pub(super) fn take(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        for (name, value) in variables {
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
+            if SETTINGS.iter().any(|setting| setting.variable() == name) {
+                match value.into_string() {
+                    Ok(value) => drop(self.environment.insert(name, value)),
+                    Err(_) => self.no_text.push(name),
+                }
+            } else if names::looks_like_an_option(&name, &value) {
+                self.strange.push(name);
+            }
         }
+        self.strange.sort_unstable();
+    }
+
+    /// What to tell of variables that are named as options are, and are none: with a slip in its name one would be left out
+    /// without a word.
+    pub fn strange_variables(&self, config: &Config) -> Vec<String> {
+        let key = match &config.master_key {
+            Some(MasterSource::Environment(name)) => Some(name),
+            _ => None,
+        };
+        let strange = self.strange.iter().filter(|name| Some(*name) != key);
+        strange.map(|name| names::unknown_variable(name)).collect()
     }
 
     /// The file alone.
@@ -81,6 +110,9 @@ impl Sources {
                 Ok(text) => read_file(&file.display().to_string(), &text, &mut given, &mut wrong),
                 Err(error) => wrong.push(format!("{}: {error}", file.display())),
             }
+        }
+        for name in &self.no_text {
+            wrong.push(format!("{name} is no text in UTF-8"));
         }
         for setting in SETTINGS {
             let variable = setting.variable();
@@ -126,18 +158,6 @@ fn told(place: &str, setting: &Setting, text: &str, why: &str) -> String {
         return format!("{place}: {key} {why}");
     }
     format!("{place}: {key} = {text} {why}")
-}
-
-fn unknown(key: &str) -> String {
-    let near = SETTINGS
-        .iter()
-        .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key))
-        .filter(|(near, _)| *near > NEAR)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match near {
-        Some((_, near)) => format!("there is no option {key}; is {near} meant?"),
-        None => format!("there is no option {key}; `walnut config` shows all"),
-    }
 }
 
 fn read_file(

@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_with_its_line_and_all_at_once() {
         ),
         (
             "log = 3",
-            "walnut.toml:1: there is no option log; is log.level meant?",
+            "walnut.toml:1: there is no option log: [log] is a section",
         ),
         (
             "listen = \"localhost\"",
@@ -147,6 +147,39 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         sources.read().unwrap_err().to_string(),
         "--set: there is no option log.levels; is log.level meant?\n\
          WALNUT_LISTEN: listen = x is no address with a port, such as 127.0.0.1:8080"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_told_and_one_that_is_no_option_is_remarked_upon() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let given = |pairs: &[(&str, &[u8])]| {
+        let mut sources = Sources::default();
+        sources.take(
+            pairs
+                .iter()
+                .map(|(name, value)| (OsString::from(name), OsString::from_vec(value.to_vec()))),
+        );
+        sources
+    };
+    let wrong = given(&[("WALNUT_INSTANCES", b"\xff")]).read();
+    assert_eq!(
+        wrong.unwrap_err().to_string(),
+        "WALNUT_INSTANCES is no text in UTF-8"
+    );
+    let sources = given(&[
+        ("WALNUT_PUBLIC_ULR", b"https://pay.example.com"),
+        ("WALNUT_MASTER", b"0"),
+        ("WALNUT_MASTER_KEY", b"env:WALNUT_MASTER"),
+        ("WALNUT_SERVICE_HOST", b"10.0.0.1"),
+    ]);
+    let config = sources.read().unwrap();
+    assert_eq!(
+        sources.strange_variables(&config),
+        ["WALNUT_PUBLIC_ULR is no option; is WALNUT_PUBLIC_URL meant?"]
     );
 }
 
