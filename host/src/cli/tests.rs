@@ -69,6 +69,7 @@ fn every_line_of_the_document_and_the_manual_is_understood() {
         "walnut pay create -bu walnut:0197 -fee 2300RMB -br BRIEF -se SELLER -cur RMB -meta {a:1} \
          -callback NAME -pt zfb.qrcode -ta shop ARG",
         "walnut pay create -fee 2300",
+        "walnut audit --since now-1d --until 2026-11-23T08:30:00",
         "walnut pay send 0197 wx.scan shop 13061234567",
         "walnut pay send 0197 zfb.qrcode",
         "walnut pay check 0197",

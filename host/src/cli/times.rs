@@ -1,5 +1,6 @@
 //! Absolute milliseconds as a person reads and writes them.
 
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -105,23 +106,47 @@ pub(super) fn deadline(text: &str, now_ms: i64) -> Result<i64, CliError> {
              such as now+30m"
         ))
     };
-    let Some(after) = text.strip_prefix("now+") else {
-        return text.parse().map_err(|_| wrong());
+    let read = match text.strip_prefix("now+") {
+        Some(after) => span(after).and_then(|ms| ms.checked_add(now_ms)),
+        None => text.parse().ok(),
     };
-    let unit_at = after.len().saturating_sub(1);
-    let (count, unit) = after.split_at_checked(unit_at).ok_or_else(wrong)?;
+    read.ok_or_else(wrong)
+}
+
+/// Reads a time that has passed: absolute milliseconds, `now`, `now-1d`, or a day or a time as lists show it, in `zone`.
+pub(super) fn moment(text: &str, now_ms: i64, zone: &TimeZone) -> Result<i64, CliError> {
+    let read = match text.strip_prefix("now") {
+        Some("") => Some(now_ms),
+        Some(shift) => shift
+            .strip_prefix('-')
+            .and_then(span)
+            .and_then(|ms| now_ms.checked_sub(ms)),
+        None => text.parse().ok().or_else(|| {
+            let time: DateTime = text.parse().ok()?;
+            let time = time.to_zoned(zone.clone()).ok()?;
+            Some(time.timestamp().as_millisecond())
+        }),
+    };
+    read.filter(|ms| *ms >= 0).ok_or_else(|| {
+        CliError::usage(format!(
+            "{text:?} is no time: give absolute milliseconds, now- with d, h, m or s, such as now-1d, or such as \
+             2026-11-23 or 2026-11-23T08:30:00"
+        ))
+    })
+}
+
+/// Milliseconds of such as `30m`.
+fn span(text: &str) -> Option<i64> {
+    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let unit_ms: i64 = match unit {
         "d" => 86_400_000,
         "h" => 3_600_000,
         "m" => 60_000,
         "s" => 1_000,
-        _ => return Err(wrong()),
+        _ => return None,
     };
-    let count: u32 = count.parse().map_err(|_| wrong())?;
-    i64::from(count)
-        .checked_mul(unit_ms)
-        .and_then(|ms| ms.checked_add(now_ms))
-        .ok_or_else(wrong)
+    let count: u32 = count.parse().ok()?;
+    i64::from(count).checked_mul(unit_ms)
 }
 
 #[cfg(test)]
@@ -144,6 +169,35 @@ mod tests {
         assert!(Pattern::parse("yyyy-ww").is_err());
         let pattern = Pattern::parse("yyyy").unwrap();
         assert_eq!(pattern.format(i64::MAX, &TimeZone::UTC), None);
+    }
+
+    #[test]
+    fn a_moment_is_absolute_or_counted_back_or_as_lists_show_it() {
+        let zone = TimeZone::fixed(jiff::tz::offset(8));
+        let now = 1_550_072_052_007;
+        for (text, ms) in [
+            ("1550072052007", now),
+            ("now", now),
+            ("now-30m", now - 1_800_000),
+            ("now-1d", now - 86_400_000),
+            ("2019-02-13", 1_549_987_200_000),
+            ("2019-02-13 23:34:12", 1_550_072_052_000),
+            ("2019-02-13T23:34:12", 1_550_072_052_000),
+        ] {
+            assert_eq!(moment(text, now, &zone).unwrap(), ms, "{text}");
+        }
+        for wrong in [
+            "",
+            "-1",
+            "now-",
+            "now+1h",
+            "now-1w",
+            "now-99999999d",
+            "yesterday",
+            "2019-02-30",
+        ] {
+            assert!(moment(wrong, now, &zone).is_err(), "{wrong}");
+        }
     }
 
     #[test]

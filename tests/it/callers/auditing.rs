@@ -131,6 +131,24 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
         "{printed:?}"
     );
     assert_eq!(printed.out.matches("rival").count(), 1, "{printed:?}");
+    // A span of time has what is in it.
+    let at = all[1]["at"].as_u64().unwrap();
+    let listed = async |since: &str, until: &str| {
+        let args = ["audit", "--since", since, "--until", until, "--json"];
+        let printed = host.walnut(host.root_key(), &args).await;
+        assert_eq!(printed.code, 0, "{printed:?}");
+        let lines: Vec<Value> = serde_json::from_str(&printed.out).unwrap();
+        lines
+    };
+    let (since, until) = (at.to_string(), (at + 1).to_string());
+    let of_then = listed(&since, &until).await;
+    assert!(
+        of_then.contains(&all[1]) && of_then.iter().all(|line| line["at"] == at),
+        "{of_then:?}"
+    );
+    assert_eq!(listed("now-2h", "now-1h").await, [] as [Value; 0]);
+    let wrong = host.walnut(host.root_key(), &["audit", "--since", "soon"]);
+    assert_eq!(wrong.await.code, 2);
 
     // It has no secret, whoever put it wherever, and is there after a restart; a flood is a few lines and a sum.
     let (key, root_key) = (shop.key(), root.key());
