@@ -179,3 +179,43 @@ async fn a_domain_gets_no_answer_that_is_in_no_document() {
     world.shop.create(json!({})).await;
     asked_at_random(&world.shop, world.host.url()).await;
 }
+
+#[tokio::test]
+async fn a_part_of_an_address_that_is_no_text_is_refused_in_the_envelope() {
+    let world = World::start().await;
+    let root = world.host.root();
+    let document = document(&world.shop).await;
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let parts: Vec<&str> = path.split('/').collect();
+        let is_hole = |part: &str| part.starts_with('{');
+        for hole in (0..parts.len()).filter(|&at| is_hole(parts[at])) {
+            // The other parts are read.
+            let filled = parts.iter().enumerate().map(|(at, part)| match part {
+                _ if at == hole => "%ff",
+                part if is_hole(part) => "main",
+                part => part,
+            });
+            let address = filled.collect::<Vec<_>>().join("/");
+            for method in methods.as_object().unwrap().keys() {
+                let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                let answer = Shop::answer(root.request(verb, &address)).await;
+                asked += 1;
+                if path.starts_with("/pay/re/") {
+                    // A platform is answered in words of its own.
+                    assert_eq!(
+                        (answer.status, answer.bytes.as_slice()),
+                        (404, b"fail".as_slice())
+                    );
+                    continue;
+                }
+                assert_eq!(
+                    answer.refusal(),
+                    (400, "e.pay.invalid".to_owned()),
+                    "{method} {address}"
+                );
+            }
+        }
+    }
+    assert!(asked > 20, "{asked}");
+}

@@ -3,7 +3,7 @@
 
 mod packed;
 
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     LINK, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 pub(super) use self::packed::Made;
 use self::packed::{Packed, takes_gzip};
-use super::envelope::Failure;
+use super::envelope::{Failure, InPath};
 use super::payments::payment_id;
 use crate::payment::error::PayError;
 use crate::payment::ticket::Tickets;
@@ -75,7 +75,7 @@ static API: Packed = packed!("api.html");
 
 /// The buyer's page. It is the same for every payment: what it shows it asks for, with its ticket.
 pub(super) async fn cashier(
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     RawQuery(query): RawQuery,
     asked: HeaderMap,
 ) -> Response {
@@ -139,7 +139,7 @@ fn page(
 
 /// A file of the pages.
 pub(super) async fn file(
-    Path(name): Path<String>,
+    InPath(name): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let file = FILES
