@@ -143,6 +143,17 @@ async fn what_is_foreign_reads_as_what_does_not_exist() {
     assert_eq!(how_many(&rival).await, 2, "nothing was made");
 }
 
+/// An answer, but for when keys were used last: looking is a use.
+fn without_last_use(bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(bytes) else {
+        return bytes.to_vec();
+    };
+    for key in answer["data"].as_array_mut().into_iter().flatten() {
+        key.as_object_mut().map(|key| key.remove("used"));
+    }
+    answer.to_string().into_bytes()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn op_reads_everything_and_changes_nothing() {
     let world = World::start().await;
@@ -159,7 +170,7 @@ async fn op_reads_everything_and_changes_nothing() {
     for look in looks(&id) {
         let answer = look.by(&op).await;
         assert_eq!(answer.status, 200, "{look:?}");
-        before.push(answer.bytes);
+        before.push(without_last_use(&answer.bytes));
     }
     assert_eq!(how_many(&op).await, 2, "of every domain");
     assert_eq!(op.check(&id).await.data()["st"], "OK");
@@ -168,7 +179,8 @@ async fn op_reads_everything_and_changes_nothing() {
         assert_eq!(refusal, (403, "e.pay.nopvg".to_owned()), "{change:?}");
     }
     for (look, before) in looks(&id).into_iter().zip(before) {
-        assert_eq!(look.by(&op).await.bytes, before, "{look:?}");
+        let after = without_last_use(&look.by(&op).await.bytes);
+        assert_eq!(after, before, "{look:?}");
     }
     // It says whose things it wants to see.
     for path in ["/pay/callback", "/pay/target"] {

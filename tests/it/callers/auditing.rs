@@ -188,7 +188,10 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
     let text: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
     for secret in ["in-the-query", "in-the-body", ticket, key, root_key] {
         assert!(!text.contains(secret), "{secret}");
-        assert!(!log.contains(&secret[..secret.len() - 8]), "{secret} is in the log");
+        assert!(
+            !log.contains(&secret[..secret.len() - 8]),
+            "{secret} is in the log"
+        );
     }
 }
 
