@@ -107,6 +107,34 @@ async fn a_notification_that_comes_again_counts_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_platform_tries_is_counted_as_no_failure() {
+    let till = Till::open(json!({})).await;
+    let ordered = till.ordered(ON_A_DEVICE[0], json!({})).await;
+    let counted = async |notice: Notice| {
+        till.wechat.notify(&ordered.id, &notice).await.unwrap();
+        let scraped = till.host.root().get("/metrics").await;
+        String::from_utf8(scraped.bytes).unwrap()
+    };
+    let failures = |told: &str| {
+        let of_notifications =
+            "walnut_verify_failures_total{platform=\"wx\",message=\"notification\"";
+        let lines = told
+            .lines()
+            .filter(|line| line.starts_with(of_notifications));
+        let counts = lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+        counts.sum::<u64>()
+    };
+    let told = counted(Notice::probe()).await;
+    assert!(
+        told.contains("walnut_notifications_total{kind=\"probe\"} 1"),
+        "{told}"
+    );
+    assert_eq!(failures(&told), 0, "{told}");
+    let told = counted(Notice::forged()).await;
+    assert_ne!(failures(&told), 0, "{told}");
+}
+
 /// What somebody sends who is not WeChat Pay, or WeChat Pay about somebody else.
 fn unbelievable() -> Vec<Notice> {
     let genuine = Notice::genuine;

@@ -8,7 +8,7 @@ use crate::plugin::bindings::provider::walnut::pay::trust::{self, Failure};
 use crate::plugin::call::Call;
 use crate::plugin::limits;
 use crate::plugin::provider::ForProvider;
-use crate::trust::{Message, Statement};
+use crate::trust::{Message, Origin, Statement};
 
 impl trust::Host for Call<ForProvider> {
     fn verify(
@@ -28,9 +28,12 @@ impl trust::Host for Call<ForProvider> {
                 Ok(Ok(self.table.push(statement)?))
             }
             Err(failure) => {
-                let platform = self.world.manifest.name();
-                self.counts
-                    .not_verified(platform, &message.origin, &failure);
+                // What the platform tries itself is a failure of nobody's: it is counted among the notifications.
+                if message.origin != Origin::Notification || !message.is_probe() {
+                    let platform = self.world.manifest.name();
+                    self.counts
+                        .not_verified(platform, &message.origin, &failure);
+                }
                 Ok(Err(told(failure)))
             }
         }
