@@ -124,6 +124,36 @@ async fn what_is_wrong_is_found_and_gone_when_it_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_no_platform_reaches_is_found() {
+    // Nobody said where platforms reach it.
+    let world = World::start().await;
+    let (host, key) = (&world.host, world.host.root_key());
+    let (_, said, findings) = looked_over(host, key, &[]).await;
+    assert_eq!(codes(&findings, "wrong"), [] as [&str; 0], "{said}");
+
+    let mut live = Shop::target_body(&world.alipay, &world.account);
+    live["test"] = json!(false);
+    live["settings"].as_object_mut().unwrap().remove("gateway");
+    let owner = host.key_of("shop", false).await;
+    owner.put("/pay/target/zfb/real", live).await.data();
+    let (code, said, findings) = looked_over(host, key, &[]).await;
+    assert_eq!(
+        (code, codes(&findings, "wrong")),
+        (1, vec!["d.address".to_owned()])
+    );
+    let findings = said["findings"].as_array().unwrap();
+    let found = findings.iter().find(|one| one["code"] == "d.address");
+    let what = found.unwrap()["what"].as_str().unwrap();
+    assert!(
+        what.contains(host.url()) && what.contains("shop: zfb/real"),
+        "{what}"
+    );
+    owner.delete("/pay/target/zfb/real").await.data();
+    let (code, said, _) = looked_over(host, key, &[]).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_does_not_answer_is_what_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run_walnut(

@@ -135,6 +135,7 @@ impl Payments {
         // Everything else stands in the store.
         if answers {
             self.look_at_waiting(&mut found).await?;
+            self.look_at_reach(&mut found).await?;
             self.look_at_providers(&mut found).await?;
             self.look_at_targets(&mut found).await?;
             self.look_at_keys(&mut found).await?;

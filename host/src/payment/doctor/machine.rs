@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use url::{Host, Url};
+
 use super::{Findings, span};
 use crate::payment::Payments;
+use crate::payment::error::Result;
 
 /// Whoever asks has given up after some seconds.
 const STORE_WITHIN: Duration = Duration::from_secs(3);
@@ -91,8 +94,7 @@ impl Payments {
             self.0.plugins.allows_local_gateways(),
         );
         let tls = url.starts_with("https:");
-        let here = ["http://127.", "http://[::1]", "http://localhost"];
-        let elsewhere = !here.iter().any(|here| url.starts_with(here));
+        let elsewhere = !is_here(url);
         if !tls && elsewhere {
             found.wrong(
                 "d.address",
@@ -109,6 +111,41 @@ impl Payments {
         }
     }
 
+    /// Whether those can reach the host with whom somebody has a real account.
+    pub(super) async fn look_at_reach(&self, found: &mut Findings) -> Result<()> {
+        let url = &self.0.options.public_url;
+        if !is_here(url) {
+            return Ok(());
+        }
+        if let Some(target) = self.a_live_target().await? {
+            found.wrong(
+                "d.address",
+                format!(
+                    "platforms are told to reach this host at {url}, which is this machine alone, and {target} is no test target: no notification comes"
+                ),
+                "say in public_url where platforms and buyers reach this host: walnut serve --public-url",
+            );
+        }
+        Ok(())
+    }
+
+    async fn a_live_target(&self) -> Result<Option<String>> {
+        for domain in self.0.store.domains().await? {
+            let domain = domain.name;
+            for target in self.0.home.home(&domain)?.targets().await? {
+                let provider = self.0.providers.of_platform(&target.platform);
+                let is_told = provider.is_some_and(|current| current.manifest.has_settings());
+                if is_told && !target.test && !target.retired {
+                    return Ok(Some(format!(
+                        "{domain}: {}/{}",
+                        target.platform, target.name
+                    )));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn look_at_clock_of_platforms(&self, found: &mut Findings) {
         for (platform, ahead_ms) in self.0.plugins.clocks() {
             let by = ahead_ms.unsigned_abs();
@@ -120,6 +157,44 @@ impl Payments {
                     "mend the machine's time service (timedatectl, chronyc tracking): signatures carry the time",
                 );
             }
+        }
+    }
+}
+
+/// Whether nobody reaches this address but programs of the same machine.
+fn is_here(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_machine_is_known() {
+        for here in [
+            "http://127.0.0.1:8080",
+            "https://127.1.2.3",
+            "http://[::1]:80",
+            "http://[::ffff:127.0.0.1]",
+            "http://localhost:8080/pay",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for elsewhere in [
+            "https://pay.example.com",
+            "http://10.0.0.1:8080",
+            "http://0.0.0.0:8080",
+            "https://127.0.0.1.example.com",
+            "http://localhost.example.com",
+        ] {
+            assert!(!is_here(elsewhere), "{elsewhere}");
         }
     }
 }
