@@ -2,6 +2,8 @@
 //! whoever asks at random gets no answer that is not in it. That every other answer of these stories is in it too is looked
 //! at where they are heard (`world::contract`).
 
+mod examples;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -7,13 +7,15 @@
 //! | [`takes`] | what an extractor reads of a request, and what a handler answers |
 //! | [`operation`] | one endpoint while it is written down |
 //! | [`words`] | what no type says: a sentence for each endpoint, and its own refusals |
-//! | [`examples`] | examples, out of those of the fields |
+//! | [`examples`] | examples of answers, out of those of the fields |
+//! | [`requests`] | examples of what is taken, which a host takes |
 //!
 //! Who may call what comes from the table of [`access`](super::access), so that there is one; an endpoint of that table
 //! without words fails a story, and words without an endpoint fail a test.
 
 mod examples;
 mod operation;
+mod requests;
 mod routes;
 mod takes;
 mod words;
@@ -98,7 +100,7 @@ fn written(described: &[Described]) -> Value {
     schemas.extend(given.take_definitions(true));
     let mut paths = Map::new();
     for (row, mut operation) in operations {
-        examples::add(&mut operation, &schemas);
+        examples::add(&mut operation, row.method, row.path, &schemas);
         let path = paths
             .entry(row.path)
             .or_insert_with(|| Value::Object(Map::new()));

@@ -57,7 +57,12 @@ fn examples_are_made_of_what_schemas_have() {
             } },
         } } } },
     });
-    examples::add(&mut operation, schemas.as_object().unwrap());
+    examples::add(
+        &mut operation,
+        "GET",
+        "/pay/shop",
+        schemas.as_object().unwrap(),
+    );
     assert_eq!(operation["parameters"][0]["example"], 10);
     assert_eq!(operation["parameters"][1].get("example"), None);
     let made = &operation["responses"]["200"]["content"]["application/json"]["example"];

@@ -684,7 +684,7 @@ pub(super) fn part_of_address(path: &str, name: &str) -> Value {
         (_, "id") => ("A payment's id", "019a5b1c2d377e4f8a9b0c1d2e3f4a5b"),
         ("callbacks", _) => ("The callback's name", "ship"),
         ("domains", _) => ("The domain's name", "teashop"),
-        (_, "platform") => ("A platform, as the provider calls it", "zfb"),
+        (_, "platform") => ("A platform, as the provider calls it", "paypal"),
         ("targets", _) => ("The account's name in the domain", "main"),
         (_, "trade_no") => (
             "The number by which the platform knows the attempt",
