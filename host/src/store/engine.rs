@@ -114,6 +114,21 @@ impl Database {
         .await
     }
 
+    /// The same for work that may take any time, as that of a whole store.
+    pub(super) async fn write_long<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.counted(async {
+            match &self.engine {
+                Engine::Sqlite(database) => database.write(work).await,
+                Engine::Postgres(database) => database.write_long(work).await,
+            }
+        })
+        .await
+    }
+
     /// Counts how long whoever writes waits, and has it seen in what is written for.
     async fn counted<T>(&self, writing: impl Future<Output = T>) -> T {
         let begun = Instant::now();

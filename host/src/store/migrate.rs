@@ -41,7 +41,7 @@ impl Store {
     ) -> Result<Migrated, StoreError> {
         let source = Arc::new(sqlite::Source::open(dir)?);
         self.database
-            .write(move |link| {
+            .write_long(move |link| {
                 let rows = source.read(|from| transfer::all(from, link, &told))?;
                 let mut domains = std::collections::BTreeSet::new();
                 let files = homes(&mut |domain, path, bytes, changed| {

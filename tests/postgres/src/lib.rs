@@ -7,7 +7,9 @@
 mod database;
 mod programs;
 mod server;
+mod way;
 
 pub use database::Database;
 pub use programs::Programs;
 pub use server::{Durability, Server};
+pub use way::Way;

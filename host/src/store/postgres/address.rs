@@ -11,8 +11,11 @@ use url::form_urlencoded;
 
 use crate::store::StoreError;
 
-/// Whoever waits for a payment has given up after some seconds.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Whoever waits for a payment has given up after some seconds. For one address of the server, when the address of the
+/// store does not say (`connect_timeout=`).
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Beside that, for a name with a second address, and for a server that takes connections and then says nothing.
+const GREET_WITHIN: Duration = Duration::from_secs(3);
 /// A connection whose other side is gone without a word is noticed after this time without an answer.
 const SILENT_FOR: Duration = Duration::from_secs(15);
 
@@ -112,6 +115,16 @@ impl Address {
             readers,
             shown,
         })
+    }
+
+    /// The longest that a connection may take until it can be used, whichever of the servers it is to.
+    pub(super) fn connect_within(&self) -> Duration {
+        let each = self.config.get_connect_timeout().copied();
+        let hosts = self.config.get_hosts().len().max(1);
+        let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
+        each.unwrap_or(CONNECT_WITHIN)
+            .saturating_mul(hosts)
+            .saturating_add(GREET_WITHIN)
     }
 
     /// Whether `text` gives away a password to whoever can read it.
@@ -232,6 +245,19 @@ mod tests {
             let error = Address::parse(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");
             assert!(!error.contains("s3c") && !error.contains("ret@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_connection_has_the_time_of_each_server_that_is_named() {
+        for (text, seconds) in [
+            ("postgres://x@h/d", 6),
+            ("postgres://x@h1,h2/d", 9),
+            ("postgres://x@h/d?connect_timeout=10", 13),
+            ("postgres://x@/d?host=/run/postgresql", 6),
+        ] {
+            let within = Address::parse(text).unwrap().connect_within();
+            assert_eq!(within, Duration::from_secs(seconds), "{text}");
         }
     }
 

@@ -17,22 +17,33 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Door {
     address: Address,
     settings: String,
+    /// For how long the server may be silent while one of them waits for its answer.
+    silence: Duration,
     outage: Mutex<Option<Outage>>,
 }
 
 struct Outage {
     since: Instant,
-    tried: Instant,
+    /// When it was last tried, and failed.
+    tried: Option<Instant>,
+    /// Somebody tries now: a server that hangs is waited for by one thread and not by all.
+    trying: bool,
     why: StoreError,
 }
 
 impl Door {
-    pub(super) fn new(address: Address, settings: String) -> Door {
+    pub(super) fn new(address: Address, settings: String, silence: Duration) -> Door {
         Door {
             address,
             settings,
+            silence,
             outage: Mutex::default(),
         }
+    }
+
+    /// For how long the server may be silent while an answer is waited for.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
     }
 
     /// The thread's connection, in a state to be used.
@@ -40,8 +51,10 @@ impl Door {
         &self,
         kept: &'s mut Option<Session>,
     ) -> Result<&'s mut Session, StoreError> {
-        if kept.as_ref().is_some_and(Session::is_closed) {
-            *kept = None;
+        if let Some(session) = kept.take_if(|session| session.is_closed())
+            && session.is_lost()
+        {
+            self.suspect();
         }
         match kept {
             Some(session) => Ok(session),
@@ -49,13 +62,31 @@ impl Door {
         }
     }
 
+    /// A connection was silent for too long. Whether the others are too is found out by the first that is made.
+    fn suspect(&self) {
+        let seconds = self.silence.as_secs();
+        let why = StoreError::Unavailable(format!("it has been silent for {seconds} s"));
+        self.outage().get_or_insert_with(|| {
+            tracing::error!(error = %why, "the store");
+            Outage {
+                since: Instant::now(),
+                tried: None,
+                trying: false,
+                why,
+            }
+        });
+    }
+
     fn open(&self) -> Result<Session, StoreError> {
-        if let Some(outage) = self.outage().as_ref()
-            && outage.tried.elapsed() < PAUSE
-        {
-            return Err(outage.why.clone());
+        if let Some(outage) = self.outage().as_mut() {
+            let lately = outage.tried.is_some_and(|tried| tried.elapsed() < PAUSE);
+            if outage.trying || lately {
+                return Err(outage.why.clone());
+            }
+            outage.trying = true;
         }
-        match Session::open(&self.address, &self.settings) {
+        let begun = Instant::now();
+        match Session::open(&self.address, &self.settings, Some(self.silence)) {
             Ok(session) => {
                 *self.outage() = None;
                 Ok(session)
@@ -68,15 +99,14 @@ impl Door {
                     }
                     other => other,
                 };
-                let now = Instant::now();
                 let mut outage = self.outage();
                 if outage.is_none() {
                     tracing::error!(%error, "the store");
                 }
-                let since = outage.as_ref().map_or(now, |outage| outage.since);
                 *outage = Some(Outage {
-                    since,
-                    tried: now,
+                    since: outage.as_ref().map_or(begun, |outage| outage.since),
+                    tried: Some(Instant::now()),
+                    trying: false,
                     why: error.clone(),
                 });
                 Err(error)

@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Notification};
 
 use super::address::Address;
-use super::connecting::connect;
+use super::connecting::{Connected, connect};
 use super::{error, hosts};
 use crate::payment::model::PaymentId;
 use crate::store::threads::{Alive, Threads};
@@ -32,6 +32,9 @@ const IDS_OF_A_NOTICE: usize = 200;
 
 /// How much whoever listens to the other hosts may fall behind before it looks at the store instead.
 const NEWS_KEPT: usize = 4096;
+
+/// A server that does not answer for so long hangs: another connection is made. Until then others take this host for dead.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
 /// The longest that the end of a host waits for the server to hear of it.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -141,16 +144,14 @@ impl Herald {
     /// One connection's life; ends well when the store is closed.
     async fn stay(&self, end: &mut watch::Receiver<bool>) -> Result<(), StoreError> {
         let (heard, mut said) = mpsc::unbounded_channel();
-        let (client, driver) = connect(&self.address, Some(heard)).await?;
-        let failed = |error| error::of(&error);
+        let Connected { client, driver, .. } = connect(&self.address, Some(heard)).await?;
         // What is announced need not be durable.
         let settings = format!(
             "{}; SET synchronous_commit = off; LISTEN {CHANNEL}",
             self.settings
         );
-        client.batch_execute(&settings).await.map_err(failed)?;
-        let live = client.prepare_typed(hosts::LIVE, &[Type::INT8]).await;
-        let live = live.map_err(failed)?;
+        answered(client.batch_execute(&settings)).await?;
+        let live = answered(client.prepare_typed(hosts::LIVE, &[Type::INT8])).await?;
         self.calls.heard(News::Missed);
         let mut beat = interval(hosts::BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -167,8 +168,8 @@ impl Herald {
                     return Ok(());
                 }
                 _ = beat.tick() => {
-                    client.execute(&live, &[&self.host]).await.map_err(failed)?;
-                    self.look_after(&client).await.map_err(failed)?;
+                    answered(client.execute(&live, &[&self.host])).await?;
+                    self.look_after(&client).await?;
                 }
                 one = said.recv() => match one {
                     Some(one) => self.heard(&one),
@@ -176,7 +177,7 @@ impl Herald {
                 },
                 () = self.calls.tell.notified() => {
                     let notices = self.notices();
-                    client.batch_execute(&notices).await.map_err(failed)?;
+                    answered(client.batch_execute(&notices)).await?;
                     sleep(QUIET).await;
                 }
             }
@@ -214,8 +215,8 @@ impl Herald {
     }
 
     /// Takes over from hosts that are dead.
-    async fn look_after(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
-        let dead = client.execute(hosts::BURY, &[]).await?;
+    async fn look_after(&self, client: &Client) -> Result<(), StoreError> {
+        let dead = answered(client.execute(hosts::BURY, &[])).await?;
         if dead == 0 {
             return Ok(());
         }
@@ -224,10 +225,26 @@ impl Herald {
             "hosts were silent for too long; what they had begun is taken over"
         );
         for sql in hosts::FREE {
-            client.execute(sql, &[]).await?;
+            // However much it was: nobody does it a second time.
+            let freed = client.execute(sql, &[]).await;
+            freed.map_err(|error| error::of(&error))?;
         }
         self.calls.heard(News::Dead);
         self.calls.committed(std::iter::empty());
         Ok(())
+    }
+}
+
+/// What the server answers, if it does.
+async fn answered<T>(
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StoreError> {
+    match timeout(ANSWERS_WITHIN, work).await {
+        Ok(done) => done.map_err(|error| error::of(&error)),
+        Err(_) => {
+            let seconds = ANSWERS_WITHIN.as_secs();
+            let why = format!("it has been silent for {seconds} s");
+            Err(StoreError::Unavailable(why))
+        }
     }
 }

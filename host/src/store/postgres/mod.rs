@@ -45,6 +45,16 @@ use writers::Writers;
 /// tried again: see [`writers`].
 const LOCK_MS: u32 = 250;
 
+/// A server that says nothing for so long while somebody waits for what it has read hangs: the connection is given up.
+const READ_SILENCE: Duration = door::PATIENCE;
+
+/// The same where something is written. A disk that stutters makes a commit late, and one that is given up leaves behind
+/// whoever wanted it not knowing what became of it.
+const WRITE_SILENCE: Duration = Duration::from_secs(10);
+
+/// The same where an owner asks: the server itself gives up before.
+const FIND_SILENCE: Duration = FIND_WITHIN.saturating_add(Duration::from_secs(1));
+
 /// The longest that one question of an owner may take.
 const FIND_WITHIN: Duration = Duration::from_secs(5);
 
@@ -71,22 +81,29 @@ impl Database {
         let calls = Calls::new();
         let (threads, alive) = Threads::none();
         let settings = settings(host);
-        let door = |more: &str| Door::new(address.clone(), format!("{settings}; {more}"));
-        let writing = door(&format!("SET lock_timeout = {LOCK_MS}"));
+        let door = |more: &str, silence| {
+            Door::new(address.clone(), format!("{settings}; {more}"), silence)
+        };
+        let writing = door(&format!("SET lock_timeout = {LOCK_MS}"), WRITE_SILENCE);
         let writers = Writers::start(writing, address.writers, &calls, meter, &threads, &alive)?;
         let looking = Kind {
             name: "reader",
             count: address.readers,
             within: None,
         };
-        let readers = Readers::start(door("SET jit = off"), looking, &threads, &alive)?;
+        let readers = Readers::start(
+            door("SET jit = off", READ_SILENCE),
+            looking,
+            &threads,
+            &alive,
+        )?;
         let finding = Kind {
             name: "finder",
             count: FINDERS,
             within: Some(FIND_WITHIN),
         };
         let limit = format!("SET statement_timeout = {}", FIND_WITHIN.as_millis());
-        let finders = Readers::start(door(&limit), finding, &threads, &alive)?;
+        let finders = Readers::start(door(&limit, FIND_SILENCE), finding, &threads, &alive)?;
         herald::start(
             address.clone(),
             settings,
@@ -127,8 +144,25 @@ impl Database {
         F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let about = Some(id);
-        self.writers.write(Manner { shares, about }, work).await
+        let manner = Manner {
+            shares,
+            about: Some(id),
+            ..Manner::default()
+        };
+        self.writers.write(manner, work).await
+    }
+
+    /// The same for work whose statements may take the server any time.
+    pub(super) async fn write_long<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: Fn(&dyn Link) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let manner = Manner {
+            long: true,
+            ..Manner::default()
+        };
+        self.writers.write(manner, work).await
     }
 
     /// Runs `work` on a reading thread. It sees everything that was answered before.
@@ -193,7 +227,7 @@ impl Drop for Database {
 /// Looks through a whole store, whoever has it open.
 pub(super) fn check(address: &Address) -> Result<Checked, StoreError> {
     blocking(|| {
-        let mut session = Session::open(address, "SET jit = off")?;
+        let mut session = Session::open(address, "SET jit = off", None)?;
         let checked = session.find(Instant::now() + CHECK_WITHIN, |link| {
             schema::expect_current(link, address)?;
             table::care::check(link)
@@ -219,7 +253,8 @@ fn settings(host: i64) -> String {
 
 /// Brings the schema up to date, and enters this host among those that live; its number.
 fn enter(address: &Address) -> Result<i64, StoreError> {
-    let session = Session::open(address, "SET lock_timeout = 0")?;
+    // Another host may bring the schema up to date meanwhile, which takes its time.
+    let session = Session::open(address, "SET lock_timeout = 0", None)?;
     schema::prepare(&session, address)?;
     session.begin();
     let entered = register(&session.writing());

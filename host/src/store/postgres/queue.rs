@@ -18,6 +18,8 @@ pub(super) struct Manner {
     pub(super) shares: bool,
     /// The payment that it changes.
     pub(super) about: Option<PaymentId>,
+    /// A statement of it may take the server any time.
+    pub(super) long: bool,
 }
 
 /// Something to do, with its place in the queue.
@@ -117,7 +119,7 @@ mod tests {
         for number in 0..9 {
             let manner = Manner {
                 shares: number != 4,
-                about: None,
+                ..Manner::default()
             };
             queue.put(manner, number).await.unwrap();
         }

@@ -5,17 +5,19 @@ use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio::time::{timeout, timeout_at};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Statement, Transaction};
 
 use super::address::Address;
-use super::connecting::connect;
+use super::connecting::{Connected, Heard, connect};
 use super::error;
 use super::numbering::numbered;
 use super::value::{Bound, Kind, check};
@@ -31,16 +33,81 @@ const PAGE: i32 = 256;
 /// Several statements of one read see the same moment.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// What a connection is set to is answered at once, or the server hangs.
+const SET_UP_WITHIN: Duration = Duration::from_secs(10);
+
+/// What has come already is looked at in this time.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// The longest that the end of a connection waits until the server was told.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// A connection. What is sent while nobody waits for it goes with the next statement.
 pub(super) struct Session {
     client: Client,
     driver: JoinHandle<()>,
-    runtime: Runtime,
+    line: Line,
     statements: RefCell<LruCache<String, Vec<Prepared>>>,
     /// What goes ahead of the next statement.
     ahead: Cell<Option<&'static str>>,
     /// A statement of this transaction failed: the server undoes all of it.
     failed: Cell<bool>,
+}
+
+/// Waits for the server's answers.
+struct Line {
+    runtime: Runtime,
+    heard: Arc<Heard>,
+    /// The longest that the server may be silent while an answer is waited for; for ever where there is none.
+    silence: Cell<Option<Duration>>,
+    /// It was silent for too long. What it may still answer would be taken for the answer to something else, so nothing
+    /// is asked any more.
+    lost: Cell<bool>,
+}
+
+impl Line {
+    /// Waits for an answer for as long as the server goes on with it: a long one may take its time on a slow way, a server
+    /// that hangs says nothing.
+    fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        if self.lost.get() {
+            return Err(StoreError::Unavailable(
+                "the connection was given up".to_owned(),
+            ));
+        }
+        let done = match self.silence.get() {
+            None => Some(self.runtime.block_on(work)),
+            Some(silence) => self.runtime.block_on(self.unless_silent(silence, work)),
+        };
+        match done {
+            Some(done) => done.map_err(|error| error::of(&error)),
+            None => {
+                self.lost.set(true);
+                let seconds = self.silence.get().unwrap_or_default().as_secs();
+                let why = format!("it has been silent for {seconds} s");
+                Err(StoreError::Unavailable(why))
+            }
+        }
+    }
+
+    async fn unless_silent<T>(
+        &self,
+        silence: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        let mut until = Instant::now() + silence;
+        loop {
+            if let Ok(done) = timeout_at(until.into(), work.as_mut()).await {
+                return Some(done);
+            }
+            let later = self.heard.last() + silence;
+            if later <= until {
+                // Where this machine itself stood still, the answer lies there and was not looked at.
+                return timeout(LAST_LOOK, work).await.ok();
+            }
+            until = later;
+        }
+    }
 }
 
 /// A statement for values of these kinds.
@@ -55,38 +122,66 @@ pub(super) enum Ended {
     Committed,
     /// Nothing of it was written.
     Undone(StoreError),
-    /// The connection was lost while it was committed.
+    /// The connection was lost, or given up, while it was committed.
     Uncertain(StoreError),
 }
 
 impl Session {
-    /// Connects, and sets up the connection by `settings`. Blocks; not for a thread of a runtime.
-    pub(super) fn open(address: &Address, settings: &str) -> Result<Session, StoreError> {
+    /// Connects, and sets up the connection by `settings`. Blocks; not for a thread of a runtime. While an answer is waited
+    /// for the server may be silent for `silence`, or for ever.
+    pub(super) fn open(
+        address: &Address,
+        settings: &str,
+        silence: Option<Duration>,
+    ) -> Result<Session, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| StoreError::io("cannot prepare a connection", error))?;
-        let (client, driver) = runtime.block_on(async {
-            let (client, driver) = connect(address, None).await?;
-            client
-                .batch_execute(settings)
-                .await
-                .map_err(|error| error::of(&error))?;
-            Ok::<_, StoreError>((client, driver))
-        })?;
-        Ok(Session {
+        let connected = runtime.block_on(connect(address, None));
+        let Connected {
             client,
             driver,
-            runtime,
+            heard,
+        } = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                // Somebody may still be looking up the server's name.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
+        let session = Session {
+            client,
+            driver,
+            line: Line {
+                runtime,
+                heard,
+                silence: Cell::new(Some(SET_UP_WITHIN)),
+                lost: Cell::new(false),
+            },
             statements: RefCell::new(LruCache::new(CACHED_STATEMENTS)),
             ahead: Cell::new(None),
             failed: Cell::new(false),
-        })
+        };
+        session.batch(settings)?;
+        session.may_be_silent(silence);
+        Ok(session)
     }
 
-    /// Whether the connection is gone.
+    /// For how long the server may be silent from now on.
+    pub(super) fn may_be_silent(&self, silence: Option<Duration>) {
+        self.line.silence.set(silence);
+    }
+
+    /// Whether the connection is gone, or was given up.
     pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.driver.is_finished()
+        self.is_lost() || self.client.is_closed() || self.driver.is_finished()
+    }
+
+    /// Whether it was given up since the server was silent.
+    pub(super) fn is_lost(&self) -> bool {
+        self.line.lost.get()
     }
 
     /// Says goodbye to the server.
@@ -94,12 +189,15 @@ impl Session {
         let Session {
             client,
             driver,
-            runtime,
+            line,
             ..
         } = self;
         drop(client);
-        // An error is that the connection ended before.
-        drop(runtime.block_on(driver));
+        // To a server that is silent nothing is said. An error is that the connection ended before.
+        if !line.lost.get() {
+            let goodbye = async { timeout(GOODBYE, driver).await };
+            drop(line.runtime.block_on(goodbye));
+        }
     }
 
     /// Begins a transaction that writes, together with its first statement.
@@ -184,34 +282,30 @@ impl Session {
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true)
             .start();
-        let transaction = self
-            .runtime
-            .block_on(begin)
-            .map_err(|error| error::of(&error))?;
+        let transaction = self.line.wait(begin)?;
         let link = Paged {
             transaction: &transaction,
-            runtime: &self.runtime,
+            line: &self.line,
             statements: &self.statements,
             until,
         };
         let result = work(&link);
-        let ended = self.runtime.block_on(transaction.rollback());
+        let ended = self.line.wait(transaction.rollback());
         // An error of its own says more than that of the end.
         let result = result?;
-        ended.map_err(|error| error::of(&error))?;
+        ended?;
         Ok(result)
     }
 
     /// Runs statements without values.
     pub(super) fn batch(&self, sql: &str) -> Result<(), StoreError> {
-        let done = self.runtime.block_on(self.client.batch_execute(sql));
-        done.map_err(|error| error::of(&error))
+        self.line.wait(self.client.batch_execute(sql))
     }
 
     /// Does `work` behind what goes ahead of it, without waiting in between.
     fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
         let ahead = self.ahead.take();
-        let done = self.runtime.block_on(async {
+        let done = self.line.wait(async {
             let Some(sql) = ahead else {
                 return work.await;
             };
@@ -225,10 +319,10 @@ impl Session {
             }
             done
         });
-        done.map_err(|error| {
+        if done.is_err() {
             self.failed.set(true);
-            error::of(&error)
-        })
+        }
+        done
     }
 
     fn statement(&self, sql: &str, values: &[Value<'_>]) -> Result<Statement, StoreError> {
@@ -338,7 +432,7 @@ impl Link for Plain<'_> {
 /// Inside a transaction that reads what may be long.
 struct Paged<'s> {
     transaction: &'s Transaction<'s>,
-    runtime: &'s Runtime,
+    line: &'s Line,
     statements: &'s Statements,
     until: Instant,
 }
@@ -348,8 +442,7 @@ impl Paged<'_> {
         if Instant::now() >= self.until {
             return Err(FindError::TooSlow.into());
         }
-        let done = self.runtime.block_on(work);
-        done.map_err(|error| error::of(&error))
+        self.line.wait(work)
     }
 }
 

@@ -131,17 +131,29 @@ impl Writer {
     fn run(&self) {
         let mut kept = None;
         while let Some(mut jobs) = self.queue.take(self.count, BATCH) {
+            let begun = Instant::now();
             match self.together(&mut kept, &mut jobs) {
                 Ended::Committed => answer(jobs, &Ok(())),
                 Ended::Uncertain(error) => {
                     self.meter.failed();
                     answer(jobs, &Err(uncertain(error)));
                 }
+                // No job is at fault where there is no server: they are waited with together.
+                Ended::Undone(error @ StoreError::Unavailable(_)) => {
+                    if self.door.waits(begun) {
+                        for waiting in jobs {
+                            self.alone(&mut kept, waiting, begun, None);
+                        }
+                    } else {
+                        self.meter.failed();
+                        answer(jobs, &Err(error));
+                    }
+                }
                 Ended::Undone(first) => {
                     let alone = jobs.len() == 1;
                     for waiting in jobs {
                         let first = alone.then(|| first.clone());
-                        self.alone(&mut kept, waiting, first);
+                        self.alone(&mut kept, waiting, Instant::now(), first);
                     }
                 }
             }
@@ -158,6 +170,8 @@ impl Writer {
             Err(error) => return Ended::Undone(error),
         };
         let begun = Instant::now();
+        let long = jobs.iter().any(|waiting| waiting.manner.long);
+        session.may_be_silent((!long).then(|| self.door.silence()));
         session.begin();
         for waiting in &mut *jobs {
             if let Err(error) = waiting.job.run(&session.writing()) {
@@ -174,14 +188,15 @@ impl Writer {
         ended
     }
 
-    /// Does one job again until it is committed or fails by its own fault. `failed` is how it failed before.
+    /// Does one job again until it is committed or fails by its own fault. `failed` is how it failed before, and `begun`
+    /// from when on it waits.
     fn alone(
         &self,
         kept: &mut Option<Session>,
         waiting: Waiting<Box<dyn Job>>,
+        begun: Instant,
         mut failed: Option<StoreError>,
     ) {
-        let begun = Instant::now();
         let mut jobs = vec![waiting];
         let done = loop {
             if let Some(error) = failed {

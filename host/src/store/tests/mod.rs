@@ -58,6 +58,7 @@ mod on_postgres {
     }
 
     stories!();
+    mod hanging;
     mod migrating;
     mod sharing;
 }
