@@ -42,9 +42,15 @@ fn needed() -> PayError {
 }
 
 impl By {
-    /// Finds out who asks; without a key, ticket or session the request ends with 401.
-    pub(super) async fn find(parts: &mut Parts, payments: &Payments) -> Result<By, Failure> {
+    /// Finds out who asks; without a key, ticket or session the request ends with 401. `looks_after` says that only the
+    /// host itself is looked at.
+    pub(super) async fn find(
+        parts: &mut Parts,
+        payments: &Payments,
+        looks_after: bool,
+    ) -> Result<By, Failure> {
         let known = match bearer(parts)?.or_else(|| ticket_of_query(parts)) {
+            Some(token) if looks_after => payments.known_to_look_after(&token).await?,
             Some(token) => payments.known(&token).await?,
             None => match session::of(parts, payments)? {
                 Some(session) => payments.known_of_session(&session).await?,

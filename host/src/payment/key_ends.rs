@@ -136,7 +136,10 @@ async fn look_after(payments: Weak<Inner>, good: Good) {
         };
         match key {
             Ok(Some(key)) if key.is_good_at(now_ms()) => {}
-            Ok(_) => return inner.held_keys.end_of(&good),
+            Ok(_) => {
+                inner.keys.remembered.forget(&good.key);
+                return inner.held_keys.end_of(&good);
+            }
             Err(error) => tracing::debug!(%error, "a key that is held is looked at again"),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{hmac, rand};
@@ -14,8 +15,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::caller::{Caller, Scope};
 use super::error::{PayError, Result};
 use super::model::{Ams, Digest, LATEST};
-use super::{Payments, now_ms};
-use crate::store::StoredKey;
+use super::remembered_keys::Remembered;
+use super::{Payments, now_ms, to_the_end};
+use crate::store::{StoreError, StoredKey};
 
 const ID_BYTES: usize = 8;
 const SECRET_BYTES: usize = 32;
@@ -24,6 +26,8 @@ const SECRET_BYTES: usize = 32;
 const NAME_CHARS: usize = 64;
 /// The longest that a key and the one that follows it are both good.
 pub const LONGEST_OVERLAP: Ams = 90 * 24 * 3_600_000;
+/// Whoever looks after the host waits so long for the store to say what it has of a key that is remembered.
+const REMEMBERED_AFTER: Duration = Duration::from_secs(1);
 /// Between two notes of a key's use.
 const USE_NOTED: Ams = 60_000;
 
@@ -32,6 +36,8 @@ pub(super) struct Keys {
     hashing: hmac::Key,
     /// When the use of each was noted.
     used: Mutex<HashMap<String, Ams>>,
+    /// Those of the operator that were good a while ago.
+    pub(super) remembered: Remembered,
 }
 
 /// A key as it is shown, once.
@@ -121,6 +127,7 @@ impl Keys {
         Keys {
             hashing: hmac::Key::new(hmac::HMAC_SHA256, key),
             used: Mutex::default(),
+            remembered: Remembered::default(),
         }
     }
 
@@ -225,7 +232,13 @@ impl Payments {
             ..StoredKey::clone(&old)
         };
         let until = now + overlap.min(LONGEST_OVERLAP);
-        if !self.0.store.succeed_key(id, stored, until).await? {
+        let (payments, of) = (self.clone(), id.to_owned());
+        let succeeded = to_the_end(async move {
+            let succeeded = payments.0.store.succeed_key(&of, stored, until).await;
+            payments.0.keys.remembered.forget(&of);
+            Ok(succeeded?)
+        });
+        if !succeeded.await? {
             return Err(PayError::exists(
                 "the key has been rotated already: rotate the one that follows it",
             ));
@@ -239,9 +252,16 @@ impl Payments {
 
     /// Ends a key at once; `false` when there is none in use.
     pub async fn revoke_key(&self, id: &str) -> Result<bool> {
-        let revoked = self.0.store.revoke_key(id, now_ms()).await?;
-        self.0.held_keys.end(id);
-        Ok(revoked)
+        let (payments, id) = (self.clone(), id.to_owned());
+        to_the_end(async move {
+            let revoked = payments.0.store.revoke_key(&id, now_ms()).await;
+            // Whatever became of it: nobody is to be let in by memory with a key that somebody wants to end.
+            payments.0.keys.remembered.forget(&id);
+            let revoked = revoked?;
+            payments.0.held_keys.end(&id);
+            Ok(revoked)
+        })
+        .await
     }
 
     /// A key that is neither revoked nor at its end.
@@ -271,9 +291,46 @@ impl Payments {
                 .ok_or_else(refused);
         }
         let id = id_of(token).ok_or_else(refused)?;
-        let stored = self.0.store.key(id).await?.ok_or_else(refused)?;
-        verify_slices_are_equal(&stored.hash, &self.0.keys.hash(token)).map_err(|_| refused())?;
-        self.known_by(&stored).ok_or_else(refused)
+        let stored = self.stored_key(id).await?;
+        self.known_by_secret(stored.as_deref(), token)
+            .ok_or_else(refused)
+    }
+
+    /// The same for who only looks after the host: a key of the operator that was good here a while ago is good while
+    /// the store does not answer.
+    pub async fn known_to_look_after(&self, token: &str) -> Result<Known> {
+        let remembered = |id| self.0.keys.remembered.get(id, now_ms());
+        let Some(id) = id_of(token).filter(|id| remembered(id).is_some()) else {
+            return self.known(token).await;
+        };
+        let (payments, wanted) = (self.clone(), id.to_owned());
+        // To its end: what the store says too late counts the next time.
+        let asking = tokio::spawn(async move { payments.stored_key(&wanted).await });
+        let stored = match tokio::time::timeout(REMEMBERED_AFTER, asking).await {
+            Ok(Ok(Ok(stored))) => stored,
+            _ => remembered(id),
+        };
+        self.known_by_secret(stored.as_deref(), token)
+            .ok_or_else(|| PayError::unauthorized("the key or ticket is not known here"))
+    }
+
+    /// What the store has of a key; one of the operator's is remembered.
+    async fn stored_key(
+        &self,
+        id: &str,
+    ) -> std::result::Result<Option<Arc<StoredKey>>, StoreError> {
+        let remembered = &self.0.keys.remembered;
+        let asking = remembered.asking(id);
+        let found = self.0.store.key(id).await?;
+        remembered.heard(id, found.as_ref(), asking);
+        Ok(found)
+    }
+
+    /// Whom a whole key stands for, now.
+    fn known_by_secret(&self, stored: Option<&StoredKey>, token: &str) -> Option<Known> {
+        let stored = stored?;
+        verify_slices_are_equal(&stored.hash, &self.0.keys.hash(token)).ok()?;
+        self.known_by(stored)
     }
 
     /// Whom a key stands for, now.

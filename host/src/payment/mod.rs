@@ -16,7 +16,7 @@
 //! | [`deliveries`], [`dry_run`] | what became of a callback's runs, what one would do |
 //! | [`providers`], [`targets`] | who speaks to which platform, and with which account |
 //! | `target_settings`, `kept_secrets`, `routes`, [`address`] | an account's settings, and which one a notification is for |
-//! | [`caller`], [`keys`], [`ticket`], [`session`], [`error`] | who may, and how a refusal reads |
+//! | [`caller`], [`keys`], `remembered_keys`, [`ticket`], [`session`], [`error`] | who may, and how a refusal reads |
 
 pub mod address;
 pub mod ask;
@@ -49,6 +49,7 @@ pub mod reconcile;
 pub mod reconciling;
 pub mod refund;
 mod refunding;
+mod remembered_keys;
 pub mod resolve;
 pub mod retention;
 mod routes;

@@ -61,3 +61,16 @@ fn nobody_is_let_through_by_the_row_of_another() {
         assert!(server != No || till == No, "{}", row.path);
     }
 }
+
+#[test]
+fn without_the_store_nothing_is_open_but_looking_at_the_host() {
+    let blind = TABLE.iter().filter(|row| row.blind);
+    let told: Vec<_> = blind.map(|row| (row.method, row.path)).collect();
+    assert_eq!(told, [("GET", "/pay/doctor"), ("GET", "/metrics")]);
+    for row in TABLE.iter().filter(|row| row.blind) {
+        let Each(each) = &row.callers else {
+            panic!("{} asks nobody", row.path)
+        };
+        assert_eq!(*each, [All, All, No, No, No, No], "{}", row.path);
+    }
+}

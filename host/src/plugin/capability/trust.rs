@@ -8,7 +8,7 @@ use crate::plugin::bindings::provider::walnut::pay::trust::{self, Failure};
 use crate::plugin::call::Call;
 use crate::plugin::limits;
 use crate::plugin::provider::ForProvider;
-use crate::trust::{Message, Origin, Statement};
+use crate::trust::{Message, Origin, Statement, is_probe};
 
 impl trust::Host for Call<ForProvider> {
     fn verify(
@@ -29,7 +29,8 @@ impl trust::Host for Call<ForProvider> {
             }
             Err(failure) => {
                 // What the platform tries itself is a failure of nobody's: it is counted among the notifications.
-                if message.origin != Origin::Notification || !message.is_probe() {
+                let is_notification = message.origin == Origin::Notification;
+                if !(is_notification && is_probe(&self.world.manifest, message)) {
                     let platform = self.world.manifest.name();
                     self.counts
                         .not_verified(platform, &message.origin, &failure);
