@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
 use walnut_test_guests::LIAR;
 
-use crate::world::{Host, Shop, run_walnut};
+use crate::world::{Host, Shop, World, run_walnut};
 
 const PAGE: &str = include_str!("../../docs/dependencies.md");
 const WORKSPACE: &str = include_str!("../../Cargo.toml");
@@ -125,4 +126,81 @@ async fn a_host_takes_components_of_the_authors_that_it_was_told() {
         listed.contains("\"zfb\"") && listed.contains("\"liar\""),
         "{listed}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_may_not_run_any_more_is_told_of_and_stops_nothing_else() {
+    let World {
+        host,
+        alipay,
+        account,
+        shop,
+    } = World::start().await;
+    assert_eq!(add(&host.root(), LIAR).await.data()["name"], "liar");
+    shop.put_target("liar", "main", &alipay, &account).await;
+    let (begun, paid) = (shop.create(json!({})).await, shop.create(json!({})).await);
+    shop.send_by(&begun, "liar.qrcode").await.data();
+    let sent = shop.send_by(&paid, "zfb.qrcode").await.data();
+
+    // From now on the operator asks for an author whom nobody has.
+    let author = "ab".repeat(32);
+    let host = host.kill().await;
+    let host = host.restart_with(&["--provider-key", &author]).await;
+    let root = host.root();
+    let ran = host.walnut(host.root_key(), &["doctor", "-json"]).await;
+    let said: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let findings = said["findings"].as_array().unwrap();
+    let codes: Vec<&str> = findings
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    let unsigned = |code: &&&str| **code == "d.provider.unsigned";
+    assert_eq!(codes.iter().filter(unsigned).count(), 1, "{said}");
+    // The rest was looked at too, and nothing is told twice.
+    assert!(codes.contains(&"d.root.key"), "{said}");
+    for other in ["d.host.refuses", "d.target.unusable", "d.provider.unusable"] {
+        assert!(!codes.contains(&other), "{said}");
+    }
+    assert_eq!(ran.code, 1);
+    let listed = host.walnut(host.root_key(), &["provider", "list"]).await;
+    let lines: Vec<&str> = listed.out.lines().collect();
+    let of_liar = lines.iter().position(|line| line.starts_with("liar "));
+    let of_liar = of_liar.unwrap_or_else(|| panic!("{listed:?}"));
+    assert_eq!(
+        lines[of_liar + 1],
+        "  does not run: the component is not signed"
+    );
+    assert_eq!(listed.out.matches("does not run").count(), 1, "{listed:?}");
+
+    // Whoever pays by it hears what is wrong, and by whom it is set right.
+    let unusable = (503, "e.pay.provider.unusable".to_owned());
+    let new = shop.create(json!({})).await;
+    for answer in [
+        shop.send_by(&new, "liar.qrcode").await,
+        shop.check(&begun).await,
+        shop.post("/pay/target/liar/main/test", json!({})).await,
+    ] {
+        let msg = answer.json()["msg"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            msg.contains("the provider liar") && msg.contains("operator"),
+            "{msg}"
+        );
+        assert!(answer.headers.contains_key("retry-after"));
+        assert_eq!(answer.refusal(), unusable);
+    }
+    // Everybody else goes on.
+    alipay.pay(sent["data"].as_str().unwrap()).await.unwrap();
+    shop.until_state(&paid, "OK").await;
+    let sent = shop.send_by(&new, "zfb.qrcode").await.data();
+    assert_eq!(sent["status"], "WAIT", "{sent}");
+
+    // Programs read why too.
+    let listed = root.get("/pay/provider").await.data();
+    for provider in listed.as_array().unwrap() {
+        let refused = match provider["name"] == "liar" {
+            true => json!("the component is not signed"),
+            false => Value::Null,
+        };
+        assert_eq!(provider["refused"], refused, "{provider}");
+    }
 }

@@ -162,6 +162,9 @@ fn in_words(provider: &Value) -> String {
     if let Some(author) = provider.get("author").and_then(Value::as_str) {
         out.push_str(&format!("  signed by {}\n", show::on_one_line(author)));
     }
+    if let Some(why) = provider.get("refused").and_then(Value::as_str) {
+        out.push_str(&format!("  does not run: {}\n", show::on_one_line(why)));
+    }
     // The words come from the component's author: they may not draw over what stands above them.
     for words in provider
         .get("words")
@@ -192,5 +195,15 @@ mod tests {
             in_words(&provider),
             "zfb 0.1.0  sha256 ab12\n  pay types: zfb.qrcode\n  reaches openapi.alipay.com\n"
         );
+        let refused = json!({
+            "name": "zfb", "version": "0.1.0", "digest": "ab12", "words": [],
+            "refused": "the component is\nnot signed",
+        });
+        let told = in_words(&refused);
+        assert!(
+            told.starts_with("zfb 0.1.0  sha256 ab12\n  does not run: the component is"),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 2, "{told}");
     }
 }

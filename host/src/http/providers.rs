@@ -36,6 +36,10 @@ pub(super) struct ProviderView {
     words: Vec<String>,
     /// The JSON Schema of its targets' settings.
     settings: Value,
+    /// Why it does not run at this host any more, where it does not: it lacks the signature that the operator asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "the component is not signed")]
+    refused: Option<String>,
 }
 
 /// A provider component before it is approved.
@@ -57,6 +61,7 @@ fn shown(provider: &Current) -> ProviderView {
         pay_types: pay_types.map(|(name, _)| name.to_owned()).collect(),
         words: provider.manifest.in_words(),
         settings: provider.manifest.settings_schema().clone(),
+        refused: None,
     }
 }
 
@@ -64,14 +69,17 @@ pub(super) async fn list(State(payments): State<Payments>, by: By) -> Answer<Vec
     if matches!(by.0, crate::payment::caller::Caller::Ticket(_)) {
         return Err(PayError::no_privilege("a ticket is good for one payment").into());
     }
-    Data::of(
-        payments
-            .providers()
-            .all()
-            .iter()
-            .map(shown)
-            .collect::<Vec<_>>(),
-    )
+    let unsigned = payments.unsigned_providers().await?;
+    let refused = |digest| {
+        let mut of_digest = unsigned.iter().filter(|(kept, _)| kept.digest == digest);
+        of_digest.next().map(|(_, why)| why.clone())
+    };
+    let all = payments.providers().all();
+    let all = all.iter().map(|provider| ProviderView {
+        refused: refused(provider.digest),
+        ..shown(provider)
+    });
+    Data::of(all.collect::<Vec<_>>())
 }
 
 pub(super) async fn inspect(

@@ -10,7 +10,7 @@ use super::error::Result;
 use super::model::{Ams, PaymentId};
 use super::{Payments, now_ms, view};
 use crate::plugin::{
-    CallbackCall, DeliveryView, DomainView, Kind, Run, ViewError, Viewed, Web, WebHost,
+    CallbackCall, DeliveryView, DomainView, Kind, NotLoaded, Run, ViewError, Viewed, Web, WebHost,
 };
 use crate::store::{Clock, Delivery, Effects, Find, FindError, Finished, Space, Store, StoreError};
 
@@ -130,7 +130,7 @@ impl Payments {
         let store = self.0.store.clone();
         let load = || async move {
             let content = store.content(bound.digest).await;
-            content.map_err(|error| error.to_string())
+            content.map_err(|error| NotLoaded::Down(error.to_string()))
         };
         let callback = self
             .0

@@ -63,6 +63,7 @@ pub const CODES: &[&str] = &[
     "d.refunds.late",
     "d.notifications",
     "d.provider.unsigned",
+    "d.provider.unusable",
     "d.target.unusable",
     "d.certificate",
     "d.key",
@@ -136,8 +137,8 @@ impl Payments {
         if answers {
             self.look_at_waiting(&mut found).await?;
             self.look_at_reach(&mut found).await?;
-            self.look_at_providers(&mut found).await?;
-            self.look_at_targets(&mut found).await?;
+            let told = self.look_at_providers(&mut found).await?;
+            self.look_at_targets(&mut found, told).await?;
             self.look_at_keys(&mut found).await?;
         }
         let up = self.0.begun.elapsed();

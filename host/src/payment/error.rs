@@ -94,6 +94,8 @@ refusals! {
     misconfigured = 409 "e.pay.target.misconfigured";
     /// The provider cannot do this.
     unsupported = 409 "e.pay.unsupported";
+    /// The provider cannot run at this host any more; its operator has to look at it.
+    provider_unusable = 503 "e.pay.provider.unusable";
     /// Nobody knows whether the platform took the order.
     send_unknown = 502 "e.pay.send.unknown";
     /// The platform could not be asked, or its answer does not hold.

@@ -2,14 +2,14 @@
 //! platform; an attempt that was made stays with the component that it was made by.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context as _;
 
 use super::error::{PayError, Result};
 use super::model::Digest;
 use super::{Payments, now_ms, view};
-use crate::plugin::{Plugins, Provider, check_author};
+use crate::plugin::{Kind, NotLoaded, Plugins, Provider, check_author};
 use crate::store::{ApprovedProvider, ProviderRecord, Store, StoreError};
 use crate::trust::Manifest;
 
@@ -24,7 +24,11 @@ pub struct Current {
 
 /// The current providers, by platform.
 #[derive(Default)]
-pub struct Providers(RwLock<BTreeMap<String, Current>>);
+pub struct Providers {
+    current: RwLock<BTreeMap<String, Current>>,
+    /// What is wrong with the signatures of those that were looked at; neither they nor the operator's wishes change.
+    signatures: Mutex<BTreeMap<Digest, Option<String>>>,
+}
 
 impl Providers {
     /// Approves the providers that come with this host where the store does not know them yet, and
@@ -88,13 +92,13 @@ impl Providers {
     }
 
     fn set(&self, current: Current) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.current.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(current.manifest.name().to_owned(), current);
     }
 
     /// The platforms' names.
     pub fn platforms(&self) -> Vec<String> {
-        self.0
+        self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .keys()
@@ -104,7 +108,7 @@ impl Providers {
 
     /// All current providers, by platform.
     pub fn all(&self) -> Vec<Current> {
-        self.0
+        self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .values()
@@ -114,7 +118,7 @@ impl Providers {
 
     /// The current provider of a platform.
     pub fn of_platform(&self, platform: &str) -> Option<Current> {
-        self.0
+        self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(platform)
@@ -123,7 +127,7 @@ impl Providers {
 
     /// The provider that speaks this pay type.
     pub fn of_pay_type(&self, pay_type: &str) -> Option<Current> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.current.read().unwrap_or_else(PoisonError::into_inner);
         all.values()
             .find(|current| current.manifest.pay_type(pay_type).is_some())
             .cloned()
@@ -166,31 +170,89 @@ impl Payments {
     }
 
     /// The provider component of this digest, from memory, from its compiled form or from the store.
+    ///
+    /// # Errors
+    /// [`PayError::provider_unusable`] where it is here and cannot be run, which only the operator can set right.
     pub(super) async fn provider(&self, digest: Digest) -> Result<Provider> {
         let load = || async {
             let bytes = self.0.store.provider_bytes(digest).await;
-            let bytes = bytes.map_err(|error| error.to_string())?;
+            let bytes = bytes.map_err(|error| NotLoaded::Down(error.to_string()))?;
             if let Some(bytes) = &bytes {
                 self.may_run(digest, bytes).await?;
             }
             Ok(bytes)
         };
-        Ok(self.0.plugins.provider(digest, load).await?)
+        let loaded = self.0.plugins.provider(digest, load).await;
+        loaded.map_err(|error| match error.kind {
+            Kind::Unavailable => {
+                tracing::error!(%error, "a provider cannot be run");
+                PayError::provider_unusable(format!(
+                    "the provider {} cannot be run at this host: its operator has to look at it (walnut doctor)",
+                    self.name_of(digest)
+                ))
+            }
+            _ => error.into(),
+        })
+    }
+
+    /// What people call it: its platform, or its digest where another one is current.
+    fn name_of(&self, digest: Digest) -> String {
+        let current = self.0.providers.all();
+        let known = current.iter().find(|current| current.digest == digest);
+        known.map_or_else(
+            || digest.to_string(),
+            |current| current.manifest.name().to_owned(),
+        )
     }
 
     /// A component that was approved before the operator asked for signatures may not run any more without one; what
     /// came with a release needs none.
-    async fn may_run(&self, digest: Digest, bytes: &[u8]) -> std::result::Result<(), String> {
+    async fn may_run(&self, digest: Digest, bytes: &[u8]) -> std::result::Result<(), NotLoaded> {
         let Err(why) = check_author(bytes, &self.0.options.provider_authors) else {
             return Ok(());
         };
         let known = self.0.store.providers().await;
-        let known = known.map_err(|error| error.to_string())?;
+        let known = known.map_err(|error| NotLoaded::Down(error.to_string()))?;
         let mut of_digest = known.iter().filter(|known| known.digest == digest);
         if of_digest.any(|known| known.shipped) {
             return Ok(());
         }
-        Err(why.to_string())
+        Err(NotLoaded::Refused(why.to_string()))
+    }
+
+    /// The current providers that lack the signature which the operator asks for, each with what is wrong: they do not run.
+    pub async fn unsigned_providers(&self) -> Result<Vec<(ApprovedProvider, String)>> {
+        let authors = &self.0.options.provider_authors;
+        let mut found = Vec::new();
+        if authors.is_empty() {
+            return Ok(found);
+        }
+        for provider in self.0.store.providers().await? {
+            if !provider.current || provider.shipped {
+                continue;
+            }
+            if let Some(why) = self.lacks_signature(provider.digest).await? {
+                found.push((provider, why));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn lacks_signature(&self, digest: Digest) -> Result<Option<String>> {
+        let signatures = || {
+            let signatures = &self.0.providers.signatures;
+            signatures.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(known) = signatures().get(&digest) {
+            return Ok(known.clone());
+        }
+        let Some(bytes) = self.0.store.provider_bytes(digest).await? else {
+            return Ok(None);
+        };
+        let checked = check_author(&bytes, &self.0.options.provider_authors);
+        let why = checked.err().map(|why| why.to_string());
+        signatures().insert(digest, why.clone());
+        Ok(why)
     }
 
     /// Looks a provider component over without keeping it.

@@ -72,7 +72,7 @@ pub use compiler::{COMPILE_COMMAND, compile_for_parent};
 pub use component::{Unfit, callback_component};
 pub use engine::EngineError;
 pub use error::{Kind, PluginError};
-pub use plugins::{Admitted, Loaded, PluginOptions, Plugins};
+pub use plugins::{Admitted, Loaded, NotLoaded, PluginOptions, Plugins};
 pub use provider::{
     AttemptView, Bill, BillRow, Completed, Fault, Hint, Named, Outcome, Provider, ProviderCall,
     RefundView, Reversal, Said, Sent,

@@ -46,8 +46,17 @@ pub struct PluginOptions {
     pub compiler: Option<PathBuf>,
 }
 
-/// The bytes of a component that was admitted; none where they are gone, or why nobody can tell now.
-pub type Loaded = Result<Option<Arc<Vec<u8>>>, String>;
+/// The bytes of a component that was admitted; none where they are gone.
+pub type Loaded = Result<Option<Arc<Vec<u8>>>, NotLoaded>;
+
+/// Why a component that was admitted is not to be had.
+#[derive(Debug)]
+pub enum NotLoaded {
+    /// What keeps it does not answer: later it may.
+    Down(String),
+    /// It may not run here any more.
+    Refused(String),
+}
 
 /// A component that was admitted as a provider.
 pub struct Admitted {
@@ -327,7 +336,8 @@ fn genuine(digest: Digest, wasm: Loaded) -> Result<Arc<Vec<u8>>, Stop> {
             "the kept component has another digest".to_owned(),
         )),
         Ok(None) => Err(Stop::Unavailable("the component is gone".to_owned())),
-        Err(why) => Err(Stop::Down(why)),
+        Err(NotLoaded::Down(why)) => Err(Stop::Down(why)),
+        Err(NotLoaded::Refused(why)) => Err(Stop::Unavailable(why)),
     }
 }
 

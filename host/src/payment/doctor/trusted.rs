@@ -1,10 +1,9 @@
 //! What the host trusts and is trusted by: providers, merchants' targets with their certificates, the operator's keys.
 
 use super::{Findings, span};
-use crate::payment::error::Result;
-use crate::payment::model::{Ams, TargetRef};
+use crate::payment::error::{PayError, Result};
+use crate::payment::model::{Ams, Digest, TargetRef};
 use crate::payment::{Payments, now_ms};
-use crate::plugin::check_author;
 use crate::trust::CertificateEnd;
 
 const DAY: Ams = 24 * 3_600_000;
@@ -18,29 +17,26 @@ const KEY_SOON: Ams = 14 * DAY;
 const TARGETS: usize = 2_000;
 
 impl Payments {
-    pub(super) async fn look_at_providers(&self, found: &mut Findings) -> Result<()> {
-        let authors = &self.0.options.provider_authors;
-        if authors.is_empty() {
-            return Ok(());
-        }
-        for provider in self.0.store.providers().await? {
-            if !provider.current || provider.shipped {
-                continue;
-            }
-            let bytes = self.0.store.provider_bytes(provider.digest).await?;
-            let Some(Err(why)) = bytes.map(|bytes| check_author(&bytes, authors)) else {
-                continue;
-            };
+    /// Gives those that were told of.
+    pub(super) async fn look_at_providers(&self, found: &mut Findings) -> Result<Vec<Digest>> {
+        let unsigned = self.unsigned_providers().await?;
+        for (provider, why) in &unsigned {
             found.wrong(
                 "d.provider.unsigned",
                 format!("the provider {} is approved and does not run: {why}", provider.name),
                 "walnut provider add a component that one of provider_keys signed, or add its author's key",
             );
         }
-        Ok(())
+        let digests = unsigned.into_iter().map(|(provider, _)| provider.digest);
+        Ok(digests.collect())
     }
 
-    pub(super) async fn look_at_targets(&self, found: &mut Findings) -> Result<()> {
+    /// `told_of` are the providers that were told of.
+    pub(super) async fn look_at_targets(
+        &self,
+        found: &mut Findings,
+        mut told_of: Vec<Digest>,
+    ) -> Result<()> {
         let now = now_ms();
         let mut left = TARGETS;
         for domain in self.0.store.domains().await? {
@@ -64,7 +60,22 @@ impl Payments {
                 };
                 left = fewer;
                 let name = format!("{domain}: {}/{}", target.platform, target.name);
-                let provider = self.provider(current.digest).await?;
+                let provider = match self.provider(current.digest).await {
+                    Ok(provider) => provider,
+                    Err(error) if is_unusable(&error) => {
+                        // The same is wrong with all of its targets.
+                        if !told_of.contains(&current.digest) {
+                            told_of.push(current.digest);
+                            found.wrong(
+                                "d.provider.unusable",
+                                error.message(),
+                                "look in the host's log for why, and put another component in its place: walnut provider add",
+                            );
+                        }
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let reference = TargetRef {
                     platform: target.platform,
                     name: target.name,
@@ -112,6 +123,10 @@ impl Payments {
         }
         Ok(())
     }
+}
+
+fn is_unusable(error: &PayError) -> bool {
+    error.code() == PayError::provider_unusable("").code()
 }
 
 fn told(found: &mut Findings, target: &str, end: &CertificateEnd, now: Ams) {

@@ -61,7 +61,11 @@ async fn a_store_that_fails_is_no_fault_of_the_callback() {
     let elsewhere = TempDir::new().unwrap();
     let plugins = sandbox(&elsewhere, 2);
     for (found, kind) in [
-        (Err("no disk".to_owned()), Kind::Down),
+        (Err(NotLoaded::Down("no disk".to_owned())), Kind::Down),
+        (
+            Err(NotLoaded::Refused("not signed".to_owned())),
+            Kind::Unavailable,
+        ),
         (Ok(None), Kind::Unavailable),
     ] {
         let digest = Digest::of(&wasm);
