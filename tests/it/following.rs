@@ -243,12 +243,11 @@ async fn ten_thousand_pages_are_told_each_of_its_own_payment() {
             "GET /pay/ajax/watch?id={id}&ticket={ticket} HTTP/1.1\r\nHost: pay.example.com\r\n\r\n"
         );
         for _ in 0..PAGES_OF_ONE {
-            pages.push(hold(&address, &request).await);
+            let mut page = hold(&address, &request).await;
+            hears(&mut page, r#""st":"NEW""#).await;
+            pages.push(page);
         }
         payments.push(id);
-    }
-    for page in &mut pages {
-        hears(page, r#""st":"NEW""#).await;
     }
     // Each hears of its own payment, and the host serves everybody else meanwhile.
     for (number, id) in payments.iter().enumerate().step_by(40) {

@@ -165,7 +165,8 @@ impl Payments {
             }))
         })?;
         let raw = Raw::of(&message, source);
-        let work = admitted.look(self.take(address, message));
+        // In a place of its own: with providers and the store below it, it is large.
+        let work = admitted.look(Box::pin(self.take(address, message)));
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(taken)) => {
                 self.meter().notified(Notified::Taken);

@@ -204,7 +204,7 @@ impl Plugins {
         let side = &self.0.providers;
         let linked = side
             .loaded
-            .get(digest, async {
+            .get(digest, async || {
                 // The manifest is in the component itself, so that its bytes are wanted in any case.
                 let wasm = genuine(digest, load().await)?;
                 let manifest = admission::manifest(&wasm)

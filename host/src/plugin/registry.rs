@@ -43,7 +43,7 @@ impl<P> Registry<P> {
     pub(super) async fn get<E>(
         &self,
         digest: Digest,
-        load: impl Future<Output = Result<Linked<P>, E>>,
+        load: impl AsyncFnOnce() -> Result<Linked<P>, E>,
     ) -> Result<Arc<Linked<P>>, E> {
         let place = {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +53,8 @@ impl<P> Registry<P> {
             return Ok(linked.clone());
         }
         let linked = place
-            .get_or_try_init(async || load.await.map(Arc::new))
+            // Loading is rare and large: it takes no room in everybody's call.
+            .get_or_try_init(async || Box::pin(load()).await.map(Arc::new))
             .await
             .cloned();
         self.unload_oldest();
@@ -112,16 +113,13 @@ mod tests {
             tokio::task::yield_now().await;
             linked(1, 10)
         };
-        let (a, b) = tokio::join!(
-            registry.get(digest(1), load()),
-            registry.get(digest(1), load()),
-        );
+        let (a, b) = tokio::join!(registry.get(digest(1), load), registry.get(digest(1), load),);
         assert_eq!((a.unwrap().ready, b.unwrap().ready, loads.get()), (1, 1, 1));
         // A loading that fails is not remembered.
-        assert!(registry.get(digest(2), async { Err(()) }).await.is_err());
+        assert!(registry.get(digest(2), async || Err(())).await.is_err());
         assert_eq!(
             registry
-                .get(digest(2), async { linked(2, 10) })
+                .get(digest(2), async || linked(2, 10))
                 .await
                 .unwrap()
                 .ready,
@@ -134,23 +132,23 @@ mod tests {
         let registry = Registry::new(BOUNDS);
         for number in 0..BOUNDS.count {
             registry
-                .get(digest(number), async { linked(number, 1) })
+                .get(digest(number), async || linked(number, 1))
                 .await
                 .unwrap();
         }
         // The first is used again, so that the second is the oldest.
-        registry.get(digest(0), async { Err(()) }).await.unwrap();
+        registry.get(digest(0), async || Err(())).await.unwrap();
         registry
-            .get(digest(9_999), async { linked(9_999, 1) })
+            .get(digest(9_999), async || linked(9_999, 1))
             .await
             .unwrap();
-        assert!(registry.get(digest(0), async { Err(()) }).await.is_ok());
-        assert!(registry.get(digest(1), async { Err(()) }).await.is_err());
+        assert!(registry.get(digest(0), async || Err(())).await.is_ok());
+        assert!(registry.get(digest(1), async || Err(())).await.is_err());
         // One that fills the memory leaves no other.
         registry
-            .get(digest(7), async { linked(7, BOUNDS.bytes) })
+            .get(digest(7), async || linked(7, BOUNDS.bytes))
             .await
             .unwrap();
-        assert!(registry.get(digest(7), async { Err(()) }).await.is_ok());
+        assert!(registry.get(digest(7), async || Err(())).await.is_ok());
     }
 }

@@ -127,7 +127,7 @@ async fn what_create_cannot_take_leaves_nothing_behind() {
             "\"b\" stands twice",
         ),
         (r#"{"fee":1,"brief":5}"#, NOT_READ, "a string"),
-        (r#"{"fee":1,"args":"x"}"#, NOT_READ, "sequence"),
+        (r#"{"fee":1,"args":"x"}"#, NOT_READ, "list of texts"),
         (r#"{"fee":1,"test":"yes"}"#, NOT_READ, "boolean"),
         (r#"{"fee":1,"expi":"soon"}"#, NOT_READ, "soon"),
         (r#"{"fee":1,"expi":1}"#, NOT_READ, "past"),

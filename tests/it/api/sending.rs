@@ -27,7 +27,7 @@ async fn what_send_cannot_take_reaches_nobody() {
         (json!({ "id": id }), invalid, "pay_tp"),
         (json!({ "pay_tp": "zfb.qrcode" }), invalid, "id"),
         (json!([]), invalid, "id"),
-        (json!("zfb.qrcode"), invalid, "an object"),
+        (json!("zfb.qrcode"), invalid, "it is not at line 1"),
         (with(json!({ "id": "" })), invalid, "32 hex digits"),
         (
             with(json!({ "id": format!("{id}0") })),
@@ -39,9 +39,13 @@ async fn what_send_cannot_take_reaches_nobody() {
             invalid,
             "32 hex digits",
         ),
-        (with(json!({ "id": 5 })), invalid, "a string"),
+        (with(json!({ "id": 5 })), invalid, "it is not at line 1"),
         (with(json!({ "target": "main" })), invalid, "pay_target"),
-        (with(json!({ "args": "2812345" })), invalid, "sequence"),
+        (
+            with(json!({ "args": "2812345" })),
+            invalid,
+            "a list of texts",
+        ),
         (
             with(json!({ "args": vec!["x"; 17] })),
             invalid,

@@ -182,7 +182,7 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     });
     let (rows, times) = counted.unwrap();
-    assert_eq!(times, 207, "nothing is forgotten");
+    assert_eq!(times, 223, "nothing is forgotten");
     assert!(rows < 50, "{rows}");
     let sql = "SELECT group_concat(who || coalesce(key, '') || what || about || code) FROM audit";
     let text: String = database.query_row(sql, [], |row| row.get(0)).unwrap();

@@ -78,7 +78,7 @@ impl Plugins {
     {
         let side = &self.0.callbacks;
         side.loaded
-            .get(digest, async {
+            .get(digest, async || {
                 let component = match self.cached(digest).await {
                     Some(component) => component,
                     None => {
@@ -102,7 +102,7 @@ impl Plugins {
         let source = self
             .0
             .scripts
-            .get(digest, async {
+            .get(digest, async || {
                 let content = genuine(digest, load().await)?;
                 let source = admission::script(&content)
                     .map_err(|refusal| Stop::Unavailable(refusal.to_string()))?;
@@ -121,7 +121,7 @@ impl Plugins {
         let side = &self.0.runners;
         let digest = script::shipped_digest();
         side.loaded
-            .get(digest, async {
+            .get(digest, async || {
                 let wasm = Arc::new(walnut_bundle::SCRIPT.to_vec());
                 let component = self
                     .ready(side, &self.0.compiler, digest, wasm, true)
