@@ -2,6 +2,7 @@
 //! are no part of it: they go to a collector, where there is one.
 
 mod export;
+mod seldom;
 
 use std::io::IsTerminal as _;
 
@@ -12,6 +13,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, reload};
 
 use crate::config::{Filter, Format, OtlpEndpoint};
 use export::Export;
+pub(crate) use seldom::Seldom;
 
 /// The target of spans. They cost nothing where nobody collects them.
 pub(crate) const SPANS: &str = "walnut::spans";

@@ -110,23 +110,17 @@ async fn noted(payments: Payments, mut request: Request, next: Next) -> Response
         },
         ..line
     };
-    let AuditLine {
-        who,
-        about,
-        status,
-        code,
-        what,
-        ..
-    } = &line;
     if line.refused {
-        tracing::info!(target: "audit", who, what, ?about, status, err_code = code, "refused");
         payments.note_refusal(line);
-    } else {
-        tracing::info!(target: "audit", who, what, ?about, "changed");
-        if let Err(error) = payments.note_change(line).await {
-            // It is done: whoever asked has to know that.
-            tracing::error!(%error, "a change is not in the audit log");
-        }
+        return response;
+    }
+    let AuditLine {
+        who, about, what, ..
+    } = &line;
+    tracing::info!(target: "audit", who, what, ?about, "changed");
+    if let Err(error) = payments.note_change(line).await {
+        // It is done: whoever asked has to know that.
+        tracing::error!(%error, "a change is not in the audit log");
     }
     response
 }
@@ -255,6 +249,7 @@ mod tests {
             ("/pay/key/0123456789abcdef", "/pay/key/0123456789abcdef"),
             ("/pay/key/wk_live_0123456789abcdef_secret", "/pay/key/…"),
             ("/pay/key/x.WK_LIVE_0123", "/pay/key/…"),
+            ("/pay/callback/hawk_1", "/pay/callback/hawk_1"),
             ("/pay/key/%77k_live_0123", "/pay/key/…"),
             ("/wt_0123_secret/x", "/…/x"),
             ("/pay/a b\n/c", "/pay/…/c"),

@@ -18,7 +18,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
@@ -33,6 +32,7 @@ use super::places::{Parties, Party, Place, Places};
 use super::source::Source;
 use super::{COMPONENT_BYTES, JSON_BYTES, NOTIFICATION_BYTES};
 use crate::config::Incoming;
+use crate::logging::Seldom;
 use crate::payment::caller::Caller;
 use crate::payment::model::PaymentId;
 use crate::payment::{Payments, now_ms};
@@ -47,8 +47,6 @@ const OF_TICKET: usize = 16;
 const KEPT_FREE: usize = 32;
 /// Payments of which it is known whose they are, for those who come with tickets.
 const KNOWN_PAYMENTS: usize = 4_096;
-/// Between two lines of the log about what was shed.
-const TOLD_EVERY_MS: u64 = 10_000;
 
 /// What bounds the requests in work.
 #[derive(Clone)]
@@ -261,22 +259,11 @@ pub(super) fn busy() -> Failure {
 
 /// Tells the operator what is shed, now and then.
 #[derive(Default)]
-pub(super) struct Shed {
-    told_ms: AtomicU64,
-    since_told: AtomicU64,
-}
+pub(super) struct Shed(Seldom);
 
 impl Shed {
     pub(super) fn tell(&self, of: &'static str) {
-        let times = 1 + self.since_told.fetch_add(1, Ordering::Relaxed);
-        let (now, told) = (now_ms(), self.told_ms.load(Ordering::Relaxed));
-        let is_mine = now.saturating_sub(told) >= TOLD_EVERY_MS
-            && self
-                .told_ms
-                .compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        if is_mine {
-            self.since_told.store(0, Ordering::Relaxed);
+        if let Some(times) = self.0.happened(1, now_ms()) {
             tracing::warn!(
                 of,
                 times,

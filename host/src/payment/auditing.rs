@@ -2,8 +2,8 @@
 //! whoever is refused again and again has some lines, and then one that says how often.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -12,6 +12,7 @@ use super::caller::Caller;
 use super::error::{PayError, Result};
 use super::model::Ams;
 use super::{Payments, now_ms};
+use crate::logging::Seldom;
 use crate::party::network;
 use crate::store::{AuditLine, AuditOf};
 
@@ -26,15 +27,12 @@ const WRITING: u32 = 64;
 const MOST_SHOWN: u32 = 1_000;
 const SHOWN: u32 = 100;
 
-/// Between two lines of the log about refusals that are not kept.
-const TOLD_EVERY: Ams = 10_000;
-
 /// Writes the audit log.
 pub(super) struct Audit {
     counted: Mutex<HashMap<(Option<IpAddr>, String), Counted>>,
     writing: Arc<Semaphore>,
-    /// When it was told last that refusals are not kept.
-    told: AtomicU64,
+    /// Refusals that are not kept.
+    behind: Seldom,
 }
 
 impl Default for Audit {
@@ -42,7 +40,7 @@ impl Default for Audit {
         Audit {
             counted: Mutex::default(),
             writing: Arc::new(Semaphore::new(WRITING as usize)),
-            told: AtomicU64::new(0),
+            behind: Seldom::default(),
         }
     }
 }
@@ -112,6 +110,20 @@ fn party(line: &AuditLine) -> Option<IpAddr> {
     source.ok().map(network)
 }
 
+/// The process's log has of refusals what the audit log has: no flood fills either.
+fn tell(line: &AuditLine) {
+    let AuditLine {
+        who,
+        what,
+        about,
+        status,
+        code,
+        times,
+        ..
+    } = line;
+    tracing::info!(target: "audit", who, what, ?about, status, err_code = code, times, "refused");
+}
+
 impl Payments {
     /// Notes what was done; it is durable when this answers.
     pub async fn note_change(&self, line: AuditLine) -> Result<()> {
@@ -126,34 +138,26 @@ impl Payments {
     }
 
     fn write_soon(&self, line: AuditLine) {
+        tell(&line);
         let place = Arc::clone(&self.0.audit.writing).try_acquire_owned();
         let Ok(place) = place else {
-            self.not_kept(&line);
+            self.not_kept(&line, "too many are on their way to the store");
             return;
         };
         let payments = self.clone();
         tokio::spawn(async move {
-            if payments.0.store.note(line.clone()).await.is_err() {
-                payments.not_kept(&line);
+            if let Err(error) = payments.0.store.note(line.clone()).await {
+                payments.not_kept(&line, error);
             }
             drop(place);
         });
     }
 
     /// It is in the log of the process all the same, and counted.
-    fn not_kept(&self, line: &AuditLine) {
+    fn not_kept(&self, line: &AuditLine, why: impl Display) {
         self.meter().refusals_not_kept(line.times);
-        let (told, now) = (&self.0.audit.told, now_ms());
-        let before = told.load(Ordering::Relaxed);
-        let is_due = now.saturating_sub(before) >= TOLD_EVERY;
-        if is_due
-            && told
-                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
-            tracing::warn!(
-                "the store is behind: refusals are not kept in the audit log, walnut_refusals_not_kept counts them"
-            );
+        if let Some(times) = self.0.audit.behind.happened(line.times.into(), now_ms()) {
+            tracing::warn!(times, %why, "refusals are not in the audit log: walnut_refusals_not_kept_total counts them");
         }
     }
 
@@ -167,8 +171,9 @@ impl Payments {
     /// Writes what is not written yet.
     pub(crate) async fn end_audit(&self) {
         for line in self.0.audit.sums(None) {
-            if self.0.store.note(line.clone()).await.is_err() {
-                self.not_kept(&line);
+            tell(&line);
+            if let Err(error) = self.0.store.note(line.clone()).await {
+                self.not_kept(&line, error);
             }
         }
         // Nobody closes it.

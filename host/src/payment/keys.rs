@@ -364,10 +364,15 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a text has the look of an API key or a ticket, or of a part of one: nothing that is told may have it.
+/// Whether a text has the mark of an API key or a ticket in it: nothing that is told may have it. In a longer word, such as
+/// `hawk_1`, it is none.
 pub(crate) fn looks_secret(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["wk_", "wt_"].iter().any(|mark| text.contains(mark))
+    let mut words = text.split(|one: char| !one.is_ascii_alphanumeric());
+    words.any(|word| {
+        ["wk", "wt"]
+            .iter()
+            .any(|mark| word.eq_ignore_ascii_case(mark))
+    })
 }
 
 /// The part of a key by which it is found.

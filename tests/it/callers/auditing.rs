@@ -184,6 +184,9 @@ async fn what_is_refused_and_changed_is_kept_for_those_whose_affair_it_is() {
     let (rows, times) = counted.unwrap();
     assert_eq!(times, 223, "nothing is forgotten");
     assert!(rows < 50, "{rows}");
+    let of_nobody = |line: &&str| line.contains("refused") && line.contains("who=\"nobody\"");
+    let told = log.lines().filter(of_nobody).count();
+    assert!((1..50).contains(&told), "the log has them as well: {told}");
     let sql = "SELECT group_concat(who || coalesce(key, '') || what || about || code) FROM audit";
     let text: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
     for secret in ["in-the-query", "in-the-body", ticket, key, root_key] {
