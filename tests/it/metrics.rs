@@ -233,7 +233,7 @@ async fn everything_that_the_page_names_is_told_and_nothing_else() {
 
     // Nobody's id, name, key or words.
     let (text, _) = scrape(&root).await;
-    let keys = [shop.key(), host.root_key()].map(|key| key.split('_').next_back().unwrap());
+    let keys = [shop.key(), host.root_key()].map(|key| key.splitn(4, '_').last().unwrap());
     for told in [
         secret,
         "plantedname",

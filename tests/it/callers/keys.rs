@@ -171,7 +171,7 @@ async fn a_key_ends_when_its_owner_says_so() {
         "{denied:?}"
     );
     // Nothing but a hash of it is anywhere.
-    let secret = issued.key().rsplit('_').next().unwrap().as_bytes();
+    let secret = issued.key().splitn(4, '_').last().unwrap().as_bytes();
     let database = world.host.data_root().join("var/payment/payments.db");
     for file in [database.clone(), database.with_extension("db-wal")] {
         let bytes = std::fs::read(&file).unwrap_or_default();
